@@ -1,0 +1,3 @@
+//! ferry-agent.
+
+fn main() {}

@@ -1,0 +1,4 @@
+//! Configuration.
+
+/// The core's configuration.
+pub struct Config;

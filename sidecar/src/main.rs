@@ -1,0 +1,3 @@
+//! ferry-sidecar.
+
+fn main() {}

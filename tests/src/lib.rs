@@ -1,0 +1,1 @@
+//! The real parts that the suites run on: clusters, Clouddriver, sidecar and agent as processes.
