@@ -1,4 +1,0 @@
-//! Configuration.
-
-/// The core's configuration.
-pub struct Config;

@@ -1,0 +1,154 @@
+//! The core's configuration: typed, checked, and read once at start.
+//!
+//! A YAML file, environment variables over it, names bound as Spring binds them: an existing
+//! `clouddriver.yml` can be used as it is. The programs make [`Values`] of their own tables and
+//! [`CORE`], read their own keys, and give the rest to [`Config::read`]. Binds no port, opens no
+//! database, and asks nobody.
+
+mod error;
+mod help;
+mod key;
+mod name;
+mod pattern;
+mod table;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+mod values;
+mod yaml;
+
+pub use error::{ConfigError, ConfigErrors, Origin};
+pub use help::help;
+pub use key::{Key, Kind, Table};
+pub use table::CORE;
+pub use values::Values;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The core's configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What the program around the core knows and no key of the core says.
+    pub place: Place,
+    /// `kubesvc.dynamicAccounts.*`.
+    pub dynamic_accounts: DynamicAccounts,
+    /// `kubesvc.cache.accountCleanupFrequencySeconds`: how long an account without an agent is
+    /// kept before it is ORPHANED.
+    pub account_cleanup: Duration,
+    /// `kubesvc.heartbeat.period`: between two pings of an agent; below `account_cleanup`.
+    pub heartbeat: Duration,
+    /// `kubesvc.grpc.server.*`.
+    pub grpc: GrpcServer,
+    /// `kubesvc.compat.emptyObjectForUnknown`: GET of an unknown account answers `{}`.
+    pub empty_object_for_unknown: bool,
+}
+
+/// Where the core lives.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Path of an SQLite file, or an `sqlite:` URL.
+    pub database: String,
+    /// The file of the key that encrypts inline kubeconfigs. `None`: beside the database's file.
+    pub key_file: Option<PathBuf>,
+    /// `http://host:port` of Clouddriver, without a path.
+    pub clouddriver_url: String,
+}
+
+/// Dynamic accounts.
+#[derive(Debug, Clone)]
+pub struct DynamicAccounts {
+    /// The feature; off: 501.
+    pub enabled: bool,
+    /// How often a FAILED account is tried again.
+    pub max_retries: u32,
+    /// Between two tries.
+    pub retry_frequency: Duration,
+    /// The deadline of every transient state.
+    pub transition_timeout: Duration,
+    /// Writes to `/credentials` are taken over: `interceptor.enabled`, and neither
+    /// `dynamicAccounts.enabled` nor one of Clouddriver's two `account.storage` switches is off.
+    pub intercept: bool,
+    /// Accounts taken over go on to ACTIVE by themselves.
+    pub activate_intercepted: bool,
+}
+
+/// Where agents connect to.
+#[derive(Debug, Clone)]
+pub struct GrpcServer {
+    /// Port 0: any free one.
+    pub listen: SocketAddr,
+    /// Largest message taken from an agent, in bytes.
+    pub max_inbound_message_size: usize,
+}
+
+impl Config {
+    /// Reads the core's keys. Mistakes are left in `values`, so the result counts only when
+    /// [`Values::finish`] finds none.
+    pub fn read(values: &mut Values, place: Place) -> Config {
+        let account_cleanup = values.seconds("kubesvc.cache.accountCleanupFrequencySeconds");
+        let storage = values.flag("account.storage.enabled")
+            && values.flag("account.storage.kubernetes.enabled");
+        let enabled = values.flag("kubesvc.dynamicAccounts.enabled");
+        let interceptor = values.flag("kubesvc.dynamicAccounts.interceptor.enabled");
+        Config {
+            place,
+            dynamic_accounts: DynamicAccounts {
+                enabled,
+                max_retries: values
+                    .number("kubesvc.dynamicAccounts.maxRetries")
+                    .try_into()
+                    .expect("the key's bounds are those of u32"),
+                retry_frequency: values.seconds("kubesvc.dynamicAccounts.retryFrequencySeconds"),
+                transition_timeout: values
+                    .seconds("kubesvc.dynamicAccounts.transitionTimeoutSeconds"),
+                intercept: enabled && interceptor && storage,
+                activate_intercepted: values.flag("kubesvc.dynamicAccounts.interceptor.activate"),
+            },
+            heartbeat: heartbeat(values, account_cleanup),
+            account_cleanup,
+            grpc: GrpcServer {
+                listen: SocketAddr::new(
+                    values.address("kubesvc.grpc.server.address"),
+                    values
+                        .number("kubesvc.grpc.server.port")
+                        .try_into()
+                        .expect("the key's bounds are those of a port"),
+                ),
+                max_inbound_message_size: values.size("kubesvc.grpc.server.maxInboundMessageSize"),
+            },
+            empty_object_for_unknown: values.flag("kubesvc.compat.emptyObjectForUnknown"),
+        }
+    }
+
+    /// Every key at its default.
+    pub fn defaults(place: Place) -> Config {
+        let mut values = Values::read(&[CORE], None, []);
+        Config::read(&mut values, place)
+    }
+}
+
+fn heartbeat(values: &mut Values, account_cleanup: Duration) -> Duration {
+    let unit = values.text("kubesvc.heartbeat.periodUnit");
+    let nanoseconds: u64 = match unit.map(str::to_ascii_uppercase).as_deref() {
+        Some("NANOSECONDS") => 1,
+        Some("MICROSECONDS") => 1_000,
+        Some("MILLISECONDS") => 1_000_000,
+        Some("MINUTES") => 60_000_000_000,
+        Some("HOURS") => 3_600_000_000_000,
+        Some("DAYS") => 86_400_000_000_000,
+        _ => 1_000_000_000,
+    };
+    let period = values.number("kubesvc.heartbeat.period");
+    // What overflows is longer than any cleanup, and refused as such.
+    let heartbeat = Duration::from_nanos(period.saturating_mul(nanoseconds));
+    if heartbeat >= account_cleanup {
+        let reason = format!(
+            "{heartbeat:?} is not below kubesvc.cache.accountCleanupFrequencySeconds \
+             ({account_cleanup:?}): accounts would be cleaned up between two heartbeats"
+        );
+        values.refuse("kubesvc.heartbeat.period", reason);
+    }
+    heartbeat
+}

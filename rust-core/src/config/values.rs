@@ -1,0 +1,325 @@
+//! What is set, from where, and whether it may be: the one property source.
+//!
+//! Properties of a file and of the environment are matched against the tables of keys and checked;
+//! the typed configurations (the core's, the sidecar's) then read their keys by name. Every mistake
+//! is collected, and [`Values::finish`] gives all of them at once. Opens nothing and binds nothing.
+
+use super::error::{ConfigError, ConfigErrors, Origin};
+use super::key::{self, Key, Kind, Table};
+use super::name::{self, Name};
+use super::{pattern, yaml};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+/// One value as it was set.
+#[derive(Debug, Clone)]
+pub(super) struct Property {
+    /// Dotted path, or the name of the environment variable.
+    pub(super) path: String,
+    pub(super) value: String,
+    pub(super) origin: Origin,
+}
+
+/// The values of all keys of some tables.
+#[derive(Debug)]
+pub struct Values {
+    tables: Vec<Table>,
+    /// By the key's name; right by itself, each.
+    set: BTreeMap<&'static str, Set>,
+    errors: Vec<ConfigError>,
+}
+
+#[derive(Debug)]
+struct Set {
+    entries: Vec<String>,
+    origin: Origin,
+}
+
+/// A property that names a key.
+struct Candidate {
+    rank: Rank,
+    /// Of an entry of a list.
+    index: Option<usize>,
+    property: Property,
+}
+
+/// What may win over what: the environment over the file, `armory.kubesvc` over `kubesvc`, a
+/// key's current name over its older one.
+type Rank = (bool, bool, bool);
+
+impl Values {
+    /// Reads `file`, if there is one, and `environment` over it. Where two tables have the same
+    /// key the earlier one's default counts.
+    pub fn read(
+        tables: &[Table],
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Values {
+        let mut errors = Vec::new();
+        let mut properties = match file.map(yaml::read).transpose() {
+            Ok(properties) => properties.unwrap_or_default(),
+            Err(error) => {
+                errors.push(error);
+                Vec::new()
+            }
+        };
+        properties.extend(environment.into_iter().map(|(variable, value)| Property {
+            path: variable.clone(),
+            value,
+            origin: Origin::Environment { variable },
+        }));
+        Values::of(tables, properties, errors)
+    }
+
+    fn of(tables: &[Table], properties: Vec<Property>, errors: Vec<ConfigError>) -> Values {
+        let mut values = Values {
+            tables: tables.to_vec(),
+            set: BTreeMap::new(),
+            errors,
+        };
+        let mut candidates: BTreeMap<&'static str, Vec<Candidate>> = BTreeMap::new();
+        for property in properties {
+            match values.find(&property) {
+                Found::Key(key, rank, index) => {
+                    candidates.entry(key).or_default().push(Candidate {
+                        rank,
+                        index,
+                        property,
+                    });
+                }
+                Found::Wrong(error) => values.errors.push(error),
+                Found::Foreign => {}
+            }
+        }
+        for (name, mut candidates) in candidates {
+            let best = candidates.iter().map(|candidate| candidate.rank).max();
+            candidates.retain(|candidate| Some(candidate.rank) == best);
+            values.take(name, candidates);
+        }
+        values
+    }
+
+    /// Sets one key from the properties that may do so, unless one of them is wrong.
+    fn take(&mut self, name: &'static str, candidates: Vec<Candidate>) {
+        let key = self.key(name);
+        let mut properties = candidates.iter().map(|candidate| &candidate.property);
+        if let Some(wrong) = properties.find(|property| !key.kind.accepts(&property.value)) {
+            self.errors.push(ConfigError::Value {
+                key: name,
+                origin: wrong.origin.clone(),
+                value: wrong.value.clone(),
+                expectation: key.kind.expectation(),
+            });
+            return;
+        }
+        // Indexed entries in their order; of whole values the last one.
+        let mut indexed: Vec<_> = candidates.iter().filter(|c| c.index.is_some()).collect();
+        indexed.sort_by_key(|candidate| candidate.index);
+        let last = candidates.last().expect("a key is found with its property");
+        let entries: Vec<String> = match (indexed.is_empty(), key.kind.is_list()) {
+            (false, _) => indexed.iter().map(|c| c.property.value.clone()).collect(),
+            (true, true) => entries_of(&last.property.value),
+            (true, false) => vec![last.property.value.clone()],
+        };
+        let first = indexed.first().copied().unwrap_or(last);
+        let origin = first.property.origin.clone();
+        if key.kind == Kind::Patterns && !self.compile(name, &entries, &origin) {
+            return;
+        }
+        self.set.insert(name, Set { entries, origin });
+    }
+
+    fn compile(&mut self, key: &'static str, patterns: &[String], origin: &Origin) -> bool {
+        let before = self.errors.len();
+        for text in patterns {
+            if let Err(error) = pattern::compile(text) {
+                self.errors.push(ConfigError::Pattern {
+                    key,
+                    origin: origin.clone(),
+                    pattern: text.clone(),
+                    position: error.position,
+                    reason: error.reason,
+                });
+            }
+        }
+        self.errors.len() == before
+    }
+
+    fn find(&self, property: &Property) -> Found {
+        let from_environment = matches!(property.origin, Origin::Environment { .. });
+        let name = if from_environment {
+            Name::of_variable(&property.path)
+        } else {
+            Name::of_path(&property.path)
+        };
+        if !self.is_ours(&name) {
+            return Found::Foreign;
+        }
+        let aliases = self.tables.iter().flat_map(|table| table.aliases);
+        let alias = aliases
+            .clone()
+            .find(|(old, _)| name.names(&Name::of_path(old)))
+            .map(|(_, current)| Name::of_path(current));
+        let wanted = alias.as_ref().unwrap_or(&name);
+        for key in self.keys() {
+            if wanted.names(&Name::of_path(key.name)) && fits(key, &name) {
+                let rank = (from_environment, name.armory, alias.is_none());
+                return Found::Key(key.name, rank, name.index);
+            }
+        }
+        if from_environment && is_service_link(&property.path) {
+            return Found::Foreign;
+        }
+        Found::Wrong(self.unknown(property, &name, from_environment))
+    }
+
+    fn is_ours(&self, name: &Name) -> bool {
+        let mut roots = self.tables.iter().flat_map(|table| table.roots);
+        roots.any(|root| name.is_under(&Name::of_path(root)))
+    }
+
+    fn unknown(&self, property: &Property, name: &Name, from_environment: bool) -> ConfigError {
+        let (key, origin) = (property.path.clone(), property.origin.clone());
+        if self
+            .keys()
+            .any(|known| name.is_above(&Name::of_path(known.name)))
+        {
+            return ConfigError::Section { key, origin };
+        }
+        let own = name.joined();
+        let likeness = |known: &&Key| {
+            let known = Name::of_path(known.name).joined();
+            // Whole thousandths, for a float has no order.
+            (strsim::normalized_damerau_levenshtein(&own, &known) * 1000.0) as u32
+        };
+        let nearest = self.keys().max_by_key(likeness).map_or("", |key| key.name);
+        let nearest = if from_environment {
+            name::variable(nearest)
+        } else {
+            nearest.to_owned()
+        };
+        ConfigError::Unknown {
+            key,
+            origin,
+            nearest,
+        }
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &Key> + Clone {
+        self.tables
+            .iter()
+            .flat_map(|table| table.keys.iter().chain(table.unused))
+    }
+
+    fn key(&self, name: &str) -> Key {
+        let found = self.keys().find(|key| key.name == name);
+        *found.expect("keys are read by the names that their table declares")
+    }
+
+    fn raw(&self, name: &str) -> &str {
+        self.set.get(name).map_or_else(
+            || self.key(name).default,
+            |set| set.entries.first().map_or("", String::as_str),
+        )
+    }
+
+    /// A [`Kind::Flag`].
+    pub fn flag(&self, name: &str) -> bool {
+        key::flag(self.raw(name)).expect("a flag was checked, and its default is one")
+    }
+
+    /// A [`Kind::Number`].
+    pub fn number(&self, name: &str) -> u64 {
+        key::number(self.raw(name)).expect("a number was checked, and its default is one")
+    }
+
+    /// A [`Kind::SECONDS`].
+    pub fn seconds(&self, name: &str) -> Duration {
+        Duration::from_secs(self.number(name))
+    }
+
+    /// A [`Kind::Size`] in bytes.
+    pub fn size(&self, name: &str) -> usize {
+        key::size(self.raw(name)).expect("a size was checked, and its default is one")
+    }
+
+    /// A [`Kind::Address`].
+    pub fn address(&self, name: &str) -> IpAddr {
+        key::address(self.raw(name)).expect("an address was checked, and its default is one")
+    }
+
+    /// A [`Kind::Socket`].
+    pub fn socket(&self, name: &str) -> SocketAddr {
+        key::socket(self.raw(name)).expect("a socket was checked, and its default is one")
+    }
+
+    /// A [`Kind::Text`] or [`Kind::OneOf`]; `None` when it is unset and has no default.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        Some(self.raw(name)).filter(|text| !text.is_empty())
+    }
+
+    /// Refuses the value of `name` for a reason that only its reader knows.
+    pub fn refuse(&mut self, name: &str, reason: impl Into<String>) {
+        let key = self.key(name).name;
+        let origin = self
+            .set
+            .get(name)
+            .map_or(Origin::Default, |set| set.origin.clone());
+        self.errors.push(ConfigError::Refused {
+            key,
+            origin,
+            reason: reason.into(),
+        });
+    }
+
+    /// Everything that is wrong, or the keys that are set and do nothing yet, with where.
+    pub fn finish(self) -> Result<Vec<String>, ConfigErrors> {
+        if !self.errors.is_empty() {
+            return Err(ConfigErrors(self.errors));
+        }
+        let unused = self.tables.iter().flat_map(|table| table.unused);
+        Ok(unused
+            .filter_map(|key| Some(format!("{} ({})", key.name, self.set.get(key.name)?.origin)))
+            .collect())
+    }
+}
+
+enum Found {
+    Key(&'static str, Rank, Option<usize>),
+    Wrong(ConfigError),
+    Foreign,
+}
+
+/// Whether a name that goes through lists, or ends in an index, may name `key`.
+fn fits(key: &Key, name: &Name) -> bool {
+    // The seed writes these two with every level as a list; they are taken as written.
+    if key.name.starts_with("account.storage.") {
+        return name.index.is_none();
+    }
+    (name.index.is_none() || key.kind.is_list()) && (!name.through_list || key.name.contains("[]"))
+}
+
+fn entries_of(value: &str) -> Vec<String> {
+    let entries = value.split(',').map(str::trim);
+    entries
+        .filter(|entry| !entry.is_empty())
+        .map(String::from)
+        .collect()
+}
+
+/// Variables that Kubernetes sets in every pod for a Service that happens to be called like one
+/// of our roots: nobody's configuration.
+fn is_service_link(variable: &str) -> bool {
+    let after = |marker: &str| variable.split_once(marker).map(|(_, rest)| rest);
+    variable.ends_with("_SERVICE_HOST")
+        || after("_SERVICE_PORT").is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        || after("_PORT").is_some_and(|rest| {
+            rest.is_empty()
+                || rest.ends_with("_TCP")
+                || rest.contains("_TCP_")
+                || rest.ends_with("_UDP")
+                || rest.contains("_UDP_")
+        })
+}
