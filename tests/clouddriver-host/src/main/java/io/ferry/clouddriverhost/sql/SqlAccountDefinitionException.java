@@ -1,0 +1,11 @@
+package io.ferry.clouddriverhost.sql;
+
+/** A write that the database refused. As Clouddriver's own, it answers 500 and names the definition. */
+class SqlAccountDefinitionException extends RuntimeException {
+
+  private static final long serialVersionUID = 1L;
+
+  SqlAccountDefinitionException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}
