@@ -1,3 +1,56 @@
-//! ferry-agent.
+//! `ferry-agent`: reads its configuration and runs the library until SIGTERM or SIGINT.
 
-fn main() {}
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use ferry_agent::config::{Config, Environment};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Watches Kubernetes clusters for Ferry, near them.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// The configuration. Without it /opt/armory/config/armory-agent.yml (or .yaml) is read when it
+    /// exists, and defaults hold when not.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let config = match Config::load(arguments.config.as_deref(), &Environment::here()) {
+        Ok(config) => config,
+        Err(error) => return refuse(&error),
+    };
+    ferry_agent::logging::start(&config.logging);
+    // Two workers: reading a large list must not hold up the heartbeats. Blocking threads read
+    // kubeconfigs and resolve names.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(32)
+        .enable_all()
+        .build()
+        .expect("the system gives threads to a process that starts");
+    let outcome = runtime.block_on(ferry_agent::run(config, asked_to_stop()));
+    // A blocking thread may wait for a name server; nobody waits for it.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => refuse(&error),
+    }
+}
+
+async fn asked_to_stop() {
+    let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM can be listened to");
+    let mut interrupt = signal(SignalKind::interrupt()).expect("SIGINT can be listened to");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn refuse(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("ferry-agent: {error}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,374 @@
+//! The accounts that this agent holds: static ones for good, dynamic ones as the core says.
+//!
+//! `session` brings the core's operations and takes reports away; `admin` reads. Each account has one
+//! task of its own (`supervise`), so no cluster can hold up another one, or the session. Accounts are
+//! kept in memory only.
+
+pub mod definition;
+mod supervise;
+mod table;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use ferry_wire::v1::account::Kubeconfig;
+use ferry_wire::v1::account_report::State;
+use ferry_wire::v1::{Account, AccountReport, Failed, Refused, StaticAccount};
+use secrecy::SecretString;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, info};
+
+use crate::cause::{Refusal, printable};
+use crate::cluster::watch::Watched;
+use crate::kubeconfig::Source;
+use definition::Definition;
+use table::{Held, Table, connecting, report};
+
+/// The time an account of the agent's own configuration has for one attempt, and one for which the
+/// core names none.
+const DEFAULT_BUDGET: Duration = Duration::from_secs(60);
+
+/// An account of the agent's own configuration.
+#[derive(Debug, Clone)]
+pub struct FixedAccount {
+    /// Its name.
+    pub name: String,
+    /// Its entry in the configuration, as a JSON object.
+    pub entry: String,
+    /// What the entry says to watch.
+    pub definition: Definition,
+    /// Where its kubeconfig is.
+    pub source: Source,
+}
+
+/// One account, as the admin server shows it.
+pub struct Shown {
+    /// Whether it comes from the agent's own configuration.
+    pub fixed: bool,
+    /// What the core would be told of it.
+    pub report: AccountReport,
+    /// The kinds that are watched, with their objects.
+    pub watched: Vec<Watched>,
+}
+
+/// The accounts that this agent holds. Cheap to clone: all clones are the same accounts.
+#[derive(Clone)]
+pub struct Accounts(Arc<Shared>);
+
+struct Shared {
+    folders: Arc<[PathBuf]>,
+    tasks: TaskTracker,
+    table: Mutex<Table>,
+    untold: Notify,
+}
+
+impl Accounts {
+    /// Starts the accounts of the agent's own configuration. `folders` are those below which the
+    /// core may name kubeconfig files.
+    pub fn start(fixed: Vec<FixedAccount>, folders: Vec<PathBuf>) -> Self {
+        let accounts = Self(Arc::new(Shared {
+            folders: folders.into(),
+            tasks: TaskTracker::new(),
+            table: Mutex::new(Table::default()),
+            untold: Notify::new(),
+        }));
+        let mut table = accounts.0.table();
+        for account in fixed {
+            let order = Ok((account.source, account.definition));
+            let entry = Some(account.entry);
+            accounts.begin(&mut table, account.name, 0, entry, order, DEFAULT_BUDGET);
+        }
+        drop(table);
+        accounts
+    }
+
+    /// What Register tells: nothing else is left to be told then. Waits until what is ending has
+    /// ended: the core may give an account to another agent as soon as it is missing here.
+    pub async fn register(&self) -> (Vec<StaticAccount>, Vec<AccountReport>) {
+        let ending: Vec<CancellationToken> = self
+            .0
+            .table()
+            .closing
+            .values()
+            .map(|(_, ended)| ended.clone())
+            .collect();
+        for ended in ending {
+            ended.cancelled().await;
+        }
+        let mut table = self.0.table();
+        table.all_told();
+        let mut fixed = Vec::new();
+        let mut dynamic = Vec::new();
+        for (name, held) in &table.held {
+            match &held.fixed {
+                Some(definition) => fixed.push(StaticAccount {
+                    name: name.clone(),
+                    definition: definition.clone(),
+                    report: Some(held.report(name)),
+                }),
+                None => dynamic.push(held.report(name)),
+            }
+        }
+        (fixed, dynamic)
+    }
+
+    /// The next report for the core; waits for one. Nothing is lost when it is not awaited to its end.
+    pub async fn next_report(&self) -> AccountReport {
+        loop {
+            if let Some(report) = self.0.table().take() {
+                return report;
+            }
+            self.0.untold.notified().await;
+        }
+    }
+
+    /// Carries out SaveAccounts.
+    pub fn save(&self, accounts: Vec<Account>) {
+        let mut table = self.0.table();
+        for account in accounts {
+            self.save_one(&mut table, account);
+        }
+        drop(table);
+        self.0.untold.notify_one();
+    }
+
+    fn save_one(&self, table: &mut Table, account: Account) {
+        let name = account.name.clone();
+        if let Some(held) = table.held.get(&name) {
+            if held.fixed.is_some() {
+                let cause = "the agent has an account of this name in its own configuration: \
+                     rename one of them, or remove it there";
+                let state = State::Failed(Failed {
+                    cause: cause.into(),
+                });
+                table.answer(report(&name, account.generation, state));
+                return;
+            }
+            // A failed one is idle: being asked again means to try again.
+            let idle = matches!(held.state, State::Failed(_));
+            if account.generation < held.generation
+                || (account.generation == held.generation && !idle)
+            {
+                debug!(
+                    account = printable(&name),
+                    "already held in this or a newer generation"
+                );
+                table.tell(&name);
+                return;
+            }
+        }
+        info!(
+            account = printable(&name),
+            generation = account.generation,
+            "saved"
+        );
+        self.end(table, &name, false);
+        let (generation, budget) = (account.generation, budget(account.deadline_seconds));
+        let order = order(account);
+        self.begin(table, name, generation, None, order, budget);
+    }
+
+    /// Carries out DeleteAccounts.
+    pub fn delete(&self, names: Vec<String>) {
+        let mut table = self.0.table();
+        for name in names {
+            match table.held.get(&name) {
+                Some(held) if held.fixed.is_some() => {
+                    let cause =
+                        "it is an account of the agent's own configuration: remove it there";
+                    let state = State::Refused(Refused {
+                        cause: cause.into(),
+                    });
+                    table.answer(report(&name, 0, state));
+                }
+                Some(_) => {
+                    info!(account = printable(&name), "deleted");
+                    self.end(&mut table, &name, true);
+                }
+                // One that is ending is reported at its end.
+                None if table.closing.contains_key(&name) => {}
+                None => table.dropped(&name, 0),
+            }
+        }
+        drop(table);
+        self.0.untold.notify_one();
+    }
+
+    /// Stops every dynamic account, as if the core had deleted them.
+    pub fn stop_dynamic(&self) -> usize {
+        let mut table = self.0.table();
+        let dynamic = table.held.iter().filter(|(_, held)| held.fixed.is_none());
+        let names: Vec<String> = dynamic.map(|(name, _)| name.clone()).collect();
+        for name in &names {
+            self.end(&mut table, name, true);
+        }
+        names.len()
+    }
+
+    /// Everything that is held, for people.
+    pub fn shown(&self) -> Vec<Shown> {
+        let table = self.0.table();
+        let shown = |(name, held): (&String, &Held)| Shown {
+            fixed: held.fixed.is_some(),
+            report: held.report(name),
+            watched: held.watched.clone(),
+        };
+        table.held.iter().map(shown).collect()
+    }
+
+    /// Stops everything and waits for it.
+    pub async fn shutdown(&self) {
+        for held in self.0.table().held.values() {
+            held.cancel.cancel();
+        }
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    fn begin(
+        &self,
+        table: &mut Table,
+        name: String,
+        generation: u64,
+        fixed: Option<String>,
+        order: Result<(Source, Definition), Refusal>,
+        budget: Duration,
+    ) {
+        let incarnation = table.incarnation();
+        let former = table.closing.get(&name).map(|(_, ended)| ended.clone());
+        let cancel = CancellationToken::new();
+        let account = supervise::Account {
+            order,
+            budget,
+            folders: self.0.folders.clone(),
+            fixed: fixed.is_some(),
+        };
+        let shared = self.0.clone();
+        let publisher = Publisher {
+            shared,
+            shown: printable(&name),
+            name: name.clone(),
+            incarnation,
+        };
+        let stop = cancel.clone();
+        let task = self.0.tasks.spawn(async move {
+            if let Some(former) = former {
+                former.cancelled().await;
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = supervise::supervise(account, publisher) => {}
+            }
+        });
+        let state = connecting();
+        let watched = Vec::new();
+        let held = Held {
+            incarnation,
+            generation,
+            fixed,
+            state,
+            watched,
+            cancel,
+            task,
+        };
+        table.held.insert(name, held);
+    }
+
+    /// Ends a held account's task. `tell`: reports it dropped when it has ended.
+    fn end(&self, table: &mut Table, name: &str, tell: bool) {
+        let Some(held) = table.held.remove(name) else {
+            return;
+        };
+        held.cancel.cancel();
+        let ended = CancellationToken::new();
+        table
+            .closing
+            .insert(name.to_owned(), (held.incarnation, ended.clone()));
+        let shared = self.0.clone();
+        let name = name.to_owned();
+        self.0.tasks.spawn(async move {
+            // A panic of the task has ended it as well.
+            held.task.await.ok();
+            let mut table = shared.table();
+            if tell {
+                table.dropped(&name, held.generation);
+            }
+            if table
+                .closing
+                .get(&name)
+                .is_some_and(|(of, _)| *of == held.incarnation)
+            {
+                table.closing.remove(&name);
+            }
+            drop(table);
+            ended.cancel();
+            shared.untold.notify_one();
+        });
+    }
+}
+
+impl Shared {
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table
+            .lock()
+            .expect("nothing panics while it holds the table")
+    }
+}
+
+/// Through which an account's task tells its state.
+pub(crate) struct Publisher {
+    shared: Arc<Shared>,
+    name: String,
+    shown: String,
+    incarnation: u64,
+}
+
+impl Publisher {
+    /// The account's name, fit for a log line.
+    fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// The account's state from now on. Repeating the present one tells nobody anything.
+    fn publish(&self, state: State, watched: Vec<Watched>) {
+        let mut table = self.shared.table();
+        let Some(held) = table.held.get_mut(&self.name) else {
+            return;
+        };
+        if held.incarnation != self.incarnation || held.state == state {
+            return;
+        }
+        held.state = state;
+        held.watched = watched;
+        table.tell(&self.name);
+        drop(table);
+        self.shared.untold.notify_one();
+    }
+}
+
+/// What an account that the core sent is to be connected with, and what to watch of it.
+fn order(account: Account) -> Result<(Source, Definition), Refusal> {
+    let definition = Definition::parse(&account.definition)?;
+    let source = match account.kubeconfig {
+        Some(Kubeconfig::KubeconfigContents(bytes)) => {
+            let text = String::from_utf8(bytes).map_err(|_| Refusal::NotText)?;
+            Source::Sent(SecretString::from(text))
+        }
+        Some(Kubeconfig::KubeconfigFile(path)) => Source::NamedByCore(PathBuf::from(path)),
+        Some(Kubeconfig::ServiceAccount(true)) => Source::ServiceAccount,
+        Some(Kubeconfig::ServiceAccount(false)) | None => return Err(Refusal::NoKubeconfig),
+    };
+    Ok((source, definition))
+}
+
+/// The answer must be there before the core's deadline, not at it.
+fn budget(deadline_seconds: u32) -> Duration {
+    match deadline_seconds {
+        0 => DEFAULT_BUDGET,
+        short @ 1..=3 => Duration::from_secs(short.into()).mul_f32(0.6),
+        long => Duration::from_secs(u64::from(long) - 1),
+    }
+}

@@ -1,0 +1,191 @@
+//! One account's task: reach the cluster, watch it, notice when it is lost, go on trying.
+//!
+//! `accounts` starts one per account and ends it by dropping it; nothing of it outlives that. What
+//! it finds out goes to its [`Publisher`]. It never talks to the core itself.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ferry_wire::v1::account_report::State;
+use ferry_wire::v1::{Failed, Lost, Ready};
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{info, warn};
+
+use super::Publisher;
+use super::definition::Definition;
+use crate::backoff::Backoff;
+use crate::cause::{Cause, Refusal, Trouble};
+use crate::cluster::watch::Watches;
+use crate::cluster::{Cluster, Identity};
+use crate::kubeconfig::{self, Source};
+
+/// The most that one step of an activation (connect, handshake, answer) may take.
+const STEP: Duration = Duration::from_secs(10);
+/// How long slow first lists are waited for once something is listed.
+const SETTLE: Duration = Duration::from_secs(5);
+/// How often a quiet cluster is asked whether it is there.
+const PROBE: Duration = Duration::from_secs(15);
+/// Between two probes in a row: a restarted load balancer is not a lost cluster.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
+/// Between attempts at a cluster that is lost, or at a static account that failed.
+const RETRY: Backoff = Backoff {
+    base: Duration::from_secs(1),
+    multiplier: 1.6,
+    jitter: 0.2,
+    max: Duration::from_secs(30),
+};
+
+/// What is to be supervised.
+pub(super) struct Account {
+    /// What to connect with and what to watch, or why that cannot be told.
+    pub(super) order: Result<(Source, Definition), Refusal>,
+    /// The time within which ready or failed must be known.
+    pub(super) budget: Duration,
+    /// Below which folders the core may name files.
+    pub(super) folders: Arc<[PathBuf]>,
+    /// An account of the agent's own configuration: nobody will ask for it again.
+    pub(super) fixed: bool,
+}
+
+/// Supervises an account; returns only when it has failed and nothing is to be tried any more.
+pub(super) async fn supervise(account: Account, publisher: Publisher) {
+    let mut waits = RETRY.waits();
+    let mut was_ready = false;
+    loop {
+        match account.activate().await {
+            Ok(mut active) => {
+                publisher.publish(State::Ready(active.ready()), active.watches.watched());
+                was_ready = true;
+                waits.reset();
+                let trouble = active.hold().await;
+                warn!(account = publisher.shown(), "lost: {trouble}");
+                publisher.publish(
+                    State::Lost(Lost {
+                        cause: trouble.to_string(),
+                    }),
+                    Vec::new(),
+                );
+            }
+            Err(cause) => {
+                info!(account = publisher.shown(), "not reached: {cause}");
+                let cause = cause.to_string();
+                if was_ready {
+                    publisher.publish(State::Lost(Lost { cause }), Vec::new());
+                } else {
+                    publisher.publish(State::Failed(Failed { cause }), Vec::new());
+                    if !account.fixed {
+                        return;
+                    }
+                }
+            }
+        }
+        sleep(waits.grow()).await;
+    }
+}
+
+impl Account {
+    async fn activate(&self) -> Result<Active, Cause> {
+        let deadline = Instant::now() + self.budget;
+        let step = STEP.min(self.budget / 3);
+        let (_, definition) = self.order.as_ref().map_err(|refusal| refusal.clone())?;
+        let slow = |step| Trouble::TooSlow {
+            server: "the cluster".into(),
+            step,
+            limit: self.budget,
+        };
+        let cluster = timeout_at(deadline, self.prepare(step))
+            .await
+            .map_err(|_| slow("reading the kubeconfig"))??;
+        let slow = |step| Trouble::TooSlow {
+            server: cluster.server().to_owned(),
+            step,
+            limit: self.budget,
+        };
+        let identity = timeout_at(deadline, cluster.identify(step))
+            .await
+            .map_err(|_| slow("connecting"))??;
+        let kinds = timeout_at(deadline, cluster.discover(&definition.selection, step))
+            .await
+            .map_err(|_| slow("asking which kinds there are"))??;
+        let mut watches = Watches::new(&cluster, kinds, &definition.selection);
+        timeout_at(deadline, watches.first_lists(SETTLE.min(self.budget / 4)))
+            .await
+            .map_err(|_| slow("listing objects for the first time"))??;
+        Ok(Active {
+            cluster,
+            identity,
+            watches,
+        })
+    }
+
+    /// Reads the kubeconfig and prepares the client, where reading files and running an operator's
+    /// credential program holds up nothing else.
+    async fn prepare(&self, step: Duration) -> Result<Cluster, Cause> {
+        let (source, definition) = self.order.clone().map_err(Cause::Refused)?;
+        let folders = self.folders.clone();
+        let work = move || {
+            let access = kubeconfig::access(&source, definition.context.as_deref(), &folders)?;
+            Cluster::new(access, step)
+        };
+        tokio::task::spawn_blocking(work)
+            .await
+            .expect("reading a kubeconfig does not panic")
+    }
+}
+
+/// An account whose cluster is reached and watched.
+struct Active {
+    cluster: Cluster,
+    identity: Identity,
+    watches: Watches,
+}
+
+impl Active {
+    fn ready(&self) -> Ready {
+        Ready {
+            kube_host: self.identity.kube_host.clone(),
+            kube_version: self.identity.kube_version.clone(),
+            cert_fingerprint: self.identity.cert_fingerprint.clone(),
+            kinds: self
+                .watches
+                .watched()
+                .into_iter()
+                .map(|watched| watched.kind)
+                .collect(),
+        }
+    }
+
+    /// Watches on until the cluster is lost.
+    async fn hold(&mut self) -> Trouble {
+        let cluster = &self.cluster;
+        self.watches
+            .run_while(async |changes| {
+                loop {
+                    tokio::select! {
+                        () = changes.failure() => {}
+                        () = sleep(PROBE) => {}
+                    }
+                    if let Err(trouble) = probe(cluster).await {
+                        return trouble;
+                    }
+                    if let Some(trouble) = changes.all_failing() {
+                        return trouble;
+                    }
+                    // However many watches fail at once, one probe answers for them.
+                    sleep(SECOND_LOOK).await;
+                }
+            })
+            .await
+    }
+}
+
+/// Asks over the connection at hand; when that fails, once more over a new one, which also tells
+/// best what is wrong.
+async fn probe(cluster: &Cluster) -> Result<(), Trouble> {
+    if cluster.version(STEP).await.is_ok() {
+        return Ok(());
+    }
+    sleep(SECOND_LOOK).await;
+    cluster.identify(STEP).await.map(|_| ())
+}

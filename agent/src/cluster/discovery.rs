@@ -1,0 +1,166 @@
+//! Which of the selected kinds a cluster serves, and in which version.
+//!
+//! Asks for the selected groups only: one broken extension server must not spoil the rest. A group
+//! or a kind that is not there, or not allowed, is left out; that nothing is left is an error.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{APIGroup, APIResource, APIResourceList};
+use kube::discovery::ApiResource;
+use tracing::info;
+
+use super::Cluster;
+use super::kinds::{Kind, KindName, Selection};
+use super::trouble::{of_request, said};
+use crate::cause::{Trouble, printable};
+
+/// Finds the selected kinds that can be listed and watched.
+pub(super) async fn discover(
+    cluster: &Cluster,
+    selection: &Selection,
+    limit: Duration,
+) -> Result<Vec<Kind>, Trouble> {
+    let wanted = selection.wanted();
+    let groups: BTreeSet<&str> = wanted.iter().map(|kind| kind.group.as_str()).collect();
+    let mut found = Vec::new();
+    let mut missing = Vec::new();
+    let served = if groups.iter().all(|group| group.is_empty()) {
+        Vec::new()
+    } else {
+        let answer = cluster
+            .ask("/apis", limit, cluster.client.list_api_groups())
+            .await?;
+        answer
+            .map_err(|error| of_request(&error, &cluster.server, "/apis"))?
+            .groups
+    };
+    for group in groups {
+        let of_group: Vec<&KindName> = wanted.iter().filter(|kind| kind.group == group).collect();
+        let lists = resource_lists(cluster, group, &served, &of_group, limit).await?;
+        for kind in of_group {
+            match lists.iter().find_map(|list| pick(kind, list)) {
+                Some(kind) if kind.namespaced || !selection.only_namespaced => found.push(kind),
+                Some(_) => {}
+                None => missing.push(kind.to_string()),
+            }
+        }
+    }
+    if !missing.is_empty() {
+        let kinds = printable(&missing.join(", "));
+        info!(
+            server = cluster.server,
+            kinds, "kinds that the cluster does not serve are left out"
+        );
+    }
+    if found.is_empty() {
+        let said = match missing.is_empty() {
+            true => "only cluster-scoped kinds are selected".into(),
+            false => format!("not served: {}", printable(&missing.join(", "))),
+        };
+        return Err(Trouble::NothingServed {
+            server: cluster.server.clone(),
+            said,
+        });
+    }
+    Ok(found)
+}
+
+/// The resources of a group's versions, the preferred one first, until all wanted kinds are seen.
+async fn resource_lists(
+    cluster: &Cluster,
+    group: &str,
+    served: &[APIGroup],
+    wanted: &[&KindName],
+    limit: Duration,
+) -> Result<Vec<APIResourceList>, Trouble> {
+    let mut lists: Vec<APIResourceList> = Vec::new();
+    for version in versions(group, served) {
+        let answer = if group.is_empty() {
+            let request = cluster.client.list_core_api_resources(&version);
+            cluster.ask("/api/v1", limit, request).await?
+        } else {
+            let request = cluster.client.list_api_group_resources(&version);
+            cluster.ask("a group below /apis", limit, request).await?
+        };
+        match answer {
+            Ok(list) => lists.push(list),
+            // A group may be forbidden, gone, or its extension server down.
+            Err(kube::Error::Api(status)) if status.code != 401 => {
+                let why = said(&status.message);
+                info!(
+                    server = cluster.server,
+                    group,
+                    code = status.code,
+                    why,
+                    "group left out"
+                );
+            }
+            Err(error) => {
+                return Err(of_request(&error, &cluster.server, "a group below /apis"));
+            }
+        }
+        if wanted
+            .iter()
+            .all(|kind| lists.iter().any(|list| pick(kind, list).is_some()))
+        {
+            break;
+        }
+    }
+    Ok(lists)
+}
+
+/// `group/version` of every version of a group; for the core group just the version.
+fn versions(group: &str, served: &[APIGroup]) -> Vec<String> {
+    if group.is_empty() {
+        return vec!["v1".into()];
+    }
+    let Some(group) = served
+        .iter()
+        .find(|known| known.name.eq_ignore_ascii_case(group))
+    else {
+        return Vec::new();
+    };
+    let preferred = group
+        .preferred_version
+        .iter()
+        .map(|version| version.group_version.clone());
+    let mut versions: Vec<String> = preferred.collect();
+    for version in &group.versions {
+        if !versions.contains(&version.group_version) {
+            versions.push(version.group_version.clone());
+        }
+    }
+    versions
+}
+
+fn pick(wanted: &KindName, list: &APIResourceList) -> Option<Kind> {
+    let can = |resource: &APIResource, verb: &str| resource.verbs.iter().any(|v| v == verb);
+    let resource = list.resources.iter().find(|resource| {
+        resource.kind.eq_ignore_ascii_case(&wanted.kind)
+            && !resource.name.contains('/')
+            && can(resource, "list")
+            && can(resource, "watch")
+    })?;
+    let (group, version) = list
+        .group_version
+        .split_once('/')
+        .unwrap_or(("", list.group_version.as_str()));
+    let name = KindName {
+        kind: resource.kind.clone(),
+        group: group.into(),
+    }
+    .to_string();
+    let api = ApiResource {
+        group: group.into(),
+        version: version.into(),
+        api_version: list.group_version.clone(),
+        kind: resource.kind.clone(),
+        plural: resource.name.clone(),
+    };
+    Some(Kind {
+        name,
+        resource: api,
+        namespaced: resource.namespaced,
+    })
+}

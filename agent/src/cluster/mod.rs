@@ -1,0 +1,121 @@
+//! One cluster as the agent uses it: reached, discovered, watched.
+//!
+//! `accounts::supervise` makes a [`Cluster`] from a checked kubeconfig. Every question to it is
+//! bounded in time, and every failure is a [`Trouble`], a sentence of its own.
+
+mod discovery;
+pub mod kinds;
+pub mod objects;
+mod reach;
+mod trouble;
+pub mod watch;
+
+use std::future::Future;
+use std::time::Duration;
+
+use kube::Client;
+use kube::client::{ClientBuilder, ConfigExt};
+
+use crate::cause::{Cause, Refusal, Trouble};
+use crate::kubeconfig::Access;
+use kinds::{Kind, Selection};
+use reach::Endpoint;
+
+/// What a cluster says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The server's URL as in the kubeconfig.
+    pub kube_host: String,
+    /// gitVersion; empty when the credentials may not ask for it.
+    pub kube_version: String,
+    /// SHA-256 of the server's leaf certificate in lower-case hex; empty for plain http.
+    pub cert_fingerprint: String,
+}
+
+/// A cluster that may or may not be reachable.
+pub struct Cluster {
+    client: Client,
+    endpoint: Endpoint,
+    server: String,
+}
+
+impl Cluster {
+    /// Prepares the connections. `limit` bounds each later connection attempt. May run the program
+    /// of an operator's kubeconfig, so call it where blocking is allowed, inside of a runtime.
+    pub fn new(access: Access, limit: Duration) -> Result<Self, Cause> {
+        let Access {
+            server,
+            user,
+            mut config,
+        } = access;
+        config.connect_timeout = Some(limit);
+        // Longer than a watch (290 s), so that only a dead connection meets it.
+        config.read_timeout = Some(Duration::from_secs(310));
+        config.reset_reader_on_write = true;
+        // The agent has its own, shorter patience.
+        config.default_retry = false;
+        let wrong = |error: kube::Error| trouble::of_configuration(&error, &server, &user);
+        let tls = config.rustls_client_config().map_err(wrong)?;
+        let endpoint = Endpoint::new(&server, &config.cluster_url, &config.tls_server_name, tls)
+            .ok_or_else(|| Refusal::BadServer(server.clone()))?;
+        let client = ClientBuilder::try_from(config).map_err(wrong)?.build();
+        Ok(Self {
+            client,
+            endpoint,
+            server,
+        })
+    }
+
+    /// The server's URL as in the kubeconfig.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Connects anew and asks who is there.
+    pub async fn identify(&self, limit: Duration) -> Result<Identity, Trouble> {
+        let cert_fingerprint = self.endpoint.fingerprint(limit).await?;
+        let kube_version = self.version(limit).await?;
+        Ok(Identity {
+            kube_host: self.server.clone(),
+            kube_version,
+            cert_fingerprint,
+        })
+    }
+
+    /// gitVersion; empty when the credentials may not ask for it.
+    pub async fn version(&self, limit: Duration) -> Result<String, Trouble> {
+        match self
+            .ask("/version", limit, self.client.apiserver_version())
+            .await?
+        {
+            Ok(info) => Ok(info.git_version),
+            // Some clusters show their version to nobody; that is no reason not to use them.
+            Err(kube::Error::Api(status)) if status.code == 403 => Ok(String::new()),
+            Err(error) => Err(trouble::of_request(&error, &self.server, "/version")),
+        }
+    }
+
+    /// Finds the selected kinds that the cluster serves.
+    pub async fn discover(
+        &self,
+        selection: &Selection,
+        limit: Duration,
+    ) -> Result<Vec<Kind>, Trouble> {
+        discovery::discover(self, selection, limit).await
+    }
+
+    async fn ask<T>(
+        &self,
+        what: &'static str,
+        limit: Duration,
+        answer: impl Future<Output = kube::Result<T>>,
+    ) -> Result<kube::Result<T>, Trouble> {
+        tokio::time::timeout(limit, answer)
+            .await
+            .map_err(|_| Trouble::NoAnswer {
+                server: self.server.clone(),
+                what,
+                limit,
+            })
+    }
+}

@@ -1,0 +1,391 @@
+//! The watches of one account: metadata of every selected kind, in tables made to be read.
+//!
+//! `accounts::supervise` starts them and asks how they are. All watches of an account run inside of
+//! its one task, so dropping [`Watches`] ends every one of them. Plain list and watch, a few first
+//! lists at a time; a kind that is forbidden costs only itself.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use kube::api::{Api, DynamicObject};
+use kube::core::PartialObjectMeta;
+use kube::runtime::watcher::{self, Event};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{sleep, timeout};
+use tracing::{debug, info};
+
+use super::Cluster;
+use super::kinds::{Kind, Selection};
+use super::objects::{Listed, Objects};
+use super::trouble::{of_request, said};
+use crate::backoff::Backoff;
+use crate::cause::Trouble;
+
+/// First lists of one account at a time: a start must not be a storm for its API server.
+const FIRST_LISTS: usize = 4;
+/// Waits between the attempts of one watch.
+const RETRY: Backoff = Backoff {
+    base: Duration::from_secs(1),
+    multiplier: 2.0,
+    jitter: 0.3,
+    max: Duration::from_secs(60),
+};
+/// How long a kind that is forbidden or gone is left alone.
+const RETRY_FORBIDDEN: Duration = Duration::from_secs(300);
+/// A resumed watch of a quiet kind says nothing: without an error for this long it is well.
+const QUIET: Duration = Duration::from_secs(30);
+/// A watch that failed this often in a row is not a passing fault.
+const FAILING: u32 = 3;
+
+/// One kind and what is known of it.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    /// `Kind.group`.
+    pub kind: String,
+    /// Its objects.
+    pub objects: Arc<Objects>,
+}
+
+/// How a watch fares.
+#[derive(Debug, Clone)]
+enum Health {
+    Starting,
+    Well,
+    Failing { trouble: Trouble, times: u32 },
+}
+
+enum Signal {
+    Well(usize),
+    Failed(usize, Trouble),
+}
+
+/// The running watches of an account. They run only while [`Watches::run_while`] does.
+pub struct Watches {
+    running: Pin<Box<dyn Future<Output = ()> + Send>>,
+    state: State,
+}
+
+struct State {
+    kinds: Vec<Watched>,
+    /// Per watch: the index of its kind, and how it fares.
+    watches: Vec<(usize, Health)>,
+    signals: mpsc::Receiver<Signal>,
+}
+
+impl Watches {
+    /// Prepares a watch of every kind, in every selected namespace.
+    pub fn new(cluster: &Cluster, kinds: Vec<Kind>, selection: &Selection) -> Self {
+        let (send, signals) = mpsc::channel(64);
+        let lists = Arc::new(Semaphore::new(FIRST_LISTS));
+        let mut watched = Vec::new();
+        let mut watches = Vec::new();
+        let mut running = Vec::new();
+        for (at, kind) in kinds.into_iter().enumerate() {
+            let objects = Arc::new(Objects::default());
+            watched.push(Watched {
+                kind: kind.name.clone(),
+                objects: objects.clone(),
+            });
+            for namespace in scopes(&kind, selection) {
+                let watch = Watch {
+                    index: watches.len(),
+                    api: api(cluster, &kind, namespace.as_deref()),
+                    server: cluster.server.clone(),
+                    kind: kind.name.clone(),
+                    namespace,
+                    objects: objects.clone(),
+                    lists: lists.clone(),
+                    signals: send.clone(),
+                };
+                watches.push((at, Health::Starting));
+                running.push(watch.run());
+            }
+        }
+        let running = Box::pin(async move {
+            join_all(running).await;
+        });
+        Self {
+            running,
+            state: State {
+                kinds: watched,
+                watches,
+                signals,
+            },
+        }
+    }
+
+    /// Waits until something is listed: for all first lists, but once one has come, not longer
+    /// than `settle` for the rest. An error when every one failed.
+    pub async fn first_lists(&mut self, settle: Duration) -> Result<(), Trouble> {
+        let state = &mut self.state;
+        tokio::select! {
+            () = &mut self.running => unreachable!("watches never end by themselves"),
+            outcome = state.first_lists(settle) => outcome,
+        }
+    }
+
+    /// Lets the watches run until `other` is done, which is told of every change.
+    pub async fn run_while<T>(&mut self, other: impl AsyncFnOnce(&mut Changes<'_>) -> T) -> T {
+        let mut changes = Changes(&mut self.state);
+        tokio::select! {
+            () = &mut self.running => unreachable!("watches never end by themselves"),
+            outcome = other(&mut changes) => outcome,
+        }
+    }
+
+    /// The kinds whose objects are known, with them.
+    pub fn watched(&self) -> Vec<Watched> {
+        let known = |at: usize| {
+            let of_kind = |watch: &&(usize, Health)| watch.0 == at;
+            self.state
+                .watches
+                .iter()
+                .filter(of_kind)
+                .any(|w| !matches!(w.1, Health::Failing { .. }))
+        };
+        let kinds = self.state.kinds.iter().enumerate();
+        kinds
+            .filter(|(at, _)| known(*at))
+            .map(|(_, kind)| kind.clone())
+            .collect()
+    }
+}
+
+/// What happens to running watches.
+pub struct Changes<'a>(&'a mut State);
+
+impl Changes<'_> {
+    /// Waits until a watch has failed.
+    pub async fn failure(&mut self) {
+        loop {
+            if let Some(Signal::Failed(..)) = self.0.signal().await {
+                return;
+            }
+        }
+    }
+
+    /// Why no watch works, when for a while none has.
+    pub fn all_failing(&self) -> Option<Trouble> {
+        let lasting = |watch: &(usize, Health)| match &watch.1 {
+            Health::Failing { trouble, times } if *times >= FAILING => Some(trouble.clone()),
+            // Forbidden kinds are retried too seldom to be counted.
+            Health::Failing {
+                trouble: trouble @ Trouble::Forbidden { .. },
+                ..
+            } => Some(trouble.clone()),
+            _ => None,
+        };
+        let troubles: Option<Vec<Trouble>> = self.0.watches.iter().map(lasting).collect();
+        troubles?.into_iter().next().map(nothing_allowed)
+    }
+}
+
+impl State {
+    async fn first_lists(&mut self, settle: Duration) -> Result<(), Trouble> {
+        while self.starting() && !self.any_well() {
+            self.signal().await;
+        }
+        let rest = async {
+            while self.starting() {
+                self.signal().await;
+            }
+        };
+        // That some lists are slow is no reason not to use the others.
+        timeout(settle, rest).await.ok();
+        if self.any_well() {
+            return Ok(());
+        }
+        let trouble = self.watches.iter().find_map(|watch| match &watch.1 {
+            Health::Failing { trouble, .. } => Some(trouble.clone()),
+            _ => None,
+        });
+        Err(nothing_allowed(
+            trouble.expect("nothing is starting and nothing is well"),
+        ))
+    }
+
+    fn starting(&self) -> bool {
+        self.watches
+            .iter()
+            .any(|watch| matches!(watch.1, Health::Starting))
+    }
+
+    fn any_well(&self) -> bool {
+        self.watches
+            .iter()
+            .any(|watch| matches!(watch.1, Health::Well))
+    }
+
+    async fn signal(&mut self) -> Option<Signal> {
+        let signal = self.signals.recv().await?;
+        match &signal {
+            Signal::Well(index) => self.watches[*index].1 = Health::Well,
+            Signal::Failed(index, trouble) => {
+                let times = match self.watches[*index].1 {
+                    Health::Failing { times, .. } => times.saturating_add(1),
+                    _ => 1,
+                };
+                self.watches[*index].1 = Health::Failing {
+                    trouble: trouble.clone(),
+                    times,
+                };
+            }
+        }
+        Some(signal)
+    }
+}
+
+/// A 403 of every watch is about the credentials, not about one list.
+fn nothing_allowed(trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::Forbidden { server, said, .. } => Trouble::NothingAllowed { server, said },
+        other => other,
+    }
+}
+
+/// The scopes in which a kind is watched: everything, or each namespace.
+fn scopes(kind: &Kind, selection: &Selection) -> Vec<Option<String>> {
+    if kind.namespaced && !selection.namespaces.is_empty() {
+        return selection.namespaces.iter().cloned().map(Some).collect();
+    }
+    vec![None]
+}
+
+type Meta = PartialObjectMeta<DynamicObject>;
+
+fn api(cluster: &Cluster, kind: &Kind, namespace: Option<&str>) -> Api<Meta> {
+    match namespace {
+        Some(namespace) => Api::namespaced_with(cluster.client.clone(), namespace, &kind.resource),
+        None => Api::all_with(cluster.client.clone(), &kind.resource),
+    }
+}
+
+/// One watch: a kind in one scope.
+struct Watch {
+    index: usize,
+    api: Api<Meta>,
+    server: String,
+    kind: String,
+    namespace: Option<String>,
+    objects: Arc<Objects>,
+    lists: Arc<Semaphore>,
+    signals: mpsc::Sender<Signal>,
+}
+
+impl Watch {
+    async fn run(self) {
+        let mut events = std::pin::pin!(watcher::watcher(
+            self.api.clone(),
+            watcher::Config::default()
+        ));
+        let mut listed = Listed::default();
+        let mut place = None;
+        let mut first = true;
+        let mut failed = false;
+        let mut waits = RETRY.waits();
+        loop {
+            if first && place.is_none() {
+                place = self.lists.acquire().await.ok();
+            }
+            let event = match timeout(QUIET, events.next()).await {
+                Ok(event) => event.expect("kube's watcher never ends"),
+                Err(_) if failed && !first => {
+                    failed = false;
+                    waits.reset();
+                    self.tell(Signal::Well(self.index)).await;
+                    continue;
+                }
+                Err(_) => continue,
+            };
+            match event {
+                Ok(event) => {
+                    let done = matches!(event, Event::InitDone);
+                    self.take(event, &mut listed);
+                    if done {
+                        first = false;
+                        place = None;
+                    }
+                    if done || (failed && !first) {
+                        failed = false;
+                        waits.reset();
+                        self.tell(Signal::Well(self.index)).await;
+                    }
+                }
+                Err(error) => {
+                    place = None;
+                    failed = true;
+                    let (trouble, gone) = self.trouble(&error);
+                    self.tell(Signal::Failed(self.index, trouble)).await;
+                    sleep(if gone { RETRY_FORBIDDEN } else { waits.grow() }).await;
+                }
+            }
+        }
+    }
+
+    fn take(&self, event: Event<Meta>, listed: &mut Listed) {
+        match event {
+            Event::Init => *listed = Listed::default(),
+            Event::InitApply(object) => listed.put(&object.metadata),
+            Event::InitDone => {
+                let listed = std::mem::take(listed);
+                self.objects.replace(self.namespace.as_deref(), listed);
+            }
+            Event::Apply(object) => self.objects.put(&object.metadata),
+            Event::Delete(object) => self.objects.remove(&object.metadata),
+        }
+    }
+
+    async fn tell(&self, signal: Signal) {
+        // The receiver lives in the same task; it is gone only when this is dropped too.
+        self.signals.send(signal).await.ok();
+    }
+
+    /// What went wrong, and whether it is for this kind to stay so for a while.
+    fn trouble(&self, error: &watcher::Error) -> (Trouble, bool) {
+        use watcher::Error as E;
+        let what = "a list or watch";
+        let server = self.server.clone();
+        match error {
+            E::InitialListFailed(error) | E::WatchStartFailed(error) | E::WatchFailed(error) => {
+                let code = match error {
+                    kube::Error::Api(status) => status.code,
+                    _ => 0,
+                };
+                let trouble = of_request(error, &self.server, what);
+                let gone = matches!(code, 403..=405);
+                if gone {
+                    info!(server, kind = self.kind, "kind left out: {trouble}");
+                } else {
+                    debug!(server, kind = self.kind, "watch failed: {trouble}");
+                }
+                (trouble, gone)
+            }
+            E::WatchError(status) if status.code == 403 => (
+                Trouble::Forbidden {
+                    server,
+                    what,
+                    said: said(&status.message),
+                },
+                true,
+            ),
+            E::WatchError(status) => (
+                Trouble::ServerError {
+                    server,
+                    what,
+                    code: status.code,
+                },
+                false,
+            ),
+            E::NoResourceVersion => (
+                Trouble::NotKubernetes {
+                    server,
+                    what: "no resourceVersion".into(),
+                },
+                true,
+            ),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! `kubernetes.accounts`: the accounts that the agent brings by itself.
+//!
+//! Used by `config`. An entry that cannot be used is an error that names the account.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::ConfigError;
+use super::read::Document;
+use crate::accounts::FixedAccount;
+use crate::accounts::definition::Definition;
+use crate::cause::printable;
+use crate::kubeconfig::Source;
+
+const KEY: &str = "kubernetes.accounts";
+
+pub(super) fn read(document: &Document) -> Result<Vec<FixedAccount>, ConfigError> {
+    let mut names = HashSet::new();
+    let mut accounts = Vec::new();
+    for (at, entry) in document.list(KEY)?.iter().enumerate() {
+        let key = format!("{KEY}[{at}].name");
+        let name = match entry["name"]
+            .as_str()
+            .filter(|name| !name.trim().is_empty())
+        {
+            Some(name) => name.to_owned(),
+            None => return Err(document.wrong_value(&key, &entry["name"], "a name")),
+        };
+        let wrong = |wrong: String| ConfigError::Account {
+            account: printable(&name),
+            file: document.file.clone(),
+            wrong,
+        };
+        if !names.insert(name.clone()) {
+            return Err(wrong(
+                "the name is there twice; an account's name is unique".into(),
+            ));
+        }
+        let definition = Definition::from_json(entry)
+            .map_err(|(key, expected)| wrong(format!("{key} must be {expected}")))?;
+        let source = source(entry).map_err(wrong)?;
+        accounts.push(FixedAccount {
+            name,
+            entry: entry.to_string(),
+            definition,
+            source,
+        });
+    }
+    Ok(accounts)
+}
+
+fn source(entry: &Value) -> Result<Source, String> {
+    let path = |key: &str| match &entry[key] {
+        Value::Null => Ok(None),
+        Value::String(path) if path.is_empty() => Ok(None),
+        Value::String(path) => Ok(Some(path)),
+        _ => Err(format!("{key} must be a path")),
+    };
+    let file = match (path("kubeconfigFile")?, path("kubeConfigFile")?) {
+        (Some(a), Some(b)) if a != b => {
+            return Err("kubeconfigFile and kubeConfigFile differ; keep one of them".into());
+        }
+        (a, b) => a.or(b),
+    };
+    let service_account = match &entry["serviceAccount"] {
+        Value::Null => false,
+        Value::Bool(service_account) => *service_account,
+        _ => return Err("serviceAccount must be true or false".into()),
+    };
+    match (file, service_account) {
+        (Some(path), false) => Ok(Source::NamedByOperator(PathBuf::from(path))),
+        (None, true) => Ok(Source::ServiceAccount),
+        (Some(_), true) => Err("kubeconfigFile and serviceAccount exclude each other".into()),
+        (None, false) => Err("kubeconfigFile or serviceAccount: true is missing".into()),
+    }
+}

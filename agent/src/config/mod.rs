@@ -1,0 +1,280 @@
+//! The agent's configuration: armory-agent.yml as one typed value.
+//!
+//! `main` loads it before anything else starts. A key that nobody documents stops the start, as does
+//! a wrong value; documented keys without effect here are kept by name, to be told in the log.
+
+mod accounts;
+mod identity;
+mod keys;
+mod read;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+use thiserror::Error;
+use tracing::level_filters::LevelFilter;
+
+use crate::accounts::FixedAccount;
+use crate::backoff::Backoff;
+use crate::cause::Place;
+use crate::kubeconfig::place;
+use crate::session::Identity;
+pub use identity::Environment;
+use read::Document;
+
+/// Where the Scale Agent has its configuration.
+const USUAL_FILES: [&str; 2] = [
+    "/opt/armory/config/armory-agent.yml",
+    "/opt/armory/config/armory-agent.yaml",
+];
+
+/// Everything that can be configured.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Agent id and zone.
+    pub identity: Identity,
+    /// How to reach the core.
+    pub core: CoreLink,
+    /// `kubernetes.accounts`
+    pub accounts: Vec<FixedAccount>,
+    /// `kubernetes.kubeconfigFolders`: below these the core may name kubeconfig files.
+    pub kubeconfig_folders: Vec<PathBuf>,
+    /// `server.*`
+    pub server: Server,
+    /// `logging.*`
+    pub logging: Logging,
+    /// Keys that are documented for the Scale Agent and have no effect here.
+    pub unused: Vec<String>,
+}
+
+/// `clouddriver.*`: how to reach the core.
+#[derive(Debug, Clone)]
+pub struct CoreLink {
+    /// host:port
+    pub grpc: String,
+    /// Plaintext HTTP/2 instead of TLS with the system's roots.
+    pub insecure: bool,
+    /// Waits between attempts.
+    pub backoff: Backoff,
+    /// Time between HTTP/2 pings; none when it is off.
+    pub keep_alive: Option<Duration>,
+    /// How long an HTTP/2 ping may stay unanswered.
+    pub keep_alive_timeout: Duration,
+}
+
+/// `server.*`: where people and probes ask the agent.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// A host name or address of this machine.
+    pub host: String,
+    /// 0 takes any.
+    pub port: u16,
+}
+
+/// `logging.*`
+#[derive(Debug, Clone)]
+pub struct Logging {
+    /// Text or JSON.
+    pub format: LogFormat,
+    /// The agent's own level.
+    pub level: LevelFilter,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// An object a line.
+    Json,
+}
+
+/// Why a configuration is refused.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("the configuration {file} cannot be read: {source}")]
+    Read {
+        /// The file.
+        file: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is not YAML. Only the place is told: the text may hold a secret.
+    #[error("the configuration {file} is not valid YAML ({place})")]
+    Yaml {
+        /// The file.
+        file: String,
+        /// Where.
+        place: Place,
+    },
+    /// A key that nobody documents.
+    #[error("unknown key {key} in {file}; the nearest known key is {nearest}")]
+    UnknownKey {
+        /// Its path.
+        key: String,
+        /// The file.
+        file: String,
+        /// The known key that is most like it.
+        nearest: &'static str,
+    },
+    /// A value that cannot be used.
+    #[error("{key} is {value} in {file}; expected {expected}")]
+    BadValue {
+        /// The key's path.
+        key: String,
+        /// The value, as JSON.
+        value: String,
+        /// What it should be.
+        expected: String,
+        /// The file.
+        file: String,
+    },
+    /// An account that cannot be used.
+    #[error("account {account} of kubernetes.accounts in {file}: {wrong}")]
+    Account {
+        /// The account's name.
+        account: String,
+        /// The file.
+        file: String,
+        /// What is wrong and what to do.
+        wrong: String,
+    },
+}
+
+impl Config {
+    /// Reads the file, or the usual one, or takes the defaults when there is none.
+    pub fn load(file: Option<&Path>, environment: &Environment) -> Result<Self, ConfigError> {
+        let usual = || USUAL_FILES.iter().map(Path::new).find(|file| file.exists());
+        let Some(file) = file.or_else(usual) else {
+            return Self::parse("", "no file", environment);
+        };
+        let name = file.display().to_string();
+        match std::fs::read_to_string(file) {
+            Ok(text) => Self::parse(&text, &name, environment),
+            Err(source) => Err(ConfigError::Read { file: name, source }),
+        }
+    }
+
+    /// Reads a configuration's text. `file` is for errors.
+    pub fn parse(text: &str, file: &str, environment: &Environment) -> Result<Self, ConfigError> {
+        let file = file.to_owned();
+        // A file of nothing but comments is an empty configuration.
+        let root: Option<Value> =
+            serde_saphyr::from_str(text).map_err(|error| ConfigError::Yaml {
+                file: file.clone(),
+                place: place(&error),
+            })?;
+        let document = Document {
+            root: root.unwrap_or_default(),
+            file: file.clone(),
+        };
+        if !document.root.is_object() && !document.root.is_null() {
+            let place = Place { line: 1, column: 1 };
+            return Err(ConfigError::Yaml { file, place });
+        }
+        let unused = keys::check(&document.root).map_err(|unknown| ConfigError::UnknownKey {
+            key: unknown.key,
+            file,
+            nearest: unknown.nearest,
+        })?;
+        Ok(Self {
+            identity: Identity {
+                agent_id: environment.hostname.clone(),
+                zone_id: document
+                    .text("zoneId")?
+                    .unwrap_or_else(|| environment.zone()),
+            },
+            core: core(&document)?,
+            accounts: accounts::read(&document)?,
+            kubeconfig_folders: folders(&document)?,
+            server: Server {
+                host: document
+                    .text("server.host")?
+                    .unwrap_or_else(|| "localhost".into()),
+                port: port(&document)?,
+            },
+            logging: logging(&document)?,
+            unused,
+        })
+    }
+}
+
+fn core(document: &Document) -> Result<CoreLink, ConfigError> {
+    let key = "clouddriver.grpc";
+    let grpc = document
+        .text(key)?
+        .unwrap_or_else(|| "spin-clouddriver-grpc:9091".into());
+    let fits = grpc.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok_and(|port| port > 0)
+    });
+    if !fits {
+        return Err(document.wrong(key, "host:port"));
+    }
+    // Whoever configures TLS does not want plaintext.
+    let tls = !document.at("clouddriver.tls").is_null();
+    let nanos = |key: &str, default: u64| -> Result<Duration, ConfigError> {
+        Ok(Duration::from_nanos(
+            document.whole(key, 10_u64.pow(15))?.unwrap_or(default),
+        ))
+    };
+    let seconds = |key: &str| document.whole(key, 86_400);
+    let keep_alive = seconds("clouddriver.keepAliveHeartbeatSeconds")?.unwrap_or(20);
+    let timeout = seconds("clouddriver.keepAliveTimeOutSeconds")?.filter(|seconds| *seconds > 0);
+    Ok(CoreLink {
+        grpc,
+        insecure: document.flag("clouddriver.insecure")?.unwrap_or(!tls),
+        backoff: Backoff {
+            base: nanos("clouddriver.backoff.baseDelay", 1_000_000_000)?,
+            multiplier: document
+                .number("clouddriver.backoff.multiplier", 1.0, 100.0)?
+                .unwrap_or(1.6),
+            jitter: document
+                .number("clouddriver.backoff.jitter", 0.0, 1.0)?
+                .unwrap_or(0.2),
+            max: nanos("clouddriver.backoff.maxDelay", 120_000_000_000)?,
+        },
+        keep_alive: (keep_alive > 0).then(|| Duration::from_secs(keep_alive)),
+        keep_alive_timeout: Duration::from_secs(timeout.unwrap_or(20)),
+    })
+}
+
+fn folders(document: &Document) -> Result<Vec<PathBuf>, ConfigError> {
+    let key = "kubernetes.kubeconfigFolders";
+    if document.at(key).is_null() {
+        return Ok(vec![PathBuf::from("/kubeconfigfiles")]);
+    }
+    let folder = |value: &Value| match value.as_str().map(PathBuf::from) {
+        Some(folder) if folder.is_absolute() => Ok(folder),
+        _ => Err(document.wrong_value(key, value, "absolute paths of folders")),
+    };
+    document.list(key)?.iter().map(folder).collect()
+}
+
+fn port(document: &Document) -> Result<u16, ConfigError> {
+    let port = document
+        .whole("server.port", u16::MAX.into())?
+        .unwrap_or(8082);
+    Ok(u16::try_from(port).expect("it is not above u16::MAX"))
+}
+
+fn logging(document: &Document) -> Result<Logging, ConfigError> {
+    let key = "logging.format";
+    let format = match document.text(key)?.as_deref() {
+        None | Some("text") => LogFormat::Text,
+        Some("json") => LogFormat::Json,
+        Some(_) => return Err(document.wrong(key, "text or json")),
+    };
+    let key = "logging.level";
+    let level = document.text(key)?.unwrap_or_else(|| "info".into());
+    let level = match level.to_ascii_lowercase().as_str() {
+        "panic" | "fatal" | "error" => LevelFilter::ERROR,
+        "warn" | "warning" => LevelFilter::WARN,
+        "info" => LevelFilter::INFO,
+        "debug" => LevelFilter::DEBUG,
+        "trace" => LevelFilter::TRACE,
+        _ => return Err(document.wrong(key, "panic, fatal, error, warn, info, debug or trace")),
+    };
+    Ok(Logging { format, level })
+}

@@ -1,0 +1,57 @@
+//! The points at which a test may let the agent die: around every message of its walk.
+//!
+//! `session` passes them. Every point is passed by one walk: activate an account that works, activate
+//! one whose cluster is dead, deactivate. In release builds all of this is empty.
+
+ferry_failpoint::failpoints! {
+    /// Register is about to be sent.
+    REGISTER_SENDING = "agent.register.sending";
+    /// Register has been sent.
+    REGISTER_SENT = "agent.register.sent";
+    /// Registered has come.
+    REGISTERED_RECEIVED = "agent.registered.received";
+    /// A heartbeat is about to be sent.
+    HEARTBEAT_SENDING = "agent.heartbeat.sending";
+    /// A heartbeat has been sent.
+    HEARTBEAT_SENT = "agent.heartbeat.sent";
+    /// SaveAccounts has come; nothing is done yet.
+    SAVE_RECEIVED = "agent.save.received";
+    /// SaveAccounts has been taken: its accounts are held.
+    SAVE_TAKEN = "agent.save.taken";
+    /// DeleteAccounts has come; nothing is done yet.
+    DELETE_RECEIVED = "agent.delete.received";
+    /// DeleteAccounts has been taken: its accounts are stopping.
+    DELETE_TAKEN = "agent.delete.taken";
+    /// A report that an account is ready is about to be sent.
+    READY_SENDING = "agent.report.ready.sending";
+    /// A report that an account is ready has been sent.
+    READY_SENT = "agent.report.ready.sent";
+    /// A report that an account failed is about to be sent.
+    FAILED_SENDING = "agent.report.failed.sending";
+    /// A report that an account failed has been sent.
+    FAILED_SENT = "agent.report.failed.sent";
+    /// A report that an account was dropped is about to be sent.
+    DROPPED_SENDING = "agent.report.dropped.sending";
+    /// A report that an account was dropped has been sent.
+    DROPPED_SENT = "agent.report.dropped.sent";
+}
+
+pub(crate) use ferry_failpoint::hit;
+
+/// Passes a point that says that a message has been sent.
+///
+/// The transport writes in a task of its own, so a process that is to die here first gives it time:
+/// otherwise "sent" and "sending" would be the same crash.
+#[cfg(debug_assertions)]
+pub(crate) async fn hit_sent(name: &'static str) {
+    static DEADLY: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    let deadly = DEADLY.get_or_init(|| std::env::var("FERRY_FAILPOINT").ok());
+    if deadly.as_deref() == Some(name) {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    hit(name);
+}
+
+/// Passes a point that says that a message has been sent: nothing in a release build.
+#[cfg(not(debug_assertions))]
+pub(crate) async fn hit_sent(_name: &'static str) {}
