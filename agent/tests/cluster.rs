@@ -1,0 +1,184 @@
+//! The agent against a real cluster: `tests/cluster` builds one, and every test here runs one.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use ferry_wire::v1::account_report::State;
+use ferry_wire::v1::{Account, Ready};
+use support::{Agent, Core, Terms, account};
+
+/// A running cluster; dropping it kills it.
+struct Cluster {
+    child: Child,
+    server: String,
+    dir: PathBuf,
+}
+
+impl Cluster {
+    /// Starts one in a folder, at a port (0: any), and waits until it serves.
+    fn start(dir: &Path, port: &str) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cluster/build.sh");
+        let built = Command::new("bash")
+            .arg(script)
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
+        assert!(built.status.success(), "tests/cluster/build.sh");
+        let binary = String::from_utf8(built.stdout).unwrap();
+        let mut child = Command::new(binary.trim())
+            .args(["serve", "--exit-with-stdin", "--port", port, "--dir"])
+            .arg(dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let ready: serde_json::Value = serde_json::from_str(&line).expect("the ready line");
+        let server = ready["server"].as_str().unwrap().to_owned();
+        Self {
+            child,
+            server,
+            dir: dir.to_owned(),
+        }
+    }
+
+    fn kubeconfig(&self, name: &str) -> String {
+        std::fs::read_to_string(self.dir.join(name)).unwrap()
+    }
+
+    fn port(&self) -> String {
+        self.server.rsplit(':').next().unwrap().to_owned()
+    }
+
+    /// The digest of the certificate that is served, by a tool that is not ours.
+    fn fingerprint(&self) -> String {
+        let pem = Command::new("openssl")
+            .args([
+                "s_client",
+                "-connect",
+                self.server.trim_start_matches("https://"),
+            ])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let pem = String::from_utf8_lossy(&pem.stdout).into_owned();
+        let der = <rustls::pki_types::CertificateDer<'_> as rustls::pki_types::pem::PemObject>::
+            from_pem_slice(pem.as_bytes())
+        .unwrap();
+        digest(&SHA256, &der)
+            .as_ref()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn ready(state: State) -> Ready {
+    match state {
+        State::Ready(ready) => ready,
+        other => panic!("not ready: {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_ready_lost_and_ready_again_with_its_cluster() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().to_owned();
+    let first = tokio::task::spawn_blocking(move || Cluster::start(&folder, "0"))
+        .await
+        .unwrap();
+    let mut core = Core::start(Terms::default()).await;
+    let agent = Agent::start(core.address, "");
+    let mut session = core.session().await;
+
+    for kubeconfig in ["admin.kubeconfig", "token.kubeconfig"] {
+        session
+            .save(account("good", 1, &first.kubeconfig(kubeconfig)))
+            .await;
+        let ready = ready(session.state_of("good").await);
+        assert_eq!(ready.kube_host, first.server);
+        assert!(ready.kube_version.starts_with("v1."), "{ready:?}");
+        assert_eq!(ready.cert_fingerprint, first.fingerprint());
+        assert_eq!(ready.kinds.len(), 12, "{ready:?}");
+        for kind in [
+            "Pod",
+            "Deployment.apps",
+            "CustomResourceDefinition.apiextensions.k8s.io",
+        ] {
+            assert!(ready.kinds.iter().any(|known| known == kind), "{ready:?}");
+        }
+        session.delete(&["good"]).await;
+        assert!(matches!(session.state_of("good").await, State::Dropped(_)));
+    }
+
+    session
+        .save(account("reader", 1, &first.kubeconfig("reader.kubeconfig")))
+        .await;
+    let cause = session.failure_of("reader").await;
+    assert!(
+        cause.contains("may list none of the kinds") && cause.contains("cannot list"),
+        "{cause}"
+    );
+    let wrong = first.kubeconfig("token.kubeconfig");
+    let token = wrong
+        .lines()
+        .find(|line| line.contains("token:"))
+        .unwrap()
+        .trim();
+    session
+        .save(account(
+            "wrong",
+            1,
+            &wrong.replace(token, "token: nonsense"),
+        ))
+        .await;
+    let cause = session.failure_of("wrong").await;
+    assert!(cause.contains("401"), "{cause}");
+
+    let chosen = Account {
+        definition: r#"{"kinds":["ConfigMap","Nothing.example.org"],"namespaces":["default"]}"#
+            .into(),
+        ..account("chosen", 7, &first.kubeconfig("admin.kubeconfig"))
+    };
+    session.save(chosen).await;
+    let report = session.report().await;
+    assert_eq!((report.account.as_str(), report.generation), ("chosen", 7));
+    assert_eq!(ready(report.state.unwrap()).kinds, ["ConfigMap"]);
+
+    // The same port, so the same account finds the cluster again.
+    let port = first.port();
+    drop(first);
+    let State::Lost(lost) = session.state_of("chosen").await else {
+        panic!("should be lost")
+    };
+    assert!(lost.cause.contains("refuses connections"), "{}", lost.cause);
+    let folder = dir.path().to_owned();
+    let again = tokio::task::spawn_blocking(move || Cluster::start(&folder, &port))
+        .await
+        .unwrap();
+    loop {
+        // On its way up the API server may be met half ready.
+        match session.state_of("chosen").await {
+            State::Lost(_) => {}
+            state => break assert_eq!(ready(state).kube_host, again.server),
+        }
+    }
+    session.no_report(Duration::from_millis(300)).await;
+    agent.stop().await;
+}

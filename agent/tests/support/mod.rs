@@ -1,0 +1,306 @@
+//! What the agent's tests share: a core on a socket of its own, and an agent in this process.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+
+pub mod apiserver;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ferry_agent::config::{Config, Environment};
+use ferry_wire::v1::account::Kubeconfig;
+use ferry_wire::v1::account_report::State;
+use ferry_wire::v1::agent_message::Kind as Up;
+use ferry_wire::v1::agents_server::{Agents, AgentsServer};
+use ferry_wire::v1::core_message::Kind as Down;
+use ferry_wire::v1::{
+    Account, AccountReport, AgentMessage, CoreMessage, DeleteAccounts, Heartbeat, Register,
+    Registered, SaveAccounts,
+};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tonic::{Request, Response, Status, Streaming};
+
+pub const ZONE: &str = "zone-1";
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How the core under test treats agents.
+#[derive(Clone, Copy)]
+pub struct Terms {
+    pub heartbeat_seconds: u32,
+    pub grace_seconds: u32,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            heartbeat_seconds: 1,
+            grace_seconds: 60,
+        }
+    }
+}
+
+/// A core that hands every session to the test.
+pub struct Core {
+    pub address: SocketAddr,
+    sessions: mpsc::Receiver<CoreSession>,
+    refusing: Arc<AtomicBool>,
+    server: JoinHandle<()>,
+}
+
+#[derive(Clone)]
+struct Door {
+    terms: Terms,
+    sessions: mpsc::Sender<CoreSession>,
+    refusing: Arc<AtomicBool>,
+}
+
+/// One session as the core sees it.
+pub struct CoreSession {
+    pub register: Register,
+    pub heartbeats: Arc<std::sync::atomic::AtomicU32>,
+    /// While set, heartbeats are not answered.
+    pub silent: Arc<AtomicBool>,
+    reports: mpsc::Receiver<AccountReport>,
+    down: mpsc::Sender<Result<CoreMessage, Status>>,
+}
+
+impl Core {
+    pub async fn start(terms: Terms) -> Self {
+        Self::start_at("127.0.0.1:0".parse().unwrap(), terms).await
+    }
+
+    pub async fn start_at(address: SocketAddr, terms: Terms) -> Self {
+        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (send, sessions) = mpsc::channel(8);
+        let refusing = Arc::new(AtomicBool::new(false));
+        let door = Door {
+            terms,
+            sessions: send,
+            refusing: refusing.clone(),
+        };
+        let server = tokio::spawn(async move {
+            tonic::transport::Server::builder()
+                .add_service(AgentsServer::new(door))
+                .serve_with_incoming(TcpListenerStream::new(listener))
+                .await
+                .unwrap();
+        });
+        Self {
+            address,
+            sessions,
+            refusing,
+            server,
+        }
+    }
+
+    pub fn refuse(&self, refuse: bool) {
+        self.refusing.store(refuse, Ordering::SeqCst);
+    }
+
+    pub async fn session(&mut self) -> CoreSession {
+        timeout(PATIENCE, self.sessions.recv())
+            .await
+            .expect("an agent registers")
+            .unwrap()
+    }
+
+    pub async fn no_session(&mut self, within: Duration) -> bool {
+        timeout(within, self.sessions.recv()).await.is_err()
+    }
+
+    /// Ends as if it had crashed: every connection is cut.
+    pub async fn crash(self) {
+        self.server.abort();
+        self.server.await.ok();
+    }
+}
+
+#[tonic::async_trait]
+impl Agents for Door {
+    type SessionStream = ReceiverStream<Result<CoreMessage, Status>>;
+
+    async fn session(
+        &self,
+        request: Request<Streaming<AgentMessage>>,
+    ) -> Result<Response<Self::SessionStream>, Status> {
+        let mut up = request.into_inner();
+        let Some(AgentMessage {
+            kind: Some(Up::Register(register)),
+        }) = up.message().await?
+        else {
+            return Err(Status::invalid_argument(
+                "the first message must be Register",
+            ));
+        };
+        if self.refusing.load(Ordering::SeqCst) {
+            return Err(Status::permission_denied("this zone is closed today"));
+        }
+        let (down, stream) = mpsc::channel(32);
+        let registered = Registered {
+            core_id: "core-1".into(),
+            heartbeat_seconds: self.terms.heartbeat_seconds,
+            grace_seconds: self.terms.grace_seconds,
+        };
+        down.send(Ok(message(Down::Registered(registered))))
+            .await
+            .unwrap();
+        let (report, reports) = mpsc::channel(64);
+        let heartbeats = Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let silent = Arc::new(AtomicBool::new(false));
+        let session = CoreSession {
+            register,
+            heartbeats: heartbeats.clone(),
+            silent: silent.clone(),
+            reports,
+            down: down.clone(),
+        };
+        self.sessions.send(session).await.ok();
+        tokio::spawn(async move {
+            while let Ok(Some(AgentMessage { kind: Some(kind) })) = up.message().await {
+                match kind {
+                    Up::Heartbeat(_) => {
+                        heartbeats.fetch_add(1, Ordering::SeqCst);
+                        if !silent.load(Ordering::SeqCst) {
+                            down.send(Ok(message(Down::Heartbeat(Heartbeat {}))))
+                                .await
+                                .ok();
+                        }
+                    }
+                    Up::Report(one) => {
+                        report.send(one).await.ok();
+                    }
+                    Up::Register(_) => panic!("a second Register"),
+                }
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+}
+
+fn message(kind: Down) -> CoreMessage {
+    CoreMessage { kind: Some(kind) }
+}
+
+impl CoreSession {
+    pub async fn send(&self, kind: Down) {
+        self.down.send(Ok(message(kind))).await.unwrap();
+    }
+
+    pub async fn save(&self, account: Account) {
+        self.save_in(ZONE, account).await;
+    }
+
+    pub async fn save_in(&self, zone: &str, account: Account) {
+        let save = SaveAccounts {
+            zone_id: zone.into(),
+            accounts: vec![account],
+        };
+        self.send(Down::SaveAccounts(save)).await;
+    }
+
+    pub async fn delete(&self, names: &[&str]) {
+        let accounts = names.iter().map(|name| (*name).to_owned()).collect();
+        self.send(Down::DeleteAccounts(DeleteAccounts { accounts }))
+            .await;
+    }
+
+    pub async fn report(&mut self) -> AccountReport {
+        timeout(PATIENCE, self.reports.recv())
+            .await
+            .expect("a report comes")
+            .expect("a session")
+    }
+
+    /// The next report, which must be about this account.
+    pub async fn state_of(&mut self, name: &str) -> State {
+        let report = self.report().await;
+        assert_eq!(report.account, name, "{report:?}");
+        report.state.unwrap()
+    }
+
+    pub async fn failure_of(&mut self, name: &str) -> String {
+        match self.state_of(name).await {
+            State::Failed(failed) => failed.cause,
+            other => panic!("{name} should have failed: {other:?}"),
+        }
+    }
+
+    pub async fn no_report(&mut self, within: Duration) {
+        if let Ok(report) = timeout(within, self.reports.recv()).await {
+            panic!("unexpected: {report:?}");
+        }
+    }
+
+    /// Whether the agent has gone.
+    pub async fn ended(&mut self) {
+        timeout(PATIENCE, async {
+            while self.reports.recv().await.is_some() {}
+        })
+        .await
+        .expect("the agent leaves");
+    }
+}
+
+/// An account with a kubeconfig that is sent.
+pub fn account(name: &str, generation: u64, kubeconfig: &str) -> Account {
+    Account {
+        name: name.into(),
+        generation,
+        definition: "{}".into(),
+        deadline_seconds: 30,
+        kubeconfig: Some(Kubeconfig::KubeconfigContents(
+            kubeconfig.as_bytes().to_vec(),
+        )),
+    }
+}
+
+/// An agent in this process.
+pub struct Agent {
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Agent {
+    /// Starts one. `more` is YAML that is added to its configuration.
+    pub fn start(core: SocketAddr, more: &str) -> Self {
+        let yaml = format!(
+            "clouddriver:\n  grpc: {core}\n  backoff: {{baseDelay: 100000000, maxDelay: 500000000}}\n\
+             zoneId: {ZONE}\nserver:\n  host: 127.0.0.1\n{}{more}",
+            if more.contains("# port") {
+                ""
+            } else {
+                "  port: 0\n"
+            },
+        );
+        let environment = Environment {
+            hostname: "agent-1".into(),
+            namespace: None,
+        };
+        let config = Config::parse(&yaml, "test.yml", &environment).unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(async move {
+            let stop = async {
+                stopped.await.ok();
+            };
+            ferry_agent::run(config, stop).await.unwrap();
+        });
+        Self {
+            stop: Some(stop),
+            task,
+        }
+    }
+
+    /// Asks it to end, and sees that it does so soon.
+    pub async fn stop(mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+        timeout(Duration::from_secs(5), self.task)
+            .await
+            .expect("it ends soon")
+            .unwrap();
+    }
+}
