@@ -1,0 +1,143 @@
+//! An account's definition as Clouddriver writes it, parted into what may be seen and what may
+//! not: the public part is kept, shown and sent as JSON with `[redacted]` in place of each secret
+//! value; the secret part goes to `secret` and nowhere else.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
+
+/// What stands in the place of a secret value.
+pub const REDACTED: &str = "[redacted]";
+
+/// Field names, in lower case, whose values are secret wherever they stand.
+const SECRET_FIELDS: &[&str] = &["kubeconfigcontents"];
+
+/// Parts of field names, in lower case, that betray a secret value.
+const SECRET_WORDS: &[&str] = &["password", "token", "secret", "privatekey"];
+
+/// A definition without its secrets, and the secrets.
+#[derive(Debug, Clone)]
+pub struct Definition {
+    /// The JSON object, secret values replaced.
+    pub public: Map<String, Value>,
+    /// A JSON object from JSON pointer to value, when there is any secret.
+    pub secrets: Option<SecretString>,
+}
+
+impl Definition {
+    /// Parts a definition.
+    pub fn part(mut object: Map<String, Value>) -> Definition {
+        let mut secrets = Map::new();
+        redact(&mut object, "", &mut secrets);
+        let secrets =
+            (!secrets.is_empty()).then(|| SecretString::from(Value::Object(secrets).to_string()));
+        Definition {
+            public: object,
+            secrets,
+        }
+    }
+
+    /// The kubeconfig that stands in the definition itself.
+    pub fn kubeconfig_contents(&self) -> Option<SecretString> {
+        let secrets: Map<String, Value> =
+            serde_json::from_str(self.secrets.as_ref()?.expose_secret()).ok()?;
+        let contents = secrets.get("/kubeconfigContents")?.as_str()?;
+        Some(SecretString::from(contents))
+    }
+
+    /// A public string field, when it is there and not empty.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        self.public
+            .get(field)?
+            .as_str()
+            .filter(|text| !text.is_empty())
+    }
+
+    /// A public boolean field; absent is false.
+    pub fn flag(&self, field: &str) -> bool {
+        self.public
+            .get(field)
+            .and_then(Value::as_bool)
+            .unwrap_or(false)
+    }
+}
+
+fn is_secret(field: &str) -> bool {
+    let field = field.to_ascii_lowercase();
+    SECRET_FIELDS.contains(&field.as_str()) || SECRET_WORDS.iter().any(|word| field.contains(word))
+}
+
+fn redact(object: &mut Map<String, Value>, path: &str, secrets: &mut Map<String, Value>) {
+    for (field, value) in object.iter_mut() {
+        let path = format!("{path}/{}", field.replace('~', "~0").replace('/', "~1"));
+        if is_secret(field) {
+            // Secret references name a secret without holding it: they stay as written.
+            let open = matches!(value, Value::Null | Value::Bool(_))
+                || value
+                    .as_str()
+                    .is_some_and(|text| text.is_empty() || is_reference(text));
+            if !open {
+                let secret = std::mem::replace(value, Value::from(REDACTED));
+                secrets.insert(path, secret);
+            }
+            continue;
+        }
+        redact_value(value, &path, secrets);
+    }
+}
+
+fn redact_value(value: &mut Value, path: &str, secrets: &mut Map<String, Value>) {
+    match value {
+        Value::Object(object) => redact(object, path, secrets),
+        Value::Array(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                redact_value(item, &format!("{path}/{index}"), secrets);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether a value names a secret in a secret engine, as Spinnaker writes it.
+pub fn is_reference(text: &str) -> bool {
+    ["encrypted:", "encryptedFile:", "secret://", "secretFile://"]
+        .iter()
+        .any(|prefix| text.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn part(value: Value) -> Definition {
+        Definition::part(value.as_object().unwrap().clone())
+    }
+
+    #[test]
+    fn secrets_leave_the_public_part_wherever_they_stand() {
+        let definition = part(json!({
+            "name": "a", "kubeconfigContents": "token: s3cret",
+            "nested": [{"userToken": "s3cret"}, {"plain": "stays"}],
+        }));
+        let public = Value::Object(definition.public.clone()).to_string();
+        assert!(!public.contains("s3cret"), "{public}");
+        assert_eq!(definition.public["nested"][0]["userToken"], REDACTED);
+        assert_eq!(definition.public["nested"][1]["plain"], "stays");
+        assert_eq!(
+            definition.kubeconfig_contents().unwrap().expose_secret(),
+            "token: s3cret"
+        );
+    }
+
+    #[test]
+    fn references_and_empty_values_stay_as_written() {
+        let definition = part(json!({
+            "kubeconfigContents": "encrypted:k8s!n:kc!k:a", "oauthToken": "", "password": null,
+        }));
+        assert!(definition.secrets.is_none());
+        assert_eq!(
+            definition.public["kubeconfigContents"],
+            "encrypted:k8s!n:kc!k:a"
+        );
+    }
+}

@@ -1,0 +1,459 @@
+//! The next step of one account: given the row, its holdings and the agents that are connected,
+//! which event applies, what becomes of row and holdings, and what is sent to whom.
+//!
+//! Everything is derived from what SQL knows and who is connected, so a step that was lost with
+//! its process is simply found again. `lifecycle` calls [`next`] until it answers `None`.
+
+use super::model::{Account, Agent, Holding, Limits, View};
+use super::state::{Failure, HoldingState, Status};
+use super::step::{Message, Step};
+use super::transition::Event;
+use std::collections::BTreeSet;
+
+/// The next step of this account, or `None` when there is nothing to do but wait.
+pub fn next(view: &View, agents: &[Agent], limits: &Limits) -> Option<Step> {
+    let planner = Planner {
+        view,
+        agents,
+        limits,
+    };
+    if view.claimed
+        && let Some(mut step) = planner.event(Event::Claimed, None)
+    {
+        if let Some(account) = &mut step.account {
+            account.message = Some(CLAIMED.to_owned());
+        }
+        return Some(step);
+    }
+    match view.account.status {
+        Status::ToMigrate => planner.to_migrate(),
+        Status::Activating => planner.activating(),
+        Status::Active => planner.active(),
+        Status::Orphaned => planner.orphaned(),
+        Status::Failed => planner.failed(),
+        Status::Inactive => planner.drop_holders(|_| true),
+        Status::ToDeactivate | Status::Deactivating | Status::Deleting => planner.letting_go(),
+        Status::DeleteFailed => planner.delete_failed(),
+    }
+}
+
+/// The step after its SaveAccounts could not be made: `cause` says why.
+pub fn unpreparable(view: &View, cause: String, limits: &Limits) -> Option<Step> {
+    let planner = Planner {
+        view,
+        agents: &[],
+        limits,
+    };
+    let event = match view.account.status {
+        Status::ToMigrate => Some(Event::Unpreparable),
+        Status::Activating => Some(Event::ZoneFailed),
+        _ => None,
+    };
+    if let Some(event) = event {
+        return planner.event(event, Some((Failure::Definition, cause)));
+    }
+    // Elsewhere what is served goes on being served; the row says what stands in the way.
+    (view.account.message.as_ref() != Some(&cause)).then(|| {
+        let mut step = Step::same(view);
+        if let Some(account) = &mut step.account {
+            account.message = Some(cause);
+        }
+        step
+    })
+}
+
+/// Why a claimed account is switched off.
+pub const CLAIMED: &str = "an agent brings an account of this name by its own configuration, \
+    which goes before; rename or remove that one to activate this one";
+
+struct Planner<'a> {
+    view: &'a View,
+    agents: &'a [Agent],
+    limits: &'a Limits,
+}
+
+impl Planner<'_> {
+    fn account(&self) -> &Account {
+        &self.view.account
+    }
+
+    fn is_due(&self) -> bool {
+        self.account()
+            .due_at
+            .is_some_and(|due| due <= self.view.now)
+    }
+
+    fn is_connected(&self, agent_id: &str) -> bool {
+        self.agents.iter().any(|agent| agent.id == agent_id)
+    }
+
+    fn agents_of<'b>(&'b self, zone: &'b str) -> impl Iterator<Item = &'b Agent> {
+        self.agents
+            .iter()
+            .filter(move |agent| agent.zone_id == zone)
+    }
+
+    /// The zones this account may be served from and that have an agent, in the order of the tour.
+    fn zones(&self) -> Vec<&str> {
+        let connected: BTreeSet<&str> = self
+            .agents
+            .iter()
+            .map(|agent| agent.zone_id.as_str())
+            .collect();
+        let account = self.account();
+        if let Some(requested) = &account.requested_zone {
+            return connected
+                .into_iter()
+                .filter(|zone| zone == requested)
+                .collect();
+        }
+        let stored = account.zone_id.as_deref();
+        let first = stored.filter(|zone| connected.contains(zone));
+        first
+            .into_iter()
+            .chain(connected.into_iter().filter(|zone| Some(*zone) != stored))
+            .collect()
+    }
+
+    fn untried_zone(&self) -> Option<&str> {
+        self.zones()
+            .into_iter()
+            .find(|zone| !self.account().toured.iter().any(|t| t == zone))
+    }
+
+    /// The step of `event`, if the table has it here, with the failure it may lead to.
+    fn event(&self, event: Event, failure: Option<(Failure, String)>) -> Option<Step> {
+        let account = self.account();
+        let zones_left = self.zones().into_iter().any(|zone| {
+            Some(zone) != account.target_zone.as_deref()
+                && !account.toured.iter().any(|toured| toured == zone)
+        });
+        let mut step = Step::of(self.view, event, zones_left, false, self.limits).ok()?;
+        if let (Some(account), Some((failure, cause))) = (&mut step.account, failure) {
+            account.message = Some(cause);
+            if matches!(account.status, Status::Failed | Status::DeleteFailed) {
+                account.failure = Some(failure);
+            }
+        }
+        Some(step)
+    }
+
+    /// Tells the connected holders that `which` picks, and that were not told yet, to let go.
+    fn drop_holders(&self, which: impl Fn(&Holding) -> bool) -> Option<Step> {
+        let mut step = Step::same(self.view);
+        for holding in &mut step.holdings {
+            let asked = matches!(
+                holding.state,
+                HoldingState::Dropping | HoldingState::Refused
+            );
+            if which(holding) && !asked && self.is_connected(&holding.agent_id) {
+                holding.state = HoldingState::Dropping;
+                holding.cause = None;
+                step.messages.push(Message::Delete {
+                    agent_id: holding.agent_id.clone(),
+                });
+            }
+        }
+        (!step.messages.is_empty()).then_some(step)
+    }
+
+    /// Adds to `step` a SaveAccounts for every connected agent of `zone` that `needs` it.
+    fn save(&self, step: &mut Step, zone: &str, needs: impl Fn(Option<&Holding>) -> bool) {
+        let Some(account) = &step.account else { return };
+        for agent in self.agents_of(zone) {
+            let held = step
+                .holdings
+                .iter_mut()
+                .find(|holding| holding.agent_id == agent.id);
+            if !needs(held.as_deref()) {
+                continue;
+            }
+            let holding = Holding {
+                agent_id: agent.id.clone(),
+                zone_id: zone.to_owned(),
+                generation: account.generation,
+                state: HoldingState::Pending,
+                cause: None,
+                cluster: Default::default(),
+            };
+            match held {
+                Some(held) => *held = holding,
+                None => step.holdings.push(holding),
+            }
+            step.messages.push(Message::Save {
+                agent_id: agent.id.clone(),
+            });
+        }
+    }
+
+    fn to_migrate(&self) -> Option<Step> {
+        let Some(zone) = self.untried_zone() else {
+            return self.is_due().then(|| self.no_agent_in_time()).flatten();
+        };
+        let outside = |holding: &Holding| holding.zone_id != zone;
+        if self.view.holdings.iter().any(outside) {
+            if let Some(step) = self.drop_holders(outside) {
+                return Some(step);
+            }
+            return self.is_due().then(|| self.held_elsewhere(zone)).flatten();
+        }
+        let mut step = self.event(Event::AgentAvailable, None)?;
+        if let Some(account) = &mut step.account
+            && account.target_zone.as_deref() != Some(zone)
+        {
+            account.target_zone = Some(zone.to_owned());
+            account.generation += 1;
+        }
+        self.save(&mut step, zone, |_| true);
+        Some(step)
+    }
+
+    fn no_agent_in_time(&self) -> Option<Step> {
+        let cause = match &self.account().requested_zone {
+            Some(zone) => format!(
+                "no agent of zone `{zone}` is connected; start one with this zoneId, or PATCH the \
+                 account with the zoneId of another"
+            ),
+            None => "no agent is connected; start one that reaches the cluster".to_owned(),
+        };
+        self.event(Event::Deadline, Some((Failure::NoAgent, cause)))
+    }
+
+    fn held_elsewhere(&self, zone: &str) -> Option<Step> {
+        let holders: Vec<String> = (self.view.holdings.iter())
+            .filter(|holding| holding.zone_id != zone)
+            .map(|holding| format!("`{}` of zone `{}`", holding.agent_id, holding.zone_id))
+            .collect();
+        let cause = format!(
+            "zone `{zone}` must wait: the account is still held by agent {}, which did not confirm \
+             that it let go",
+            holders.join(", ")
+        );
+        self.event(Event::Deadline, Some((Failure::Agents, cause)))
+    }
+
+    fn activating(&self) -> Option<Step> {
+        let account = self.account();
+        let zone = account.target_zone.as_deref().unwrap_or_default();
+        let current = |h: &&Holding| h.zone_id == zone && h.generation == account.generation;
+        let holders: Vec<&Holding> = self.view.holdings.iter().filter(current).collect();
+        if let Some(ready) = holders.iter().find(|h| h.state == HoldingState::Ready) {
+            let mut step = self.event(Event::Reached, None)?;
+            if let Some(account) = &mut step.account {
+                account.zone_id = Some(zone.to_owned());
+                account.cluster = ready.cluster.clone();
+            }
+            return Some(step);
+        }
+        if let Some(step) = self.drop_holders(|holding| holding.zone_id != zone) {
+            return Some(step);
+        }
+        let mut step = Step::same(self.view);
+        self.save(&mut step, zone, |held| {
+            held.is_none_or(|h| {
+                h.generation < account.generation
+                    || matches!(h.state, HoldingState::Away | HoldingState::Dropping)
+            })
+        });
+        if !step.messages.is_empty() {
+            return Some(step);
+        }
+        let over = |h: &&Holding| {
+            matches!(
+                h.state,
+                HoldingState::Failed | HoldingState::Lost | HoldingState::Away
+            )
+        };
+        if holders.iter().all(over) {
+            return self.event(Event::ZoneFailed, Some(self.zone_failure(&holders, zone)));
+        }
+        self.is_due().then(|| {
+            let seconds = self.limits.transition.as_secs();
+            let cause = format!(
+                "the agents of zone `{zone}` did not say within {seconds} s whether they reach the \
+                 cluster; see their logs"
+            );
+            let silent = self.agents_of(zone).next().is_none();
+            let failure = if silent {
+                Failure::NoAgent
+            } else {
+                Failure::Agents
+            };
+            self.event(Event::Deadline, Some((failure, cause)))
+        })?
+    }
+
+    fn zone_failure(&self, holders: &[&Holding], zone: &str) -> (Failure, String) {
+        let causes: Vec<String> = (holders.iter())
+            .filter_map(|h| {
+                let cause = h.cause.as_deref()?;
+                Some(format!("agent `{}` of zone `{zone}`: {cause}", h.agent_id))
+            })
+            .collect();
+        if causes.is_empty() {
+            let cause = format!("the agents of zone `{zone}` left before they reached the cluster");
+            return (Failure::NoAgent, cause);
+        }
+        (Failure::Agents, causes.join("; "))
+    }
+
+    fn active(&self) -> Option<Step> {
+        let account = self.account();
+        let zone = account.zone_id.as_deref().unwrap_or_default();
+        if let Some(step) = self.drop_holders(|holding| holding.zone_id != zone) {
+            return Some(step);
+        }
+        let mut step = Step::same(self.view);
+        self.save(&mut step, zone, |held| {
+            held.is_none_or(|h| {
+                h.generation < account.generation
+                    || matches!(h.state, HoldingState::Away | HoldingState::Dropping)
+            })
+        });
+        if self.view.holdings.is_empty() && step.messages.is_empty() {
+            let cause = format!("every agent of zone `{zone}` that served it is gone");
+            return self.event(Event::Released, Some((Failure::NoAgent, cause)));
+        }
+        let serves =
+            |h: &Holding| h.state == HoldingState::Ready && h.generation == account.generation;
+        let next = step.account.as_mut()?;
+        match step.holdings.iter().find(|h| serves(h)) {
+            Some(ready) => {
+                next.due_at = None;
+                next.cluster = ready.cluster.clone();
+            }
+            None if self.is_due() => {
+                let (failure, cause) = self.lost(&step.holdings, zone);
+                return self.event(Event::Deadline, Some((failure, cause)));
+            }
+            // Nobody to hear from: they are away, and their lease decides.
+            None if !step.holdings.iter().any(|h| self.is_connected(&h.agent_id)) => {
+                next.due_at = None;
+            }
+            None => next.due_at = next.due_at.or(Some(self.limits.deadline(self.view.now))),
+        }
+        next.message = (step.holdings.iter())
+            .find_map(|h| Some(format!("agent `{}`: {}", h.agent_id, h.cause.as_deref()?)));
+        (*next != *account || !step.messages.is_empty()).then_some(step)
+    }
+
+    fn lost(&self, holdings: &[Holding], zone: &str) -> (Failure, String) {
+        let cause = holdings.iter().find_map(|h| h.cause.clone());
+        if self.agents_of(zone).next().is_none() {
+            let cause = format!("every agent of zone `{zone}` left while it connected anew");
+            return (Failure::NoAgent, cause);
+        }
+        let seconds = self.limits.transition.as_secs();
+        let cause = cause.unwrap_or_else(|| "its agents do not say why".to_owned());
+        (
+            Failure::Agents,
+            format!("not served for {seconds} s: {cause}"),
+        )
+    }
+
+    fn orphaned(&self) -> Option<Step> {
+        let zone = self.account().zone_id.as_deref()?;
+        self.agents_of(zone).next()?;
+        let mut step = self.event(Event::AgentAvailable, None)?;
+        if let Some(account) = &mut step.account {
+            account.target_zone = Some(zone.to_owned());
+            account.message = None;
+        }
+        self.save(&mut step, zone, |_| true);
+        Some(step)
+    }
+
+    fn failed(&self) -> Option<Step> {
+        if self.view.holdings.is_empty()
+            && let Some(step) = self.event(Event::Released, None)
+        {
+            return Some(step);
+        }
+        if self.untried_zone().is_some()
+            && let Some(step) = self.event(Event::AgentAvailable, None)
+        {
+            return Some(step);
+        }
+        if let Some(step) = self.drop_holders(|_| true) {
+            return Some(step);
+        }
+        self.is_due()
+            .then(|| self.event(Event::Retry, None))
+            .flatten()
+    }
+
+    fn letting_go(&self) -> Option<Step> {
+        if self.view.holdings.is_empty() {
+            return self.event(Event::Released, None);
+        }
+        if let Some(refused) = self
+            .view
+            .holdings
+            .iter()
+            .find(|holding| holding.state == HoldingState::Refused)
+        {
+            let cause = format!(
+                "agent `{}` did not stop it: {}",
+                refused.agent_id,
+                refused.cause.as_deref().unwrap_or("it does not say why")
+            );
+            return self.event(Event::Refused, Some((Failure::Agents, cause)));
+        }
+        if let Some(mut step) = self.drop_holders(|_| true) {
+            if all_told(&step.holdings)
+                && let Some(told) = self.event(Event::Told, None)
+            {
+                step.event = told.event;
+                step.account = told.account;
+            }
+            return Some(step);
+        }
+        if all_told(&self.view.holdings)
+            && let Some(step) = self.event(Event::Told, None)
+        {
+            return Some(step);
+        }
+        self.is_due().then(|| {
+            let holders: Vec<String> = (self.view.holdings.iter())
+                .map(|holding| {
+                    let away = if self.is_connected(&holding.agent_id) {
+                        ""
+                    } else {
+                        ", away"
+                    };
+                    format!("`{}` (zone `{}`{away})", holding.agent_id, holding.zone_id)
+                })
+                .collect();
+            let cause = format!(
+                "still held by agent {}, which did not confirm that it let go",
+                holders.join(", ")
+            );
+            self.event(Event::Deadline, Some((Failure::Agents, cause)))
+        })?
+    }
+
+    fn delete_failed(&self) -> Option<Step> {
+        if self.view.holdings.is_empty() {
+            return self.event(Event::Released, None);
+        }
+        let unasked = |holding: &Holding| {
+            !matches!(
+                holding.state,
+                HoldingState::Dropping | HoldingState::Refused
+            ) && self.is_connected(&holding.agent_id)
+        };
+        (self.view.holdings.iter().any(unasked))
+            .then(|| self.event(Event::HolderBack, None))
+            .flatten()
+    }
+}
+
+fn all_told(holdings: &[Holding]) -> bool {
+    holdings
+        .iter()
+        .all(|holding| holding.state == HoldingState::Dropping)
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

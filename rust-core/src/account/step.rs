@@ -1,0 +1,90 @@
+//! A step of one account: what is written in one transaction, and what is sent afterwards.
+
+use super::model::{Account, Holding, Limits, View};
+use super::state::HoldingState;
+use super::transition::{self, Event, Facts, Illegal};
+
+/// A message to an agent that follows from a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// SaveAccounts in the step's generation.
+    Save {
+        /// To whom.
+        agent_id: String,
+    },
+    /// DeleteAccounts.
+    Delete {
+        /// To whom.
+        agent_id: String,
+    },
+}
+
+/// One step: written in one transaction, then its messages are sent.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The event, unless the status stays as it is without one.
+    pub event: Option<Event>,
+    /// The row afterwards; `None`: removed.
+    pub account: Option<Account>,
+    /// Every holding afterwards.
+    pub holdings: Vec<Holding>,
+    /// What is sent once it is written.
+    pub messages: Vec<Message>,
+}
+
+impl Step {
+    /// A step that leaves everything as it is.
+    pub fn same(view: &View) -> Step {
+        Step {
+            event: None,
+            account: Some(view.account.clone()),
+            holdings: view.holdings.clone(),
+            messages: Vec::new(),
+        }
+    }
+
+    /// The step of `event`, as the table has it. `zones_left` and `retargets` are the facts that
+    /// the view does not show.
+    pub fn of(
+        view: &View,
+        event: Event,
+        zones_left: bool,
+        retargets: bool,
+        limits: &Limits,
+    ) -> Result<Step, Illegal> {
+        let facts = Facts {
+            held: !view.holdings.is_empty(),
+            claimed: view.claimed,
+            retargets,
+            zones_left,
+        };
+        let rule = transition::find(&view.account, event, &facts, limits)?;
+        let mut step = Step::same(view);
+        step.event = Some(event);
+        step.account = transition::follow(&view.account, rule, limits, view.now);
+        if matches!(event, Event::Retry | Event::Deactivate | Event::Delete) {
+            // Holders that were asked before and did not let go are asked again.
+            for holding in &mut step.holdings {
+                if matches!(
+                    holding.state,
+                    HoldingState::Dropping | HoldingState::Refused
+                ) {
+                    holding.state = HoldingState::Pending;
+                }
+            }
+        }
+        Ok(step)
+    }
+
+    /// Whether it sends SaveAccounts.
+    pub fn saves(&self) -> bool {
+        self.messages
+            .iter()
+            .any(|message| matches!(message, Message::Save { .. }))
+    }
+
+    /// Whether this step changes anything that is kept.
+    pub fn changes(&self, view: &View) -> bool {
+        self.account.as_ref() != Some(&view.account) || self.holdings != view.holdings
+    }
+}

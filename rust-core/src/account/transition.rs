@@ -1,0 +1,475 @@
+//! Every transition of the lifecycle, in one table. A pair of status and event that no rule
+//! matches is refused. The documentation's diagram is made from [`TABLE`]; `plan` decides which
+//! event applies, and `lifecycle` is the only caller that moves an account.
+
+use super::model::{Account, Limits};
+use super::state::Failure;
+use super::state::Status::{self, *};
+use super::state::Wanted;
+
+/// What can happen to an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// POST of accounts, an intercepted POST, or an intercepted PUT of a new name.
+    Adopt,
+    /// PATCH to ACTIVE.
+    Activate,
+    /// PATCH to INACTIVE.
+    Deactivate,
+    /// A PUT, or the source changed.
+    Update,
+    /// DELETE.
+    Delete,
+    /// An agent of this name's own configuration brings the account.
+    Claimed,
+    /// An agent that may serve it is connected.
+    AgentAvailable,
+    /// An agent of the target zone reached the cluster, in this generation.
+    Reached,
+    /// Every agent of the target zone failed or left.
+    ZoneFailed,
+    /// The definition or its kubeconfig cannot be had.
+    Unpreparable,
+    /// DeleteAccounts was sent to every holder.
+    Told,
+    /// No holding is left.
+    Released,
+    /// A holder did not carry out DeleteAccounts.
+    Refused,
+    /// A holder connected that has not been asked yet.
+    HolderBack,
+    /// The status lasted too long.
+    Deadline,
+    /// The time to try again has come.
+    Retry,
+}
+
+/// A condition of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// A holding exists.
+    Held,
+    /// No holding exists.
+    NotHeld,
+    /// No agent brings this name by its own configuration.
+    Unclaimed,
+    /// The request names another zone or kubeconfigFile than the row.
+    Retargets,
+    /// The tour has a zone left.
+    ZonesLeft,
+    /// ACTIVE was asked for last.
+    WantsActive,
+    /// INACTIVE was asked for last.
+    WantsInactive,
+    /// It is FAILED because no agent could be asked.
+    LackedAgent,
+    /// failed_count < maxRetries.
+    AttemptsLeft,
+}
+
+/// Where a rule leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum To {
+    /// To this status.
+    Status(Status),
+    /// The status stays.
+    Same,
+    /// The row is removed.
+    Gone,
+}
+
+/// What a rule does to the row besides its status. Deadlines, retry times and failed_count follow
+/// from the status that is entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// `wanted` becomes this.
+    Want(Wanted),
+    /// failed_count=0 and the message is cleared.
+    Forgive,
+    /// The tour of the zones begins anew.
+    RestartTour,
+    /// The target zone counts as tried.
+    NextZone,
+    /// generation+1.
+    NewGeneration,
+}
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct Rule {
+    /// The statuses it applies to; none: there is no row yet.
+    pub from: &'static [Status],
+    /// What happens.
+    pub event: Event,
+    /// Conditions, all of which hold.
+    pub when: &'static [When],
+    /// Where it leads.
+    pub to: To,
+    /// What else changes.
+    pub effects: &'static [Effect],
+}
+
+const fn rule(
+    from: &'static [Status],
+    event: Event,
+    when: &'static [When],
+    to: To,
+    effects: &'static [Effect],
+) -> Rule {
+    Rule {
+        from,
+        event,
+        when,
+        to,
+        effects,
+    }
+}
+
+const ACTIVATED: &[Effect] = &[
+    Effect::Want(Wanted::Active),
+    Effect::Forgive,
+    Effect::RestartTour,
+    Effect::NewGeneration,
+];
+const SWITCHED_OFF: &[Effect] = &[Effect::Want(Wanted::Inactive), Effect::Forgive];
+const CLAIMED: &[Effect] = &[Effect::Want(Wanted::Inactive)];
+const SERVED: &[Status] = &[ToMigrate, Activating, Active, Orphaned, Failed];
+const UNDELETED: &[Status] = &[
+    Inactive,
+    ToMigrate,
+    Activating,
+    Active,
+    Failed,
+    Orphaned,
+    ToDeactivate,
+    Deactivating,
+];
+
+/// The whole lifecycle. The first rule that matches applies.
+pub static TABLE: &[Rule] = &[
+    rule(&[], Event::Adopt, &[], To::Status(Inactive), &[]),
+    // Requests.
+    rule(
+        &[Inactive, Failed, Orphaned, ToDeactivate, Deactivating],
+        Event::Activate,
+        &[When::Unclaimed],
+        To::Status(ToMigrate),
+        ACTIVATED,
+    ),
+    rule(
+        &[ToMigrate, Activating, Active],
+        Event::Activate,
+        &[When::Unclaimed, When::Retargets],
+        To::Status(ToMigrate),
+        ACTIVATED,
+    ),
+    rule(
+        &[ToMigrate, Activating, Active],
+        Event::Activate,
+        &[When::Unclaimed],
+        To::Same,
+        &[],
+    ),
+    rule(
+        SERVED,
+        Event::Deactivate,
+        &[When::Held],
+        To::Status(ToDeactivate),
+        SWITCHED_OFF,
+    ),
+    rule(
+        SERVED,
+        Event::Deactivate,
+        &[When::NotHeld],
+        To::Status(Inactive),
+        SWITCHED_OFF,
+    ),
+    rule(
+        &[Inactive, ToDeactivate, Deactivating],
+        Event::Deactivate,
+        &[],
+        To::Same,
+        &[],
+    ),
+    rule(
+        &[Failed],
+        Event::Update,
+        &[When::WantsActive],
+        To::Status(ToMigrate),
+        &[Effect::Forgive, Effect::RestartTour, Effect::NewGeneration],
+    ),
+    rule(
+        UNDELETED,
+        Event::Update,
+        &[],
+        To::Same,
+        &[Effect::NewGeneration],
+    ),
+    rule(UNDELETED, Event::Delete, &[When::NotHeld], To::Gone, &[]),
+    rule(
+        &[DeleteFailed],
+        Event::Delete,
+        &[When::NotHeld],
+        To::Gone,
+        &[],
+    ),
+    rule(
+        UNDELETED,
+        Event::Delete,
+        &[When::Held],
+        To::Status(Deleting),
+        &[Effect::Want(Wanted::Deleted), Effect::Forgive],
+    ),
+    rule(
+        &[DeleteFailed],
+        Event::Delete,
+        &[When::Held],
+        To::Status(Deleting),
+        &[Effect::Forgive],
+    ),
+    rule(&[Deleting], Event::Delete, &[], To::Same, &[]),
+    rule(
+        SERVED,
+        Event::Claimed,
+        &[When::Held],
+        To::Status(ToDeactivate),
+        CLAIMED,
+    ),
+    rule(
+        SERVED,
+        Event::Claimed,
+        &[When::NotHeld],
+        To::Status(Inactive),
+        CLAIMED,
+    ),
+    // Towards ACTIVE.
+    rule(
+        &[ToMigrate, Orphaned],
+        Event::AgentAvailable,
+        &[],
+        To::Status(Activating),
+        &[],
+    ),
+    rule(
+        &[Failed],
+        Event::AgentAvailable,
+        &[When::WantsActive, When::LackedAgent],
+        To::Status(ToMigrate),
+        &[Effect::Forgive, Effect::RestartTour],
+    ),
+    rule(
+        &[Activating],
+        Event::Reached,
+        &[],
+        To::Status(Active),
+        &[Effect::Forgive],
+    ),
+    rule(
+        &[Activating],
+        Event::ZoneFailed,
+        &[When::ZonesLeft],
+        To::Status(ToMigrate),
+        &[Effect::NextZone],
+    ),
+    rule(
+        &[Activating],
+        Event::ZoneFailed,
+        &[],
+        To::Status(Failed),
+        &[],
+    ),
+    rule(
+        &[Activating],
+        Event::Deadline,
+        &[When::ZonesLeft],
+        To::Status(ToMigrate),
+        &[Effect::NextZone],
+    ),
+    rule(
+        &[ToMigrate, Activating, Active],
+        Event::Deadline,
+        &[],
+        To::Status(Failed),
+        &[],
+    ),
+    rule(
+        &[ToMigrate],
+        Event::Unpreparable,
+        &[],
+        To::Status(Failed),
+        &[],
+    ),
+    rule(&[Active], Event::Released, &[], To::Status(Orphaned), &[]),
+    rule(
+        &[Failed],
+        Event::Retry,
+        &[When::WantsActive, When::AttemptsLeft],
+        To::Status(ToMigrate),
+        &[Effect::RestartTour],
+    ),
+    // Towards INACTIVE.
+    rule(
+        &[ToDeactivate],
+        Event::Told,
+        &[],
+        To::Status(Deactivating),
+        &[],
+    ),
+    rule(
+        &[ToDeactivate, Deactivating],
+        Event::Released,
+        &[],
+        To::Status(Inactive),
+        &[Effect::Forgive],
+    ),
+    rule(
+        &[Failed],
+        Event::Released,
+        &[When::WantsInactive],
+        To::Status(Inactive),
+        &[Effect::Forgive],
+    ),
+    rule(
+        &[ToDeactivate, Deactivating],
+        Event::Refused,
+        &[],
+        To::Status(Failed),
+        &[],
+    ),
+    rule(
+        &[ToDeactivate, Deactivating],
+        Event::Deadline,
+        &[],
+        To::Status(Failed),
+        &[],
+    ),
+    rule(
+        &[Failed],
+        Event::Retry,
+        &[When::WantsInactive, When::AttemptsLeft],
+        To::Status(ToDeactivate),
+        &[],
+    ),
+    // Towards no row.
+    rule(
+        &[Deleting, DeleteFailed],
+        Event::Released,
+        &[],
+        To::Gone,
+        &[],
+    ),
+    rule(
+        &[Deleting],
+        Event::Refused,
+        &[],
+        To::Status(DeleteFailed),
+        &[],
+    ),
+    rule(
+        &[Deleting],
+        Event::Deadline,
+        &[],
+        To::Status(DeleteFailed),
+        &[],
+    ),
+    rule(
+        &[DeleteFailed],
+        Event::HolderBack,
+        &[],
+        To::Status(Deleting),
+        &[],
+    ),
+];
+
+/// What the conditions look at beside the row.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Facts {
+    /// A holding exists.
+    pub held: bool,
+    /// An agent brings this name by its own configuration.
+    pub claimed: bool,
+    /// The request names another zone or kubeconfigFile than the row.
+    pub retargets: bool,
+    /// The tour has a zone left.
+    pub zones_left: bool,
+}
+
+/// No rule matches: the lifecycle has no such transition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Illegal {
+    /// Where the account stands.
+    pub status: Status,
+    /// An agent brings this name by its own configuration.
+    pub claimed: bool,
+}
+
+/// The rule for `event` in the account's status.
+pub fn find(
+    account: &Account,
+    event: Event,
+    facts: &Facts,
+    limits: &Limits,
+) -> Result<&'static Rule, Illegal> {
+    let holds = |when: &When| match when {
+        When::Held => facts.held,
+        When::NotHeld => !facts.held,
+        When::Unclaimed => !facts.claimed,
+        When::Retargets => facts.retargets,
+        When::ZonesLeft => facts.zones_left,
+        When::WantsActive => account.wanted == Wanted::Active,
+        When::WantsInactive => account.wanted == Wanted::Inactive,
+        When::LackedAgent => account.failure == Some(Failure::NoAgent),
+        When::AttemptsLeft => account.failed_count < limits.max_retries,
+    };
+    TABLE
+        .iter()
+        .find(|rule| {
+            rule.event == event
+                && rule.from.contains(&account.status)
+                && rule.when.iter().all(holds)
+        })
+        .ok_or(Illegal {
+            status: account.status,
+            claimed: facts.claimed,
+        })
+}
+
+/// The row after `rule`; `None` when it is removed. Its version stays: the store counts it.
+pub fn follow(account: &Account, rule: &Rule, limits: &Limits, now: i64) -> Option<Account> {
+    let status = match rule.to {
+        To::Gone => return None,
+        To::Same => account.status,
+        To::Status(status) => status,
+    };
+    let mut next = account.clone();
+    for effect in rule.effects {
+        match effect {
+            Effect::Want(wanted) => next.wanted = *wanted,
+            Effect::Forgive => {
+                next.failed_count = 0;
+                next.message = None;
+            }
+            Effect::RestartTour => next.toured.clear(),
+            Effect::NextZone => next.toured.extend(next.target_zone.clone()),
+            Effect::NewGeneration => next.generation += 1,
+        }
+    }
+    if rule.to == To::Same {
+        return Some(next);
+    }
+    next.status = status;
+    next.failure = None;
+    next.due_at = status.is_transient().then(|| limits.deadline(now));
+    if matches!(status, Failed | DeleteFailed) {
+        next.failed_count += 1;
+        next.toured.clear();
+    }
+    if status == Failed && next.failed_count < limits.max_retries {
+        next.due_at = Some(limits.retry_at(now));
+    }
+    Some(next)
+}
+
+#[cfg(test)]
+#[path = "transition_tests.rs"]
+mod tests;

@@ -1,0 +1,165 @@
+//! Answers: JSON bodies, and errors in Clouddriver's shape, with a message that says what to do.
+
+use crate::error::causes;
+use crate::lifecycle::Refusal;
+use crate::source::SourceError;
+use crate::store::StoreError;
+use bytes::Bytes;
+use http::{Method, Response, StatusCode, header};
+use serde_json::{Value, json};
+
+/// A request that is not answered as asked.
+#[derive(Debug)]
+pub(super) struct Failure {
+    status: StatusCode,
+    exception: &'static str,
+    message: String,
+    /// Per account what was wrong, for batches.
+    accounts: Option<Vec<Value>>,
+    header: Option<(header::HeaderName, String)>,
+}
+
+const INVALID: &str = "com.netflix.spinnaker.kork.web.exceptions.InvalidRequestException";
+const NOT_FOUND: &str = "com.netflix.spinnaker.kork.web.exceptions.NotFoundException";
+
+impl Failure {
+    fn new(status: StatusCode, exception: &'static str, message: String) -> Failure {
+        Failure {
+            status,
+            exception,
+            message,
+            accounts: None,
+            header: None,
+        }
+    }
+
+    pub(super) fn bad(message: impl Into<String>) -> Failure {
+        Failure::new(StatusCode::BAD_REQUEST, INVALID, message.into())
+    }
+
+    pub(super) fn unknown_account(name: &str) -> Failure {
+        let message = format!("Account does not exist (name: {name})");
+        Failure::new(StatusCode::NOT_FOUND, NOT_FOUND, message)
+    }
+
+    pub(super) fn unknown_path(path: &str) -> Failure {
+        let message = format!("there is no {path} here");
+        Failure::new(StatusCode::NOT_FOUND, NOT_FOUND, message)
+    }
+
+    pub(super) fn method(method: &Method, path: &str, allowed: &[&str]) -> Failure {
+        let allowed = allowed.join(", ");
+        let message = format!("{method} is not for {path}; use one of {allowed}");
+        let mut failure = Failure::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "org.springframework.web.HttpRequestMethodNotSupportedException",
+            message,
+        );
+        failure.header = Some((header::ALLOW, allowed));
+        failure
+    }
+
+    pub(super) fn disabled() -> Failure {
+        Failure::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "io.ferry.Disabled",
+            "dynamic accounts are switched off: set kubesvc.dynamicAccounts.enabled: true".into(),
+        )
+    }
+
+    /// A batch in which these accounts could not be taken: (400) or (409).
+    pub(super) fn batch(status: StatusCode, message: String, accounts: Vec<Value>) -> Failure {
+        let exception = if status == StatusCode::CONFLICT {
+            "io.ferry.Conflict"
+        } else {
+            INVALID
+        };
+        let mut failure = Failure::new(status, exception, message);
+        failure.accounts = Some(accounts);
+        failure
+    }
+
+    fn unavailable(exception: &'static str, message: String) -> Failure {
+        let mut failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, exception, message);
+        failure.header = Some((header::RETRY_AFTER, "5".to_owned()));
+        failure
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        tracing::error!(error = causes(&error), "a request is not answered");
+        Failure::unavailable("io.ferry.DatabaseAway", format!("{error}; see Ferry's log"))
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Failure {
+        Failure::unavailable("io.ferry.SourceAway", error.to_string())
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Failure {
+        match refusal {
+            Refusal::Store(error) => error.into(),
+            Refusal::Secret(error) => {
+                tracing::error!(error = causes(&error), "a request is not answered");
+                Failure::unavailable("io.ferry.KeyUnusable", error.to_string())
+            }
+            Refusal::Unknown => Failure::bad(refusal.to_string()),
+            Refusal::Illegal { .. } | Refusal::Static => {
+                Failure::batch(StatusCode::CONFLICT, refusal.to_string(), Vec::new())
+            }
+        }
+    }
+}
+
+/// A failure as Clouddriver would answer it.
+pub(super) fn error(failure: &Failure) -> Response<Bytes> {
+    let mut body = json!({
+        "error": failure.status.canonical_reason().unwrap_or_default(),
+        "exception": failure.exception,
+        "message": failure.message,
+        "status": failure.status.as_u16(),
+        "timestamp": now(),
+    });
+    if let Some(accounts) = &failure.accounts {
+        body["accounts"] = Value::from(accounts.clone());
+    }
+    let mut response = json(failure.status, &body);
+    if let Some((name, value)) = &failure.header {
+        let value = value.parse().expect("made of plain letters and digits");
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+/// A JSON body.
+pub(super) fn json(status: StatusCode, body: &Value) -> Response<Bytes> {
+    Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Bytes::from(body.to_string()))
+        .expect("status and header are valid")
+}
+
+/// No body.
+pub(super) fn empty(status: StatusCode) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status;
+    response
+}
+
+fn now() -> String {
+    jiff::Timestamp::now()
+        .strftime("%Y-%m-%dT%H:%M:%S%.3f+00:00")
+        .to_string()
+}
+
+/// Unix milliseconds as ISO 8601 with milliseconds and `Z`.
+pub(super) fn instant(millis: i64) -> String {
+    jiff::Timestamp::from_millisecond(millis)
+        .map(|at| at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+        .unwrap_or_default()
+}

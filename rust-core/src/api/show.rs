@@ -1,0 +1,138 @@
+//! An account as JSON: the usage shape of `/armory/accounts` and the contract's KubesvcAccount.
+//! What is shown of a definition is its public part; secrets stand there as `[redacted]`.
+
+use crate::account::definition::Definition;
+use crate::account::{Cluster, HoldingState};
+use crate::store::{AccountDetail, Source};
+use serde_json::{Map, Value, json};
+
+/// `GET /armory/accounts/{name}` and an item of the list.
+pub(super) fn usage(name: &str, detail: &AccountDetail) -> Value {
+    match detail {
+        AccountDetail::Dynamic {
+            account,
+            content,
+            holdings,
+        } => {
+            let agents = holdings.iter().map(|h| (h.agent_id.as_str(), h.state));
+            let zone_id = account.zone_id.as_ref().or(account.requested_zone.as_ref());
+            let mut shown = json!({
+                "name": name,
+                "type": "kubernetes",
+                "source": Source::Clouddriver.as_str(),
+                "config": object(&content.definition),
+                "agents": agents_array(agents),
+                "status": account.status.as_str(),
+                "lastAssignmentMsg": account.message.as_deref().unwrap_or_default(),
+            });
+            if let Some(zone_id) = zone_id {
+                shown["zoneId"] = json!(zone_id);
+            }
+            shown
+        }
+        AccountDetail::Static {
+            definition,
+            zone_id,
+            agents,
+            ..
+        } => {
+            let cause = agents.iter().find_map(|(_, _, cause)| cause.as_deref());
+            let agents = agents.iter().map(|(id, state, _)| (id.as_str(), *state));
+            json!({
+                "name": name,
+                "type": "kubernetes",
+                "source": Source::StaticAgentConfig.as_str(),
+                "config": object(definition),
+                "zoneId": zone_id,
+                "agents": agents_array(agents),
+                "lastAssignmentMsg": cause.unwrap_or_default(),
+            })
+        }
+    }
+}
+
+/// An account of Clouddriver's that nobody migrated: it has no status.
+pub(super) fn unmigrated(name: &str, account: Map<String, Value>) -> Value {
+    json!({
+        "name": name,
+        "type": "kubernetes",
+        "source": Source::Clouddriver.as_str(),
+        "config": Definition::part(account).public,
+        "agents": [],
+    })
+}
+
+/// The contract's KubesvcAccount.
+pub(super) fn kubesvc_account(name: &str, detail: &AccountDetail) -> Value {
+    match detail {
+        AccountDetail::Dynamic {
+            account,
+            content,
+            holdings,
+        } => {
+            let mut shown = kubesvc(name, &content.definition, &account.cluster);
+            shown["dynamic"] = json!(true);
+            shown["status"] = json!(account.status.as_str());
+            shown["retryCount"] = json!(account.failed_count);
+            shown["lastUpdated"] = json!(account.last_updated);
+            shown["connections"] = json!(ready(holdings.iter().map(|held| held.state)));
+            shown["errorMessage"] = json!(account.message.as_deref().unwrap_or_default());
+            if let Some(zone_id) = account.zone_id.as_ref().or(account.requested_zone.as_ref()) {
+                shown["zoneId"] = json!(zone_id);
+            }
+            shown
+        }
+        AccountDetail::Static {
+            definition,
+            zone_id,
+            cluster,
+            agents,
+        } => {
+            let mut shown = kubesvc(name, definition, cluster);
+            shown["dynamic"] = json!(false);
+            shown["retryCount"] = json!(0);
+            shown["connections"] = json!(ready(agents.iter().map(|(_, state, _)| *state)));
+            let cause = agents.iter().find_map(|(_, _, cause)| cause.as_deref());
+            shown["errorMessage"] = json!(cause.unwrap_or_default());
+            shown["zoneId"] = json!(zone_id);
+            shown
+        }
+    }
+}
+
+fn kubesvc(name: &str, definition: &str, cluster: &Cluster) -> Value {
+    let object = object(definition);
+    let permissions = object.get("permissions").filter(|value| value.is_object());
+    json!({
+        "name": name,
+        "permissions": permissions.cloned().unwrap_or_else(|| json!({})),
+        "def": definition,
+        "definition": object,
+        "definitionAsString": definition,
+        "properties": {},
+        "propertiesAsString": "{}",
+        "props": "{}",
+        "kubeHost": cluster.kube_host.as_deref().unwrap_or_default(),
+        "kubeVersion": cluster.kube_version.as_deref().unwrap_or_default(),
+        "certFingerprint": cluster.cert_fingerprint.as_deref().unwrap_or_default(),
+    })
+}
+
+fn object(definition: &str) -> Value {
+    serde_json::from_str(definition).unwrap_or_else(|_| json!({}))
+}
+
+fn ready(states: impl Iterator<Item = HoldingState>) -> usize {
+    states.filter(|state| *state == HoldingState::Ready).count()
+}
+
+/// Agents with who of them caches: the first that is ready.
+fn agents_array<'a>(agents: impl Iterator<Item = (&'a str, HoldingState)>) -> Value {
+    let mut cached = false;
+    let agents = agents.map(|(agent_id, state)| {
+        let caching = state == HoldingState::Ready && !cached;
+        cached |= caching;
+        json!({"agentId": agent_id, "caching": caching})
+    });
+    agents.collect()
+}

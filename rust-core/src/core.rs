@@ -1,0 +1,192 @@
+//! The running core: its parts put together at the start, taken apart at the end.
+
+use crate::account::Limits;
+use crate::api::Api;
+use crate::config::Config;
+use crate::hub::{Hub, ListenError, Registry, SessionSettings};
+use crate::intercept::{Interception, Interceptor};
+use crate::lifecycle::{self, Lifecycle};
+use crate::metrics::Metrics;
+use crate::secret::{Keyring, SecretError};
+use crate::source::Source;
+use crate::store::{Store, StoreError};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// How many things agents said wait to be recorded before the sessions do.
+const EVENTS: usize = 1024;
+
+/// A running core.
+pub struct Core {
+    api: Api,
+    store: Store,
+    interceptor: Option<Arc<Interceptor>>,
+    registry: Arc<Registry>,
+    metrics: Arc<Metrics>,
+    hub: Hub,
+    running: lifecycle::Running,
+}
+
+/// Why a core did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database.
+    #[error("sidecar.database `{path}`")]
+    Store {
+        /// The file.
+        path: String,
+        /// Why.
+        source: StoreError,
+    },
+    /// The key file.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The agents' port.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+}
+
+impl Core {
+    /// Opens the store, settles what an earlier core left open, and listens for agents.
+    pub async fn start(config: Config) -> Result<Core, StartError> {
+        let path = file(&config.place.database);
+        let key_file = config
+            .place
+            .key_file
+            .clone()
+            .unwrap_or_else(|| beside(&path));
+        let keyring = Keyring::open(&key_file)?;
+        let accounts = &config.dynamic_accounts;
+        let limits = Limits {
+            transition: accounts.transition_timeout,
+            retry: accounts.retry_frequency,
+            max_retries: accounts.max_retries,
+        };
+        let opened = async {
+            let store = Store::open(&path).await?;
+            store.renew(&limits).await?;
+            Ok(store)
+        };
+        let store = opened.await.map_err(|source| StartError::Store {
+            path: path.display().to_string(),
+            source,
+        })?;
+        let metrics = Arc::new(Metrics::new());
+        let registry = Arc::new(Registry::default());
+        let source = Source::new(&config.place.clouddriver_url);
+        let lifecycle = Arc::new(Lifecycle::new(
+            store.clone(),
+            keyring,
+            registry.clone(),
+            limits,
+            config.account_cleanup,
+            metrics.clone(),
+        ));
+        let (events, heard) = mpsc::channel(EVENTS);
+        let core_id = std::env::var("HOSTNAME").unwrap_or_else(|_| "ferry".to_owned());
+        let settings = SessionSettings {
+            core_id,
+            heartbeat: config.heartbeat,
+            grace: config.account_cleanup,
+        };
+        let max_message = config.grpc.max_inbound_message_size;
+        let hub = Hub::start(
+            config.grpc.listen,
+            max_message,
+            settings,
+            events,
+            registry.clone(),
+        );
+        let hub = hub.await?;
+        let running = lifecycle.run(heard);
+        let interceptor = accounts.intercept.then(|| {
+            Interceptor::new(
+                store.clone(),
+                source.clone(),
+                lifecycle.clone(),
+                metrics.clone(),
+                accounts.activate_intercepted,
+            )
+        });
+        if let Some(interceptor) = &interceptor {
+            interceptor.run();
+        }
+        let api = Api {
+            store: store.clone(),
+            source,
+            lifecycle,
+            enabled: accounts.enabled,
+            empty_object_for_unknown: config.empty_object_for_unknown,
+        };
+        Ok(Core {
+            api,
+            store,
+            interceptor,
+            registry,
+            metrics,
+            hub,
+            running,
+        })
+    }
+
+    /// Where agents connect to.
+    pub fn grpc_address(&self) -> SocketAddr {
+        self.hub.address
+    }
+
+    /// Answers a request to `/armory/**` or `/agents/**`.
+    pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        self.api.handle(request).await
+    }
+
+    /// Looks at a write to `/credentials` before it is forwarded and journals what it intends.
+    /// `None`: it cannot concern an account. Never fails: without a journal the request goes on.
+    pub async fn intercept(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Option<Interception> {
+        self.interceptor
+            .as_ref()?
+            .begin(method, path, headers, body)
+            .await
+    }
+
+    /// All metrics in Prometheus' text format.
+    pub async fn metrics(&self) -> String {
+        let accounts = self.store.count_by_status().await.unwrap_or_default();
+        self.metrics
+            .text(&accounts, self.registry.connected().len())
+    }
+
+    /// `Err` with the reason when the core cannot serve now, such as a database that is away.
+    pub async fn ready(&self) -> Result<(), String> {
+        self.store.ping().await.map_err(|error| error.to_string())
+    }
+
+    /// Ends agents' sessions and every task, within a few seconds each.
+    pub async fn shutdown(self) {
+        if let Some(interceptor) = &self.interceptor {
+            interceptor.shutdown().await;
+        }
+        self.hub.shutdown().await;
+        self.running.shutdown().await;
+        self.store.close().await;
+    }
+}
+
+/// The path in `sqlite:path`, `sqlite://path` or a plain path.
+fn file(database: &str) -> PathBuf {
+    let path = database.strip_prefix("sqlite:").unwrap_or(database);
+    PathBuf::from(path.strip_prefix("//").unwrap_or(path))
+}
+
+fn beside(database: &Path) -> PathBuf {
+    database.with_extension("key")
+}

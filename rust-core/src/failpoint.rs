@@ -1,0 +1,62 @@
+//! Where a test lets the core die: before and after every SQL write, send and reply.
+
+pub(crate) use ferry_failpoint::hit;
+
+ferry_failpoint::failpoints! {
+    /// Before the deadlines begin anew at the start.
+    RENEW_BEFORE = "core.store.renew.before";
+    /// After the deadlines began anew.
+    RENEW_AFTER = "core.store.renew.after";
+    /// Before a row is made.
+    CREATE_BEFORE = "core.store.create.before";
+    /// After a row was made.
+    CREATE_AFTER = "core.store.create.after";
+    /// Before a step is written.
+    STEP_BEFORE = "core.store.step.before";
+    /// After a step was written, before its messages are sent.
+    STEP_AFTER = "core.store.step.after";
+    /// Before an agent's registration is written.
+    REGISTER_BEFORE = "core.store.register.before";
+    /// After an agent's registration was written.
+    REGISTER_AFTER = "core.store.register.after";
+    /// Before an agent's report is written.
+    REPORT_BEFORE = "core.store.report.before";
+    /// After an agent's report was written.
+    REPORT_AFTER = "core.store.report.after";
+    /// Before the end of an agent's connection is written.
+    LEAVE_BEFORE = "core.store.leave.before";
+    /// After the end of an agent's connection was written.
+    LEAVE_AFTER = "core.store.leave.after";
+    /// Before holdings whose lease is over are removed.
+    EXPIRE_BEFORE = "core.store.expire.before";
+    /// After holdings whose lease is over were removed.
+    EXPIRE_AFTER = "core.store.expire.after";
+    /// Before an intent is journaled.
+    INTENT_BEFORE = "core.store.intent.before";
+    /// After an intent was journaled.
+    INTENT_AFTER = "core.store.intent.after";
+    /// Before an intent is marked as accepted.
+    ACCEPT_BEFORE = "core.store.accept.before";
+    /// After an intent was marked as accepted.
+    ACCEPT_AFTER = "core.store.accept.after";
+    /// Before an intent is closed.
+    CLOSE_BEFORE = "core.store.close.before";
+    /// After an intent was closed.
+    CLOSE_AFTER = "core.store.close.after";
+    /// Before an agent is answered Registered.
+    REGISTERED_BEFORE = "core.send.registered.before";
+    /// After an agent was answered Registered.
+    REGISTERED_AFTER = "core.send.registered.after";
+    /// Before SaveAccounts is sent.
+    SAVE_BEFORE = "core.send.save.before";
+    /// After SaveAccounts was sent.
+    SAVE_AFTER = "core.send.save.after";
+    /// Before DeleteAccounts is sent.
+    DELETE_BEFORE = "core.send.delete.before";
+    /// After DeleteAccounts was sent.
+    DELETE_AFTER = "core.send.delete.after";
+    /// Before a heartbeat is answered.
+    HEARTBEAT_BEFORE = "core.send.heartbeat.before";
+    /// After a heartbeat was answered.
+    HEARTBEAT_AFTER = "core.send.heartbeat.after";
+}

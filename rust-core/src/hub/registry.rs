@@ -1,0 +1,121 @@
+//! Which agents are connected to this core, and how to reach each. `lifecycle` lets sessions enter
+//! and leave, in step with what SQL says of them, and sends through it.
+
+use crate::account::Agent;
+use crate::failpoint;
+use ferry_wire::v1::CoreMessage;
+use ferry_wire::v1::core_message::Kind;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+/// An agent that takes nothing for this long is disconnected: it learns everything anew when it is
+/// back.
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The agents of this core.
+#[derive(Debug, Default)]
+pub struct Registry {
+    entries: Mutex<Entries>,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    by_id: BTreeMap<String, Entry>,
+    snapshot: Arc<[Agent]>,
+}
+
+/// One session's place in the registry.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub(super) agent: Agent,
+    pub(super) session_id: String,
+    pub(super) outbox: mpsc::Sender<Result<CoreMessage, Status>>,
+    pub(super) end: CancellationToken,
+}
+
+impl Registry {
+    /// The connected agents, sorted by id.
+    pub fn connected(&self) -> Arc<[Agent]> {
+        self.entries().snapshot.clone()
+    }
+
+    /// Sends `message` to an agent. When it is not connected or takes nothing, the message is
+    /// dropped: its next registration makes up for it.
+    pub async fn send(&self, agent_id: &str, message: Kind) {
+        let Some(entry) = self.entries().by_id.get(agent_id).cloned() else {
+            return;
+        };
+        let (before, after) = match message {
+            Kind::SaveAccounts(_) => (failpoint::SAVE_BEFORE, failpoint::SAVE_AFTER),
+            Kind::DeleteAccounts(_) => (failpoint::DELETE_BEFORE, failpoint::DELETE_AFTER),
+            Kind::Registered(_) => (failpoint::REGISTERED_BEFORE, failpoint::REGISTERED_AFTER),
+            Kind::Heartbeat(_) => (failpoint::HEARTBEAT_BEFORE, failpoint::HEARTBEAT_AFTER),
+        };
+        failpoint::hit(before);
+        let message = Ok(CoreMessage {
+            kind: Some(message),
+        });
+        if entry
+            .outbox
+            .send_timeout(message, SEND_TIMEOUT)
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                agent_id,
+                "the agent takes no messages: its session is ended"
+            );
+            entry.end.cancel();
+        }
+        failpoint::hit(after);
+    }
+
+    /// Ends every session.
+    pub(super) fn close_all(&self) {
+        for entry in self.entries().by_id.values() {
+            entry.end.cancel();
+        }
+    }
+
+    /// Enters a session; an earlier one of the same agent is ended.
+    pub fn enter(&self, entry: Entry) {
+        let mut entries = self.entries();
+        if let Some(earlier) = entries.by_id.insert(entry.agent.id.clone(), entry) {
+            earlier.end.cancel();
+        }
+        entries.renew();
+    }
+
+    /// Removes a session, unless another of the same agent has taken its place.
+    pub fn leave(&self, agent_id: &str, session_id: &str) {
+        let mut entries = self.entries();
+        if entries
+            .by_id
+            .get(agent_id)
+            .is_some_and(|entry| entry.session_id == session_id)
+        {
+            entries.by_id.remove(agent_id);
+            entries.renew();
+        }
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.entries
+            .lock()
+            .expect("nothing panics while it holds the registry")
+    }
+}
+
+impl Entries {
+    fn renew(&mut self) {
+        self.snapshot = self
+            .by_id
+            .values()
+            .map(|entry| entry.agent.clone())
+            .collect();
+    }
+}

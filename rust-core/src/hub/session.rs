@@ -1,0 +1,165 @@
+//! One agent's connection, from Register to its end: one task, which reads what the agent says and
+//! passes it on in order.
+
+use super::registry::{Entry, Registry};
+use super::{AgentEvent, SessionSettings, convert};
+use crate::account::Agent;
+use crate::store::Registration;
+use ferry_wire::v1::agent_message::Kind as Said;
+use ferry_wire::v1::core_message::Kind as Answer;
+use ferry_wire::v1::{AgentMessage, CoreMessage, Heartbeat, Register, Registered};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, Streaming};
+
+/// How many messages wait for an agent before the sender does.
+pub(super) const OUTBOX: usize = 256;
+/// How long a new connection may take to register.
+const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(super) struct Session {
+    pub(super) settings: SessionSettings,
+    pub(super) events: mpsc::Sender<AgentEvent>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) inbound: Streaming<AgentMessage>,
+    pub(super) outbox: mpsc::Sender<Result<CoreMessage, Status>>,
+    pub(super) end: CancellationToken,
+    pub(super) peer: Option<SocketAddr>,
+}
+
+impl Session {
+    pub(super) async fn run(mut self) {
+        let end = self.end.clone();
+        let register = match tokio::time::timeout(REGISTER_TIMEOUT, self.register()).await {
+            Ok(Ok(register)) => register,
+            Ok(Err(status)) => return self.refuse(status).await,
+            Err(_) => {
+                return self
+                    .refuse(Status::deadline_exceeded("no Register in time"))
+                    .await;
+            }
+        };
+        let agent_id = register.agent_id.clone();
+        let zone_id = register.zone_id.clone();
+        let session_id = ulid::Ulid::new().to_string();
+        let registration =
+            convert::registration(register, &self.settings.core_id, session_id.clone());
+        tracing::info!(
+            agent_id, zone_id, peer = ?self.peer,
+            static_accounts = registration.static_accounts.len(),
+            held = registration.held.len(),
+            "agent connected"
+        );
+        let entry = Entry {
+            agent: Agent {
+                id: agent_id.clone(),
+                zone_id,
+            },
+            session_id: session_id.clone(),
+            outbox: self.outbox.clone(),
+            end: end.clone(),
+        };
+        match self.connect(registration, entry).await {
+            Ok(()) => {
+                let reason = tokio::select! {
+                    () = end.cancelled() => "ended by the core".to_owned(),
+                    reason = self.listen(&agent_id, &session_id) => reason,
+                };
+                tracing::info!(agent_id, reason, "agent disconnected");
+            }
+            Err(status) => self.refuse(status).await,
+        }
+        let left = AgentEvent::Left {
+            agent_id,
+            session_id,
+        };
+        if self.events.send(left).await.is_err() {
+            tracing::debug!("the core is gone before its session");
+        }
+    }
+
+    async fn register(&mut self) -> Result<Register, Status> {
+        let message = self.inbound.message().await?;
+        let Some(Said::Register(register)) = message.and_then(|message| message.kind) else {
+            return Err(Status::failed_precondition(
+                "the first message must be Register",
+            ));
+        };
+        for (what, text) in [
+            ("agentId", &register.agent_id),
+            ("zoneId", &register.zone_id),
+        ] {
+            if text.is_empty() || text.len() > 255 {
+                return Err(Status::invalid_argument(format!(
+                    "{what} must have 1 to 255 bytes"
+                )));
+            }
+        }
+        Ok(register)
+    }
+
+    async fn connect(&self, registration: Registration, entry: Entry) -> Result<(), Status> {
+        let (done, recorded) = oneshot::channel();
+        let gone = |_| Status::unavailable("the core is shutting down");
+        let seconds = |time: Duration| u32::try_from(time.as_secs().max(1)).unwrap_or(u32::MAX);
+        let welcome = Registered {
+            core_id: self.settings.core_id.clone(),
+            heartbeat_seconds: seconds(self.settings.heartbeat),
+            grace_seconds: seconds(self.settings.grace),
+        };
+        let event = AgentEvent::Connected {
+            registration,
+            entry,
+            welcome,
+            done,
+        };
+        self.events.send(event).await.map_err(|_| gone(()))?;
+        recorded
+            .await
+            .map_err(|_| gone(()))?
+            .map_err(Status::unavailable)
+    }
+
+    /// Passes on what the agent says until the connection ends; answers why it did.
+    async fn listen(&mut self, agent_id: &str, session_id: &str) -> String {
+        let silence = self.settings.heartbeat * 3;
+        loop {
+            let message = match tokio::time::timeout(silence, self.inbound.message()).await {
+                Ok(Ok(Some(message))) => message,
+                Ok(Ok(None)) => return "the agent closed the connection".to_owned(),
+                Ok(Err(status)) => return format!("the connection broke: {}", status.message()),
+                Err(_) => return format!("nothing heard for {} s", silence.as_secs()),
+            };
+            match message.kind {
+                Some(Said::Heartbeat(_)) => {
+                    self.registry
+                        .send(agent_id, Answer::Heartbeat(Heartbeat {}))
+                        .await;
+                }
+                Some(Said::Report(report)) => {
+                    let reported = AgentEvent::Reported {
+                        agent_id: agent_id.to_owned(),
+                        session_id: session_id.to_owned(),
+                        held: convert::held(report),
+                    };
+                    if self.events.send(reported).await.is_err() {
+                        return "the core is shutting down".to_owned();
+                    }
+                }
+                Some(Said::Register(_)) => return "the agent registered twice".to_owned(),
+                // A newer agent may say more than this core knows.
+                None => {}
+            }
+        }
+    }
+
+    async fn refuse(&self, status: Status) {
+        tracing::warn!(peer = ?self.peer, reason = status.message(), "agent refused");
+        if self.outbox.send(Err(status)).await.is_err() {
+            tracing::debug!("the agent was gone before it was refused");
+        }
+    }
+}

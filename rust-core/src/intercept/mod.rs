@@ -1,0 +1,175 @@
+//! What a POST, PUT or DELETE of `/credentials` means for us. Before it is forwarded an intent is
+//! journaled; Clouddriver's answer settles it. Whatever was not settled, because a process died or
+//! a connection broke, is settled against the source by [`Interceptor::run`].
+//!
+//! The doors call [`Interceptor::begin`] and [`Interception::settle`]. Nothing here ever fails a
+//! client's request.
+
+mod settle;
+mod write;
+
+use crate::error::causes;
+use crate::lifecycle::Lifecycle;
+use crate::metrics::Metrics;
+use crate::source::Source;
+use crate::store::{Actor, Intent, Store};
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long a client waits at most for its write to be recorded; then it goes on in the background.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often open intents are looked at.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// What became of a write to `/credentials`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Clouddriver answered with this status.
+    Answered(StatusCode),
+    /// It is not known whether Clouddriver took it: the connection broke, or it was too slow.
+    Unknown,
+}
+
+/// The interceptor of one core.
+pub struct Interceptor {
+    store: Store,
+    source: Source,
+    lifecycle: Arc<Lifecycle>,
+    metrics: Arc<Metrics>,
+    activate: bool,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// A write that is under way. Dropped without [`Interception::settle`] its outcome is unknown.
+pub struct Interception {
+    interceptor: Arc<Interceptor>,
+    intent: Intent,
+    journaled: bool,
+}
+
+impl Interceptor {
+    /// An interceptor on these parts. `activate`: accounts it adopts go on to ACTIVE.
+    pub fn new(
+        store: Store,
+        source: Source,
+        lifecycle: Arc<Lifecycle>,
+        metrics: Arc<Metrics>,
+        activate: bool,
+    ) -> Arc<Interceptor> {
+        Arc::new(Interceptor {
+            store,
+            source,
+            lifecycle,
+            metrics,
+            activate,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        })
+    }
+
+    /// Starts to settle what is left open, now and from time to time.
+    pub fn run(self: &Arc<Self>) {
+        let settle = self.clone().settle_open();
+        self.tasks
+            .spawn(self.stop.clone().run_until_cancelled_owned(settle));
+    }
+
+    /// Stops and joins the tasks. Intents that are still open are settled at the next start.
+    pub async fn shutdown(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(Duration::from_secs(5), self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("writes to /credentials are still being recorded: the next start does");
+        }
+    }
+
+    /// Looks at a request before it is forwarded and journals what it intends. `None`: it is no
+    /// write of an account.
+    pub async fn begin(
+        self: &Arc<Self>,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Option<Interception> {
+        let write = write::read(method, path, body)?;
+        let who = user(headers).unwrap_or("unknown").to_owned();
+        let existed = match self.source.find(&write.account, user(headers)).await {
+            Ok(found) => Some(found.is_some()),
+            Err(error) => {
+                tracing::warn!(account = write.account, %error, "not known whether it is new");
+                None
+            }
+        };
+        let intent = Intent {
+            id: ulid::Ulid::new().to_string(),
+            method: method.to_string(),
+            account: write.account,
+            body_fields: write.fields,
+            body_sha256: write.sha256,
+            existed,
+            accepted: false,
+            who,
+            opened_at: 0,
+        };
+        let journaled = match self.store.open_intent(&intent).await {
+            Ok(()) => true,
+            Err(error) => {
+                self.metrics.unjournaled();
+                tracing::error!(
+                    account = intent.account,
+                    method = intent.method,
+                    error = causes(&error),
+                    "NOT JOURNALED: if this process dies now, POST /armory/accounts of this \
+                     account by hand; the request goes on"
+                );
+                false
+            }
+        };
+        Some(Interception {
+            interceptor: self.clone(),
+            intent,
+            journaled,
+        })
+    }
+}
+
+impl Interception {
+    /// Makes of the write what Clouddriver made of it. Returns within two seconds: what takes
+    /// longer goes on in the background.
+    pub async fn settle(self, outcome: Outcome) {
+        let Interception {
+            interceptor,
+            intent,
+            journaled,
+        } = self;
+        let tasks = interceptor.tasks.clone();
+        let settled = tasks.spawn(async move {
+            interceptor.settle(intent, journaled, outcome).await;
+        });
+        match tokio::time::timeout(PATIENCE, settled).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "settling a write ended early"),
+            Err(_) => tracing::warn!("a write to /credentials is recorded in the background"),
+        }
+    }
+}
+
+fn user(headers: &HeaderMap) -> Option<&str> {
+    headers.get("X-SPINNAKER-USER")?.to_str().ok()
+}
+
+fn actor(intent: &Intent) -> Actor {
+    Actor {
+        who: intent.who.clone(),
+        request_id: None,
+    }
+}

@@ -1,0 +1,178 @@
+//! Settles intents. What counts is what the source says now: writes may reach us in another order
+//! than they reached Clouddriver, so a definition is always read anew, never taken from a request.
+
+use super::{Interceptor, Outcome, RETRY, actor, write};
+use crate::account::definition::Definition;
+use crate::error::causes;
+use crate::lifecycle::{Asked, Refusal};
+use crate::source::SourceError;
+use crate::store::{Intent, StoreError};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A write whose answer nobody heard may still be at work in Clouddriver for so long.
+const AT_WORK: Duration = Duration::from_secs(30);
+
+/// Why an intent stays open.
+#[derive(Debug, thiserror::Error)]
+enum Unsettled {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Whether an intent has had its effect.
+#[derive(Debug, PartialEq, Eq)]
+enum Effect {
+    /// What it asked for is recorded, or nothing is to be recorded.
+    Settled,
+    /// The source does not show it, so far.
+    NotSeen,
+}
+
+impl Interceptor {
+    pub(super) async fn settle(&self, mut intent: Intent, journaled: bool, outcome: Outcome) {
+        let settled = match outcome {
+            Outcome::Answered(status) if status.is_success() => {
+                intent.accepted = true;
+                self.accepted(&intent, journaled).await
+            }
+            Outcome::Answered(_) if journaled => self
+                .store
+                .close_intent(&intent.id)
+                .await
+                .map_err(Unsettled::from),
+            // The sweep of open intents looks at it again and again.
+            Outcome::Answered(_) | Outcome::Unknown => Ok(()),
+        };
+        if let Err(error) = settled {
+            tracing::error!(
+                account = intent.account,
+                method = intent.method,
+                journaled,
+                error = causes(&error),
+                "a write to /credentials is not recorded yet"
+            );
+        }
+    }
+
+    async fn accepted(&self, intent: &Intent, journaled: bool) -> Result<(), Unsettled> {
+        if journaled {
+            self.store.accept_intent(&intent.id).await?;
+        }
+        self.apply(intent).await?;
+        if journaled {
+            self.store.close_intent(&intent.id).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn settle_open(self: Arc<Self>) {
+        let mut tick = tokio::time::interval(RETRY);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // What this process has under way settles itself; only the older is looked at.
+        let mut first = true;
+        loop {
+            tick.tick().await;
+            match self.store.open_intents().await {
+                Ok((intents, now)) => {
+                    for intent in intents {
+                        let age = Duration::from_millis(
+                            u64::try_from(now - intent.opened_at).unwrap_or_default(),
+                        );
+                        if first || age > RETRY * 2 {
+                            self.resume(&intent, age).await;
+                        }
+                    }
+                    first = false;
+                }
+                Err(error) => {
+                    let error = causes(&error);
+                    tracing::error!(error, "the journal of writes cannot be read");
+                }
+            }
+        }
+    }
+
+    async fn resume(&self, intent: &Intent, age: Duration) {
+        let resumed = async {
+            let effect = self.apply(intent).await?;
+            if effect == Effect::Settled || intent.accepted || age > AT_WORK {
+                self.store.close_intent(&intent.id).await?;
+                tracing::info!(
+                    account = intent.account,
+                    method = intent.method,
+                    ?effect,
+                    "an open write to /credentials is settled"
+                );
+            }
+            Ok::<_, Unsettled>(())
+        };
+        if let Err(error) = resumed.await {
+            let error = causes(&error);
+            tracing::warn!(account = intent.account, error, "a write stays open");
+        }
+    }
+
+    /// Records what the source says of the intent's account now. Doing it twice changes nothing.
+    async fn apply(&self, intent: &Intent) -> Result<Effect, Unsettled> {
+        let name = &intent.account;
+        let actor = actor(intent);
+        let user = Some(intent.who.as_str()).filter(|who| *who != "unknown");
+        let found = self.source.find(name, user).await?;
+        let known = self.store.view(name).await?.is_some();
+        let Some(account) = found else {
+            if intent.method != "DELETE" {
+                return Ok(Effect::NotSeen);
+            }
+            if known {
+                match self.lifecycle.delete(name, &actor).await {
+                    Ok(()) | Err(Refusal::Unknown) => {}
+                    Err(refusal) => return Err(refusal.into()),
+                }
+            }
+            return Ok(Effect::Settled);
+        };
+        if intent.method == "DELETE" {
+            return Ok(Effect::NotSeen);
+        }
+        let by_this_write = match intent.existed {
+            Some(existed) => !existed,
+            None if intent.accepted => intent.method == "POST",
+            None => write::digest(&account, &intent.body_fields) == intent.body_sha256,
+        };
+        let definition = Definition::part(account);
+        if known {
+            match self.lifecycle.update(name, &definition, &actor).await {
+                Ok(()) => {}
+                // It is on its way out; the row that may follow is another one.
+                Err(Refusal::Illegal { .. } | Refusal::Unknown) => return Ok(Effect::NotSeen),
+                Err(refusal) => return Err(refusal.into()),
+            }
+        } else if by_this_write {
+            self.lifecycle
+                .adopt(name, &definition, Asked::default(), &actor)
+                .await?;
+            if self.activate {
+                match self
+                    .lifecycle
+                    .activate(name, &Asked::default(), &actor)
+                    .await
+                {
+                    Ok(()) | Err(Refusal::Illegal { .. } | Refusal::Unknown) => {}
+                    Err(refusal) => return Err(refusal.into()),
+                }
+            }
+        } else {
+            return Ok(Effect::NotSeen);
+        }
+        // A PUT that is not known to be accepted may still change the account.
+        match intent.accepted || intent.method == "POST" {
+            true => Ok(Effect::Settled),
+            false => Ok(Effect::NotSeen),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What agents say is recorded here, in the order they say it; then their accounts are looked at.
+
+use super::Lifecycle;
+use crate::error::causes;
+use crate::hub::{AgentEvent, Entry};
+use crate::store::{Gone, Registration, StoreError};
+use ferry_wire::v1::Registered;
+use ferry_wire::v1::core_message::Kind;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How often a report is tried to be recorded while the database is away; each try a second.
+const TRIES: u32 = 30;
+
+impl Lifecycle {
+    pub(super) async fn listen(self: Arc<Self>, mut events: mpsc::Receiver<AgentEvent>) {
+        while let Some(event) = events.recv().await {
+            match event {
+                AgentEvent::Connected {
+                    registration,
+                    entry,
+                    welcome,
+                    done,
+                } => {
+                    let outcome = self.connected(&registration, entry, welcome).await;
+                    if done.send(outcome).is_err() {
+                        tracing::debug!(agent_id = registration.agent_id, "gone before its answer");
+                    }
+                }
+                AgentEvent::Reported {
+                    agent_id,
+                    session_id,
+                    held,
+                } => {
+                    let gone = self.record(|| self.store.report(&agent_id, &session_id, &held));
+                    self.follow(&agent_id, gone.await).await;
+                }
+                AgentEvent::Left {
+                    agent_id,
+                    session_id,
+                } => {
+                    self.registry.leave(&agent_id, &session_id);
+                    let gone = self.record(|| self.store.leave(&agent_id, &session_id));
+                    self.follow(&agent_id, gone.await).await;
+                }
+            }
+        }
+    }
+
+    async fn connected(
+        &self,
+        registration: &Registration,
+        entry: Entry,
+        welcome: Registered,
+    ) -> Result<(), String> {
+        let agent_id = &registration.agent_id;
+        let gone = self.store.register(registration).await.map_err(|error| {
+            tracing::error!(
+                agent_id,
+                error = causes(&error),
+                "the agent is not registered"
+            );
+            "the core's database is away; the agent is to try again".to_owned()
+        })?;
+        self.registry.enter(entry);
+        self.registry
+            .send(agent_id, Kind::Registered(welcome))
+            .await;
+        self.follow(agent_id, gone).await;
+        Ok(())
+    }
+
+    /// Records something an agent said, also when the database is away for a while. What is given
+    /// up is made up for by the agent's next registration.
+    async fn record<F>(&self, write: impl Fn() -> F) -> Gone
+    where
+        F: Future<Output = Result<Gone, StoreError>>,
+    {
+        for _ in 0..TRIES {
+            match write().await {
+                Ok(gone) => return gone,
+                Err(error) => {
+                    tracing::error!(error = causes(&error), "a report is not recorded yet");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+        }
+        Gone::default()
+    }
+
+    async fn follow(&self, agent_id: &str, gone: Gone) {
+        for name in &gone.strays {
+            tracing::info!(
+                agent_id,
+                account = name,
+                "nobody knows the account: dropped there"
+            );
+            self.drop_at(agent_id, name).await;
+        }
+        self.queue.add(gone.affected);
+    }
+}

@@ -1,0 +1,98 @@
+//! Makes the message that gives an account to an agent: its definition and kubeconfig, opened just
+//! before they are sent.
+
+use super::Lifecycle;
+use crate::account::Account;
+use crate::account::definition::{Definition, is_reference};
+use crate::secret::SecretError;
+use crate::store::{Content, StoreError};
+use ferry_wire::v1;
+use ferry_wire::v1::account::Kubeconfig;
+use secrecy::ExposeSecret;
+
+impl Lifecycle {
+    /// The message, or a sentence that says why it cannot be made.
+    pub(super) async fn prepare(
+        &self,
+        account: &Account,
+    ) -> Result<Result<v1::Account, String>, StoreError> {
+        let Some(content) = self.store.content(&account.name).await? else {
+            return Ok(Err("its row is gone".to_owned()));
+        };
+        let definition = match self.open(&account.name, &content) {
+            Ok(definition) => definition,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let kubeconfig = match kubeconfig(account, &definition) {
+            Ok(kubeconfig) => kubeconfig,
+            Err(cause) => return Ok(Err(cause)),
+        };
+        Ok(Ok(v1::Account {
+            name: account.name.clone(),
+            generation: u64::try_from(account.generation).unwrap_or_default(),
+            definition: content.definition,
+            deadline_seconds: self.seconds_left(account),
+            kubeconfig: Some(kubeconfig),
+        }))
+    }
+
+    /// Opens a kept definition.
+    pub(super) fn open(&self, name: &str, content: &Content) -> Result<Definition, SecretError> {
+        let public = serde_json::from_str(&content.definition).unwrap_or_default();
+        let secrets = match &content.secret {
+            Some(sealed) => Some(self.keyring.open_sealed(name, sealed)?),
+            None => None,
+        };
+        Ok(Definition { public, secrets })
+    }
+
+    /// Seals a definition to be kept.
+    pub(super) fn close(
+        &self,
+        name: &str,
+        definition: &Definition,
+    ) -> Result<Content, SecretError> {
+        let secret = match &definition.secrets {
+            Some(secrets) => Some(self.keyring.seal(name, secrets)?),
+            None => None,
+        };
+        let public = serde_json::Value::Object(definition.public.clone());
+        Ok(Content {
+            definition: public.to_string(),
+            secret,
+        })
+    }
+}
+
+fn kubeconfig(account: &Account, definition: &Definition) -> Result<Kubeconfig, String> {
+    if let Some(path) = &account.kubeconfig_file {
+        return Ok(Kubeconfig::KubeconfigFile(path.clone()));
+    }
+    if let Some(contents) = definition.kubeconfig_contents() {
+        return Ok(Kubeconfig::KubeconfigContents(
+            contents.expose_secret().as_bytes().to_vec(),
+        ));
+    }
+    for field in ["kubeconfigContents", "kubeconfigFile", "kubeConfigFile"] {
+        match definition.text(field) {
+            Some(text) if is_reference(text) => {
+                return Err(format!(
+                    "`{field}` is a secret reference, which this version does not resolve; PUT \
+                     the kubeconfig itself, or PATCH with a kubeconfigFile at the agent"
+                ));
+            }
+            Some(path) if field != "kubeconfigContents" => {
+                return Ok(Kubeconfig::KubeconfigFile(path.to_owned()));
+            }
+            _ => {}
+        }
+    }
+    if definition.flag("serviceAccount") {
+        return Ok(Kubeconfig::ServiceAccount(true));
+    }
+    Err(
+        "its definition has neither kubeconfigContents nor kubeconfigFile nor serviceAccount; PUT \
+         one of them"
+            .to_owned(),
+    )
+}

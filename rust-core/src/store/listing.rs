@@ -1,0 +1,235 @@
+//! Reading many accounts: for the API's lists, the sweep and the metrics.
+
+use super::rows::{Content, read_account, read_cluster, read_content, read_holding};
+use super::{Store, StoreError, word};
+use crate::account::{Account, Cluster, Holding, HoldingState, Status};
+use sqlx::{QueryBuilder, Row, Sqlite};
+
+/// Where an account comes from, spelled as in the contract's `source`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// Brought by an agent's own configuration.
+    StaticAgentConfig,
+    /// From Clouddriver.
+    Clouddriver,
+}
+
+impl Source {
+    /// The contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Source::StaticAgentConfig => "static-agent-config",
+            Source::Clouddriver => "clouddriver",
+        }
+    }
+}
+
+/// What a list is narrowed to; all conditions hold.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only accounts of this status; static accounts and unmigrated ones have none.
+    pub status: Option<Status>,
+    /// Only accounts of this zone.
+    pub zone_id: Option<String>,
+    /// Only accounts of this source.
+    pub source: Option<Source>,
+    /// Only accounts this agent may have.
+    pub agent_id: Option<String>,
+    /// Only accounts whose name begins so.
+    pub name: Option<String>,
+}
+
+/// A name in a list. One that is both static and dynamic is listed as static.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listed {
+    /// The account.
+    pub name: String,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+/// All that is shown of an account.
+#[derive(Debug, Clone)]
+pub enum AccountDetail {
+    /// A row of `kubesvc_accounts`.
+    Dynamic {
+        /// The row.
+        account: Box<Account>,
+        /// Its definition.
+        content: Content,
+        /// Its holdings, sorted by agent.
+        holdings: Vec<Holding>,
+    },
+    /// An account of agents' own configuration.
+    Static {
+        /// The first agent's definition, a JSON object.
+        definition: String,
+        /// The zone.
+        zone_id: String,
+        /// What the first ready agent found out.
+        cluster: Cluster,
+        /// Who brings it: id, state and cause, sorted by agent.
+        agents: Vec<(String, HoldingState, Option<String>)>,
+    },
+}
+
+impl Store {
+    /// The names that are in our tables, filtered, each once, in byte order.
+    pub async fn names(&self, filter: &Filter) -> Result<Vec<Listed>, StoreError> {
+        let mut listed = Vec::new();
+        if filter.status.is_none() && filter.source != Some(Source::Clouddriver) {
+            let mut sql = QueryBuilder::<Sqlite>::new(
+                "SELECT DISTINCT name FROM kubesvc_ferry_static_accounts s WHERE 1 = 1",
+            );
+            narrow(&mut sql, filter, "s.zone_id", "s.agent_id =");
+            for row in sql.build().fetch_all(&self.reader).await? {
+                listed.push(Listed {
+                    name: row.try_get(0)?,
+                    source: Source::StaticAgentConfig,
+                });
+            }
+        }
+        if filter.source != Some(Source::StaticAgentConfig) {
+            let mut sql =
+                QueryBuilder::<Sqlite>::new("SELECT name FROM kubesvc_accounts a WHERE 1 = 1");
+            if let Some(status) = filter.status {
+                sql.push(" AND status = ").push_bind(status.as_str());
+            }
+            let holds =
+                "a.name IN (SELECT account FROM kubesvc_ferry_holdings h WHERE h.agent_id =";
+            narrow(
+                &mut sql,
+                filter,
+                "COALESCE(a.zone_id, a.requested_zone)",
+                holds,
+            );
+            for row in sql.build().fetch_all(&self.reader).await? {
+                listed.push(Listed {
+                    name: row.try_get(0)?,
+                    source: Source::Clouddriver,
+                });
+            }
+        }
+        listed.sort();
+        listed.dedup_by(|second, first| second.name == first.name);
+        Ok(listed)
+    }
+
+    /// What is shown of `name`: the static account before the dynamic one; `None`: neither is.
+    pub async fn detail(&self, name: &str) -> Result<Option<AccountDetail>, StoreError> {
+        match self.static_detail(name).await? {
+            Some(detail) => Ok(Some(detail)),
+            None => self.dynamic_detail(name).await,
+        }
+    }
+
+    async fn static_detail(&self, name: &str) -> Result<Option<AccountDetail>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM kubesvc_ferry_static_accounts WHERE name = ? ORDER BY agent_id",
+        )
+        .bind(name)
+        .fetch_all(&self.reader)
+        .await?;
+        let Some(first) = rows.first() else {
+            return Ok(None);
+        };
+        let mut agents = Vec::new();
+        for row in &rows {
+            let state = word(row, "kubesvc_ferry_static_accounts", name, "state")?;
+            agents.push((row.try_get("agent_id")?, state, row.try_get("cause")?));
+        }
+        let ready = agents
+            .iter()
+            .position(|(_, state, _)| *state == HoldingState::Ready);
+        Ok(Some(AccountDetail::Static {
+            definition: first.try_get("definition")?,
+            zone_id: first.try_get("zone_id")?,
+            cluster: read_cluster(&rows[ready.unwrap_or(0)])?,
+            agents,
+        }))
+    }
+
+    /// What is shown of the row `name`, whoever else brings that name; `None`: there is none.
+    pub async fn dynamic_detail(&self, name: &str) -> Result<Option<AccountDetail>, StoreError> {
+        let mut tx = self.reader.begin().await?;
+        let row = sqlx::query("SELECT * FROM kubesvc_accounts WHERE name = ?")
+            .bind(name)
+            .fetch_optional(&mut *tx)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let holdings =
+            sqlx::query("SELECT * FROM kubesvc_ferry_holdings WHERE account = ? ORDER BY agent_id")
+                .bind(name)
+                .fetch_all(&mut *tx)
+                .await?;
+        Ok(Some(AccountDetail::Dynamic {
+            account: Box::new(read_account(&row)?),
+            content: read_content(&row)?,
+            holdings: holdings
+                .iter()
+                .map(read_holding)
+                .collect::<Result<_, _>>()?,
+        }))
+    }
+
+    /// Accounts whose next step may be due: their deadline or retry is over, or they wait for a
+    /// message to be sent. At most `limit`.
+    pub async fn due(&self, limit: u32) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT name FROM kubesvc_accounts
+             WHERE due_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER)
+             UNION SELECT name FROM kubesvc_accounts
+             WHERE status IN ('TO_MIGRATE', 'TO_DEACTIVATE', 'DELETING') LIMIT ?",
+        )
+        .bind(limit)
+        .fetch_all(&self.reader)
+        .await?;
+        Ok(rows
+            .iter()
+            .map(|row| row.try_get(0))
+            .collect::<Result<_, _>>()?)
+    }
+
+    /// How many accounts stand where.
+    pub async fn count_by_status(&self) -> Result<Vec<(Status, i64)>, StoreError> {
+        let rows =
+            sqlx::query("SELECT status, COUNT(*) AS n FROM kubesvc_accounts GROUP BY status")
+                .fetch_all(&self.reader)
+                .await?;
+        rows.iter()
+            .map(|row| {
+                Ok((
+                    word(row, "kubesvc_accounts", "*", "status")?,
+                    row.try_get("n")?,
+                ))
+            })
+            .collect()
+    }
+}
+
+/// Adds the conditions that both tables have. `agent` is what stands before the agent's id; an
+/// opened parenthesis in it is closed.
+fn narrow(
+    sql: &mut QueryBuilder<Sqlite>,
+    filter: &Filter,
+    zone: &'static str,
+    agent: &'static str,
+) {
+    if let Some(zone_id) = &filter.zone_id {
+        sql.push(" AND ")
+            .push(zone)
+            .push(" = ")
+            .push_bind(zone_id.clone());
+    }
+    if let Some(agent_id) = &filter.agent_id {
+        sql.push(" AND ").push(agent).push_bind(agent_id.clone());
+        if agent.contains('(') {
+            sql.push(")");
+        }
+    }
+    if let Some(prefix) = &filter.name {
+        sql.push(" AND substr(name, 1, length(")
+            .push_bind(prefix.clone());
+        sql.push(")) = ").push_bind(prefix.clone());
+    }
+}
