@@ -37,7 +37,9 @@ func loadTokens(admin string) (tokens, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return t, err
 	}
-	rows, err := csv.NewReader(bytes.NewReader(file)).ReadAll()
+	reader := csv.NewReader(bytes.NewReader(file))
+	reader.FieldsPerRecord = 4 // token, user, uid, groups
+	rows, err := reader.ReadAll()
 	if err != nil {
 		return t, fmt.Errorf("%s: %w", tokensFile, err)
 	}
@@ -56,7 +58,6 @@ func loadTokens(admin string) (tokens, error) {
 		t.reader = rand.Text()
 	}
 	var out bytes.Buffer
-	// Columns: token, user, uid, groups.
 	if err := csv.NewWriter(&out).WriteAll([][]string{
 		{t.admin, adminUser, adminUser, adminGroup},
 		{t.reader, readerUser, readerUser, ""},

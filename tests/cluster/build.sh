@@ -3,9 +3,9 @@
 # nothing else on standard output. Beside the binary lies a link `kubectl`, which behaves as kubectl.
 # Needs Go and flock(1). Two at once wait for each other and build once.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
 
-cache=${FERRY_CACHE:-$HOME/.cache/ferry}
+cache=$(realpath -m "${FERRY_CACHE:-$HOME/.cache/ferry}")
+cd "$(dirname "${BASH_SOURCE[0]}")"
 key=$({ go version; sha256sum go.mod go.sum ./*.go build.sh; } | sha256sum | cut -c1-16)
 dir=$cache/cluster-$key
 

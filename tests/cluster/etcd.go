@@ -25,6 +25,7 @@ func startEtcd(ctx context.Context) error {
 	config := embed.NewConfig()
 	config.Dir = "etcd"
 	config.LogLevel = "warn"
+	config.WarningUnaryRequestDuration = embed.DefaultWarningUnaryRequestDuration // else it warns of every request
 	config.UnsafeNoFsync = true
 	config.ListenPeerUrls = nil
 	config.ListenClientUrls = []url.URL{{Scheme: "unix", Host: "etcd.sock"}}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"strings"
@@ -23,12 +24,7 @@ type serveOptions struct {
 func parseServeOptions(arguments []string) (serveOptions, error) {
 	var options serveOptions
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
-	flags.SetOutput(os.Stdout)
-	flags.Usage = func() {
-		fmt.Print("usage: ferry-cluster serve --dir DIR [options]\n\n" +
-			"Prints one line of JSON when the cluster is ready, and logs to DIR/cluster.log.\n\n")
-		flags.PrintDefaults()
-	}
+	flags.SetOutput(io.Discard) // it would print the whole help with every error
 	flags.StringVar(&options.dir, "dir", "",
 		"`folder` of the cluster's state, certificates, kubeconfigs and log; made if missing, reused if not")
 	address := flags.String("address", "127.0.0.1", "loopback `IP` to listen on")
@@ -38,15 +34,13 @@ func parseServeOptions(arguments []string) (serveOptions, error) {
 	flags.BoolVar(&options.exitWithStdin, "exit-with-stdin", false,
 		"end when standard input closes, as it does when the parent that holds the pipe dies")
 
-	// The flag package prints every error with the whole help; here an error is one line.
-	help := flags.Usage
-	flags.Usage = func() {}
-	flags.SetOutput(new(strings.Builder))
-	if err := flags.Parse(arguments); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			flags.SetOutput(os.Stdout)
-			help()
-		}
+	if err := flags.Parse(arguments); errors.Is(err, flag.ErrHelp) {
+		fmt.Print("usage: ferry-cluster serve --dir DIR [options]\n\n" +
+			"Prints one line of JSON when the cluster is ready, and logs to DIR/cluster.log.\n\n")
+		flags.SetOutput(os.Stdout)
+		flags.PrintDefaults()
+		return options, err
+	} else if err != nil {
 		return options, err
 	}
 	if flags.NArg() > 0 {
