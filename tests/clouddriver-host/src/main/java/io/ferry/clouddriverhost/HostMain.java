@@ -14,9 +14,9 @@ import org.springframework.core.env.Environment;
 /**
  * Starts the stand-in for Clouddriver as a process of its own.
  *
- * <p>Configuration is read as Clouddriver reads it: spinnaker.yml and clouddriver.yml from the class
- * path, the working directory and {@code --spring.config.additional-location}, then arguments of the
- * form {@code --key=value}. Standard output carries one line, once requests are served: {@code
+ * <p>Configuration is read as Clouddriver reads it: spinnaker.yml and clouddriver.yml from the
+ * class path, the working directory and {@code --spring.config.additional-location}, then arguments
+ * of the form {@code --key=value}. Standard output carries one line, once requests are served: {@code
  * {"url":"http://127.0.0.1:PORT","pid":N}}. Logs go to standard error.
  */
 public final class HostMain {
@@ -51,7 +51,7 @@ public final class HostMain {
     }
   }
 
-  /** Ends with whoever started this process, even if they were killed: their end of the pipe closes. */
+  /** Ends with whoever started this process, even if killed: their end of the pipe closes. */
   private static void exitWithStdin() {
     Thread watcher =
         new Thread(

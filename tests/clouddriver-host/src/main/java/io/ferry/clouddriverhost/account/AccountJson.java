@@ -6,8 +6,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 /**
  * Definitions are equal when their JSON is.
  *
- * <p>The credentials loader compares the definition it loaded with the stored one at every poll; one
- * that differs is loaded again.
+ * <p>The credentials loader compares the definition it loaded with the stored one at every poll;
+ * one that differs is loaded again.
  */
 abstract class AccountJson {
 

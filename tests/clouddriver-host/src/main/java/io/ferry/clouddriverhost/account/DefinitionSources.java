@@ -6,9 +6,11 @@ import com.netflix.spinnaker.clouddriver.security.AccountDefinitionSource;
 import com.netflix.spinnaker.credentials.definition.CredentialsDefinition;
 import com.netflix.spinnaker.credentials.definition.CredentialsDefinitionSource;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.springframework.beans.factory.BeanFactory;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.context.properties.bind.Bindable;
@@ -79,7 +81,20 @@ class DefinitionSources {
   private <D extends CredentialsDefinition> D definition(
       Class<D> type, String name, Map<String, Object> account) {
     Map<String, Object> tagged = new HashMap<>(account);
+    tagged.replaceAll((field, value) -> withLists(value));
     tagged.put("type", name);
     return mapper.convertValue(tagged, type);
+  }
+
+  /** Where the type of a value is unknown, Spring binds a list as a map from "0", "1" and so on. */
+  private static Object withLists(Object value) {
+    if (!(value instanceof Map)) {
+      return value;
+    }
+    Map<Object, Object> fields = new LinkedHashMap<>();
+    ((Map<?, ?>) value).forEach((field, inner) -> fields.put(field, withLists(inner)));
+    boolean isList =
+        IntStream.range(0, fields.size()).allMatch(i -> fields.containsKey(String.valueOf(i)));
+    return isList && !fields.isEmpty() ? List.copyOf(fields.values()) : fields;
   }
 }

@@ -1,6 +1,6 @@
 package io.ferry.clouddriverhost.sql;
 
-/** A write that the database refused. As Clouddriver's own, it answers 500 and names the definition. */
+/** A write that the database refused; like Clouddriver's own, it answers 500 with the definition. */
 class SqlAccountDefinitionException extends RuntimeException {
 
   private static final long serialVersionUID = 1L;

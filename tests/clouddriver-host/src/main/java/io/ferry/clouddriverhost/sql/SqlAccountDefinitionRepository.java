@@ -94,7 +94,8 @@ class SqlAccountDefinitionRepository implements AccountDefinitionRepository {
   public void update(CredentialsDefinition definition) {
     String update =
         String.format(
-            "UPDATE accounts SET body = %s, last_modified_at = ?, last_modified_by = ? WHERE id = ?",
+            "UPDATE accounts SET body = %s, last_modified_at = ?, last_modified_by = ?"
+                + " WHERE id = ?",
             dialect.jsonParameter);
     write(
         "update",

@@ -20,7 +20,8 @@ public final class CredentialsProperties {
   public CredentialsProperties(
       @DefaultValue List<String> challengeDestructiveActionsEnvironments,
       @DefaultValue List<String> primaryAccountTypes) {
-    this.challengeDestructiveActionsEnvironments = List.copyOf(challengeDestructiveActionsEnvironments);
+    this.challengeDestructiveActionsEnvironments =
+        List.copyOf(challengeDestructiveActionsEnvironments);
     this.primaryAccountTypes = List.copyOf(primaryAccountTypes);
   }
 
