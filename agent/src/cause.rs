@@ -231,7 +231,7 @@ pub enum Trouble {
     )]
     NothingAllowed { server: String, said: String },
     #[error(
-        "the credentials may not {what} at {server} (403): {said}; grant the user what it needs"
+        "the credentials may not read {what} at {server} (403): {said}; grant the user what it needs"
     )]
     Forbidden {
         server: String,

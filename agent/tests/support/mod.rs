@@ -18,6 +18,7 @@ use ferry_wire::v1::{
     Account, AccountReport, AgentMessage, CoreMessage, DeleteAccounts, Heartbeat, Register,
     Registered, SaveAccounts,
 };
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -48,7 +49,8 @@ pub struct Core {
     pub address: SocketAddr,
     sessions: mpsc::Receiver<CoreSession>,
     refusing: Arc<AtomicBool>,
-    server: JoinHandle<()>,
+    /// Its own, so that it can be cut off with every connection.
+    runtime: Option<Runtime>,
 }
 
 #[derive(Clone)]
@@ -74,7 +76,8 @@ impl Core {
     }
 
     pub async fn start_at(address: SocketAddr, terms: Terms) -> Self {
-        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+        let listener = std::net::TcpListener::bind(address).unwrap();
+        listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let (send, sessions) = mpsc::channel(8);
         let refusing = Arc::new(AtomicBool::new(false));
@@ -83,7 +86,13 @@ impl Core {
             sessions: send,
             refusing: refusing.clone(),
         };
-        let server = tokio::spawn(async move {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.spawn(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             tonic::transport::Server::builder()
                 .add_service(AgentsServer::new(door))
                 .serve_with_incoming(TcpListenerStream::new(listener))
@@ -94,7 +103,7 @@ impl Core {
             address,
             sessions,
             refusing,
-            server,
+            runtime: Some(runtime),
         }
     }
 
@@ -113,10 +122,15 @@ impl Core {
         timeout(within, self.sessions.recv()).await.is_err()
     }
 
-    /// Ends as if it had crashed: every connection is cut.
-    pub async fn crash(self) {
-        self.server.abort();
-        self.server.await.ok();
+    /// Ends as if it had crashed: every connection is cut. Returns where it was.
+    pub fn crash(self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.runtime.take().unwrap().shutdown_background();
     }
 }
 
