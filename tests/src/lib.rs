@@ -1,1 +1,20 @@
-//! The real parts that the suites run on: clusters, Clouddriver, sidecar and agent as processes.
+//! The real parts that the suites and the demo run on, each a process: API servers, Clouddriver,
+//! sidecar and agent. What is started here ends when its value is dropped.
+
+#![allow(clippy::unwrap_used)]
+
+pub mod agent;
+pub mod clouddriver;
+pub mod cluster;
+pub mod http;
+pub mod place;
+pub mod process;
+pub mod sidecar;
+pub mod wait;
+
+pub use agent::Agent;
+pub use clouddriver::Clouddriver;
+pub use cluster::Cluster;
+pub use http::Answer;
+pub use process::Process;
+pub use sidecar::Sidecar;

@@ -1,0 +1,148 @@
+//! What all tests of this suite share, started once: an API server and Clouddriver's host. Each
+//! test has its own sidecar and agent, and account names of its own.
+
+use ferry_tests::{Agent, Clouddriver, Cluster, Sidecar, clouddriver, wait};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+/// A token that must be found nowhere.
+pub const PLANTED: &str = "planted-token-7f3a9c51e8d2";
+/// Long enough for anything that is to come about, on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The shared parts.
+pub struct Ground {
+    pub clouddriver: Clouddriver,
+    pub kubeconfig: String,
+    pub folder: tempfile::TempDir,
+    _cluster: Mutex<Cluster>,
+}
+
+/// Starts the shared parts, once.
+pub fn ground() -> &'static Ground {
+    static GROUND: OnceLock<Ground> = OnceLock::new();
+    GROUND.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let cluster = Cluster::start(&folder.path().join("cluster"), PLANTED);
+        let clouddriver = Clouddriver::start(&folder.path().join("clouddriver"));
+        let kubeconfig = cluster.kubeconfig("token");
+        assert!(kubeconfig.contains(PLANTED));
+        Ground {
+            clouddriver,
+            kubeconfig,
+            folder,
+            _cluster: Mutex::new(cluster),
+        }
+    })
+}
+
+/// A kubeconfig of a server where nobody listens.
+pub fn dead_kubeconfig() -> String {
+    kubeconfig_of(&format!(
+        "https://127.0.0.1:{}",
+        ferry_tests::place::free_port()
+    ))
+}
+
+/// A kubeconfig of this server, with the planted token.
+pub fn kubeconfig_of(server: &str) -> String {
+    json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "it",
+        "clusters": [{"name": "it", "cluster": {"server": server}}],
+        "users": [{"name": "it", "user": {"token": PLANTED}}],
+        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+    })
+    .to_string()
+}
+
+/// Times that make a walk quick.
+pub const QUICK: &str = "kubesvc:\n  heartbeat:\n    period: 1\n  dynamicAccounts:\n    \
+    retryFrequencySeconds: 1\n    transitionTimeoutSeconds: 15\n";
+
+/// One test's own sidecar and agent.
+pub struct Pair {
+    pub name: String,
+    pub sidecar: Sidecar,
+    pub agent: Agent,
+}
+
+impl Pair {
+    /// A pair with fresh folders, not started. `settings` is the sidecar's YAML.
+    pub fn new(settings: &str) -> Pair {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("t{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let ground = ground();
+        let folder: PathBuf = ground.folder.path().join(&name);
+        let sidecar = Sidecar::new(&folder, &ground.clouddriver.url, settings);
+        let agent = Agent::new(
+            &folder,
+            &format!("agent-{name}"),
+            "zone-a",
+            &sidecar.grpc,
+            "",
+        );
+        Pair {
+            name,
+            sidecar,
+            agent,
+        }
+    }
+
+    /// A pair that runs.
+    pub fn start(settings: &str) -> Pair {
+        let mut pair = Pair::new(settings);
+        pair.sidecar.start(&[]).unwrap();
+        pair.agent.start(&[]);
+        pair
+    }
+
+    /// POSTs an account through the sidecar; answers its name.
+    pub fn post(&self, name: &str, kubeconfig: &str) -> String {
+        let name = format!("{}-{name}", self.name);
+        let body = clouddriver::account(&name, kubeconfig);
+        let answer = self
+            .sidecar
+            .request("POST", "/credentials", Some(&body))
+            .unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        name
+    }
+
+    /// PATCHes an account to `state`.
+    pub fn patch(&self, name: &str, state: &str) {
+        let body = json!([{"name": name, "state": state}]);
+        let answer = self
+            .sidecar
+            .request("PATCH", "/armory/accounts", Some(&body))
+            .unwrap();
+        assert_eq!((answer.status, answer.body.as_str()), (202, ""));
+    }
+
+    /// The account as KubesvcAccount; `Err` with what came instead.
+    pub fn account(&self, name: &str) -> Result<Value, String> {
+        let path = format!("/agents/kubernetes/accounts/{name}");
+        let answer = self.sidecar.request("GET", &path, None)?;
+        match answer.status {
+            200 => Ok(answer.json()),
+            _ => Err(format!("{} {}", answer.status, answer.body)),
+        }
+    }
+
+    /// Waits until the account has this status.
+    pub fn reaches(&self, name: &str, status: &str) -> Value {
+        let reached = wait::until(PATIENCE, || {
+            let account = self.account(name)?;
+            match account["status"] == status {
+                true => Ok(account),
+                false => Err(format!(
+                    "{name} is {}: {}",
+                    account["status"], account["errorMessage"]
+                )),
+            }
+        });
+        reached.unwrap_or_else(|error| panic!("{name} does not become {status} {error}"))
+    }
+}

@@ -1,0 +1,9 @@
+//! One account's walk, end to end, on real parts: Clouddriver's host, API servers, sidecar, agent.
+
+#![allow(clippy::unwrap_used)]
+
+mod crash;
+mod failures;
+mod ground;
+mod secrets;
+mod walk;

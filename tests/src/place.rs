@@ -1,0 +1,72 @@
+//! Where things are: the repository, and the programs built in it.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The repository's top level.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
+}
+
+/// A program of this workspace, built in the profile of the caller: beside the running test or
+/// program.
+///
+/// # Panics
+/// When it was not built.
+pub fn program(name: &str) -> PathBuf {
+    let here = std::env::current_exe().unwrap();
+    let mut folder = here.parent().unwrap();
+    if folder.ends_with("deps") {
+        folder = folder.parent().unwrap();
+    }
+    let program = folder.join(name);
+    assert!(
+        program.exists(),
+        "{} is not built: cargo build --workspace",
+        program.display()
+    );
+    program
+}
+
+/// The binary with the real kube-apiserver, built when it is not cached.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn cluster_program() -> PathBuf {
+    let script = repository().join("tests/cluster/build.sh");
+    let built = Command::new("bash")
+        .arg(script)
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "tests/cluster/build.sh failed");
+    PathBuf::from(String::from_utf8(built.stdout).unwrap().trim())
+}
+
+/// The script that starts Clouddriver's host.
+///
+/// # Panics
+/// When it was not built.
+pub fn clouddriver_program() -> PathBuf {
+    let path = "tests/clouddriver-host/build/install/bin/clouddriver-host";
+    let program = repository().join(path);
+    assert!(
+        program.exists(),
+        "{} is not built: make host",
+        program.display()
+    );
+    program
+}
+
+/// A loopback port that nobody listens on now.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}

@@ -1,0 +1,154 @@
+//! A process that logs to a file and ends with its value. Most say in one JSON line on stdout when
+//! they are ready.
+
+use serde_json::Value;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// How long a process may take until it is ready, on a busy machine.
+const START: Duration = Duration::from_secs(90);
+
+/// A running process.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    /// Held open: some programs end when it closes, also when this process is killed.
+    _stdin: Option<ChildStdin>,
+    log: PathBuf,
+    /// What it said when it was ready, if it says so.
+    pub ready: Value,
+}
+
+/// It ended, or stayed silent, before it was ready.
+#[derive(Debug)]
+pub struct NotReady {
+    /// How it ended, if it did.
+    pub status: Option<ExitStatus>,
+    /// What it logged.
+    pub log: String,
+}
+
+impl Process {
+    /// Starts `command`, whose output is appended to `log`, and waits for nothing.
+    pub fn spawn(command: &mut Command, log: &Path) -> Process {
+        let file = File::options().create(true).append(true).open(log).unwrap();
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{:?} does not start: {error}", command.get_program()));
+        let stdin = child.stdin.take();
+        Process {
+            child,
+            _stdin: stdin,
+            log: log.to_owned(),
+            ready: Value::Null,
+        }
+    }
+
+    /// Starts `command` and waits for its line. Its stderr is appended to `log`.
+    pub fn start(command: &mut Command, log: &Path) -> Result<Process, NotReady> {
+        let file = File::options().create(true).append(true).open(log).unwrap();
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::from(file))
+            .spawn()
+            .unwrap_or_else(|error| panic!("{:?} does not start: {error}", command.get_program()));
+        let stdin = child.stdin.take();
+        let stdout = child.stdout.take().unwrap();
+        let (sender, lines) = mpsc::channel();
+        // It reads on after the line: a full pipe would stop the process.
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if let Ok(ready) = serde_json::from_str::<Value>(&line) {
+                    // Nobody may be waiting any longer.
+                    sender.send(ready).ok();
+                }
+            }
+        });
+        let mut process = Process {
+            child,
+            _stdin: stdin,
+            log: log.to_owned(),
+            ready: Value::Null,
+        };
+        match lines.recv_timeout(START) {
+            Ok(ready) => {
+                process.ready = ready;
+                Ok(process)
+            }
+            Err(_) => {
+                let deadline = Instant::now() + Duration::from_secs(2);
+                let mut status = process.child.try_wait().unwrap();
+                while status.is_none() && Instant::now() < deadline {
+                    std::thread::sleep(Duration::from_millis(20));
+                    status = process.child.try_wait().unwrap();
+                }
+                Err(NotReady {
+                    status,
+                    log: process.log(),
+                })
+            }
+        }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// How it ended, if it did.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and how it ended; killed after `patience`.
+    pub fn terminate(&mut self, patience: Duration) -> ExitStatus {
+        let id = self.child.id().to_string();
+        Command::new("kill").arg(id).status().unwrap();
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.child.kill().unwrap();
+        self.child.wait().unwrap()
+    }
+
+    /// Resident memory in KiB.
+    pub fn rss_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
