@@ -1,0 +1,53 @@
+//! A request to the core's own API: `/armory`, `/armory/**` and `/agents/**`.
+//!
+//! Called by `proxy`. Collects the body and hands it to the core, in a task of its own: what the
+//! core began is not cut off because a client went away.
+
+use crate::answer;
+use crate::body::{Body, full};
+use crate::collect::{Collected, collect};
+use crate::connection::Announcement;
+use crate::failpoint;
+use crate::metrics::Outcome;
+use crate::proxy::{Client, Proxy};
+use crate::reply;
+use crate::upload::drain;
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use std::sync::Arc;
+
+/// The largest body, in bytes.
+const BOUND: usize = 64 << 20;
+
+pub(crate) async fn handle(
+    proxy: Arc<Proxy>,
+    client: Client,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let body = match collect(body, BOUND, proxy.idle_timeout).await {
+        Collected::Whole(body, _) => body,
+        Collected::Larger(body) => {
+            drain(body.boxed_unsync());
+            let message = "the body is larger than 64 MiB: send it in several requests";
+            return proxy.refused(answer::error(StatusCode::PAYLOAD_TOO_LARGE, message));
+        }
+        Collected::Broken => return proxy.broken(),
+        Collected::Stalled => return proxy.stalled(),
+    };
+    let task = {
+        let proxy = proxy.clone();
+        async move {
+            let response = proxy.core.handle(Request::from_parts(parts, body)).await;
+            failpoint::hit(failpoint::BEFORE_OWN_REPLY);
+            proxy.metrics.count(Outcome::Own);
+            let announcement = Announcement {
+                delivery: client.delivery,
+                point: failpoint::AFTER_OWN_REPLY,
+            };
+            reply::guard(response.map(full), announcement)
+        }
+    };
+    proxy.detached(task).await
+}
