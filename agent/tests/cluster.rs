@@ -6,12 +6,12 @@ mod support;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use ferry_wire::v1::account_report::State;
 use ferry_wire::v1::{Account, Ready};
-use support::{Agent, Core, Terms, account};
+use support::{Agent, Core, Terms, ZONE, account};
 
 /// A running cluster; dropping it kills it.
 struct Cluster {
@@ -94,6 +94,93 @@ fn ready(state: State) -> Ready {
         State::Ready(ready) => ready,
         other => panic!("not ready: {other:?}"),
     }
+}
+
+/// The program itself, walking every failpoint: a good account, a dead one, then none.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_passes_every_failpoint_tells_no_secret_and_ends_on_sigterm() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("cluster");
+    let cluster = tokio::task::spawn_blocking(move || Cluster::start(&folder, "0"))
+        .await
+        .unwrap();
+    let mut core = Core::start(Terms::default()).await;
+    let config = dir.path().join("armory-agent.yml");
+    let yaml = format!(
+        "clouddriver: {{grpc: '{}'}}\nzoneId: {ZONE}\nserver: {{port: 0}}\nlogging: {{level: trace}}\n",
+        core.address
+    );
+    std::fs::write(&config, yaml).unwrap();
+    let trace = dir.path().join("trace");
+    let log = dir.path().join("log");
+    let mut program = Command::new(env!("CARGO_BIN_EXE_ferry-agent"))
+        .arg("--config")
+        .arg(&config)
+        .env("HOSTNAME", "agent-of-the-walk")
+        .env("KUBECONFIG", cluster.dir.join("admin.kubeconfig"))
+        .env("HTTPS_PROXY", "http://127.0.0.1:1")
+        .env("FERRY_FAILPOINT_TRACE", &trace)
+        .stdout(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let mut session = core.session().await;
+    assert_eq!(session.register.agent_id, "agent-of-the-walk");
+    let kubeconfig = cluster.kubeconfig("token.kubeconfig");
+    session.save(account("good", 1, &kubeconfig)).await;
+    ready(session.state_of("good").await);
+    session
+        .save(account(
+            "dead",
+            1,
+            &kubeconfig.replace(&cluster.server, "https://127.0.0.1:1"),
+        ))
+        .await;
+    assert!(
+        session
+            .failure_of("dead")
+            .await
+            .contains("refuses connections")
+    );
+    session.delete(&["good", "dead"]).await;
+    for _ in 0..2 {
+        assert!(matches!(
+            session.report().await.state,
+            Some(State::Dropped(_))
+        ));
+    }
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let killed = Command::new("kill")
+        .arg(program.id().to_string())
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    let began = Instant::now();
+    let ended = tokio::task::spawn_blocking(move || program.wait().unwrap())
+        .await
+        .unwrap();
+    assert!(
+        ended.success() && began.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        began.elapsed()
+    );
+
+    let passed = std::fs::read_to_string(trace).unwrap();
+    for point in ferry_agent::failpoint::ALL {
+        assert!(
+            passed.lines().any(|line| line == *point),
+            "{point} was not passed:\n{passed}"
+        );
+    }
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(
+        log.contains("registered") && log.contains("ferry-agent ends"),
+        "{log}"
+    );
+    let token = kubeconfig
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("token: "))
+        .unwrap();
+    assert!(!log.contains(token), "the token is in the log");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -78,7 +78,6 @@ async fn sentence(session: &mut CoreSession, text: &str) -> String {
     );
     session.delete(&["a"]).await;
     session.report().await;
-    println!("{cause}");
     assert!(!cause.contains(SECRET), "{cause}");
     cause
 }

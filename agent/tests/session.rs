@@ -189,7 +189,10 @@ async fn it_comes_back_with_what_it_holds() {
     session.failure_of("dead").await;
     session.save(account("mute", 3, &mute)).await;
     session.save(account("mute", 3, &mute)).await;
-    assert!(matches!(session.state_of("mute").await, State::Connecting(_)));
+    assert!(matches!(
+        session.state_of("mute").await,
+        State::Connecting(_)
+    ));
 
     let address = core.crash();
     session.ended().await;

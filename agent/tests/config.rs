@@ -1,0 +1,221 @@
+//! armory-agent.yml: what it means, and what is said when it means nothing.
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use ferry_agent::config::{Config, ConfigError, Environment, LogFormat};
+use ferry_agent::kubeconfig::Source;
+use tracing::level_filters::LevelFilter;
+
+fn parse(yaml: &str) -> Result<Config, ConfigError> {
+    let environment = Environment {
+        hostname: "agent-7d9c5b4f8d-x2x9z".into(),
+        namespace: Some("spin".into()),
+    };
+    Config::parse(yaml, "armory-agent.yml", &environment)
+}
+
+#[test]
+fn it_may_start_with_no_file_at_all() {
+    for empty in [
+        "",
+        "# nothing\n",
+        "clouddriver:\nkubernetes:\n  accounts:\n",
+    ] {
+        let config = parse(empty).unwrap();
+        assert_eq!(config.core.grpc, "spin-clouddriver-grpc:9091");
+        assert!(config.core.insecure);
+        assert_eq!(config.core.backoff.base, Duration::from_secs(1));
+        assert_eq!(config.core.backoff.max, Duration::from_secs(120));
+        assert_eq!(
+            (config.core.backoff.multiplier, config.core.backoff.jitter),
+            (1.6, 0.2)
+        );
+        assert_eq!(config.core.keep_alive, Some(Duration::from_secs(20)));
+        assert_eq!(config.identity.agent_id, "agent-7d9c5b4f8d-x2x9z");
+        assert_eq!(config.identity.zone_id, "agent_spin");
+        assert_eq!(
+            config.kubeconfig_folders,
+            [PathBuf::from("/kubeconfigfiles")]
+        );
+        assert_eq!(
+            (config.server.host.as_str(), config.server.port),
+            ("localhost", 8082)
+        );
+        assert_eq!(
+            (config.logging.format, config.logging.level),
+            (LogFormat::Text, LevelFilter::INFO)
+        );
+        assert!(config.accounts.is_empty() && config.unused.is_empty());
+    }
+    let config = Config::load(None, &Environment::here()).unwrap();
+    assert!(!config.identity.agent_id.is_empty());
+}
+
+#[test]
+fn documented_keys_are_read_or_named_as_unused() {
+    let config = parse(
+        "clouddriver:
+  grpc: ferry.example:443
+  insecure: false
+  keepAliveHeartbeatSeconds: 0
+  keepAliveTimeOutSeconds: 5
+  backoff: {baseDelay: 1e9, multiplier: 2, jitter: 0, maxDelay: 2000000000}
+  responseRetries: {enabled: true}
+zoneId: z
+kubernetes:
+  kubeconfigFolders: [/a, /b/c]
+  retries: {enabled: false}
+  accounts:
+  - {name: one, kubeconfigFile: /k/one, context: c, kinds: [Pod], namespaces: [n], metrics: true}
+  - {name: two, kubeConfigFile: /k/two, omitKinds: [Pod], onlyNamespacedResources: true}
+  - {name: three, serviceAccount: true}
+server: {host: 0.0.0.0, port: 9}
+logging: {format: json, level: WARNING, fields: {agentCluster: ''}}
+prometheus: {enabled: true}
+",
+    )
+    .unwrap();
+    assert_eq!(
+        (config.core.grpc.as_str(), config.core.insecure),
+        ("ferry.example:443", false)
+    );
+    assert_eq!(config.core.keep_alive, None);
+    assert_eq!(config.core.keep_alive_timeout, Duration::from_secs(5));
+    assert_eq!(config.core.backoff.max, Duration::from_secs(2));
+    assert_eq!(config.identity.zone_id, "z");
+    assert_eq!(config.kubeconfig_folders.len(), 2);
+    assert_eq!(config.logging.level, LevelFilter::WARN);
+    let [one, two, three] = &config.accounts[..] else {
+        panic!("three accounts")
+    };
+    assert!(matches!(&one.source, Source::NamedByOperator(path) if path == Path::new("/k/one")));
+    assert!(matches!(&two.source, Source::NamedByOperator(path) if path == Path::new("/k/two")));
+    assert!(matches!(&three.source, Source::ServiceAccount));
+    assert_eq!(one.definition.context.as_deref(), Some("c"));
+    assert_eq!(one.definition.selection.namespaces, ["n"]);
+    assert!(two.definition.selection.only_namespaced);
+    let mut unused = config.unused;
+    unused.sort();
+    let expected = [
+        "clouddriver.responseRetries",
+        "kubernetes.accounts[0].metrics",
+        "kubernetes.retries",
+        "logging.fields",
+        "prometheus",
+    ];
+    assert_eq!(unused, expected);
+}
+
+#[test]
+fn tls_settings_without_insecure_mean_tls() {
+    assert!(
+        !parse("clouddriver: {tls: {serverName: x}}")
+            .unwrap()
+            .core
+            .insecure
+    );
+    assert!(
+        parse("clouddriver: {tls: {serverName: x}, insecure: true}")
+            .unwrap()
+            .core
+            .insecure
+    );
+}
+
+#[test]
+fn a_wrong_file_is_told_with_key_value_expectation_and_file() {
+    for (yaml, words) in [
+        (
+            "clouddriver: {grcp: 'a:1'}",
+            "unknown key clouddriver.grcp in armory-agent.yml; the nearest known key is clouddriver.grpc",
+        ),
+        (
+            "clouddriver: {grpc: nowhere}",
+            "clouddriver.grpc is \"nowhere\" in armory-agent.yml; expected host:port",
+        ),
+        ("clouddriver: {grpc: 'http://a:1'}", "expected host:port"),
+        (
+            "clouddriver: {insecure: 'yes'}",
+            "clouddriver.insecure is \"yes\"",
+        ),
+        (
+            "clouddriver: {backoff: {jitter: 2}}",
+            "clouddriver.backoff.jitter is 2 in armory-agent.yml; expected a number from 0 to 1",
+        ),
+        (
+            "clouddriver: {backoff: {baseDelay: 1s}}",
+            "clouddriver.backoff.baseDelay is \"1s\"",
+        ),
+        (
+            "server: {port: 70000}",
+            "server.port is 70000 in armory-agent.yml; expected a whole number from 0 to 65535",
+        ),
+        ("logging: {level: loud}", "logging.level is \"loud\""),
+        ("logging: {format: xml}", "expected text or json"),
+        ("zoneId: [a]", "zoneId is [\"a\"]"),
+        (
+            "kubernetes: {kubeconfigFolders: [a]}",
+            "expected absolute paths",
+        ),
+        ("kubernetes: {accounts: {}}", "kubernetes.accounts is {}"),
+        (
+            "kubernetes: {accounts: [{kubeconfigFile: /a}]}",
+            "kubernetes.accounts[0].name is null",
+        ),
+        (
+            "kubernetes: {accounts: [{name: a}]}",
+            "account a of kubernetes.accounts in armory-agent.yml: kubeconfigFile or serviceAccount: true is missing",
+        ),
+        (
+            "kubernetes: {accounts: [{name: a, kubeconfigFile: /a, serviceAccount: true}]}",
+            "account a of",
+        ),
+        (
+            "kubernetes: {accounts: [{name: a, kubeconfigFile: /a, kubeConfigFile: /b}]}",
+            "differ; keep one",
+        ),
+        (
+            "kubernetes: {accounts: [{name: a, kubeconfigFile: /a}, {name: a, kubeconfigFile: /b}]}",
+            "the name is there twice",
+        ),
+        (
+            "kubernetes: {accounts: [{name: a, kubeconfigFile: /a, kinds: Pod}]}",
+            "kinds must be a list of texts",
+        ),
+        (
+            "kubernetes: {accounts: [{name: a, kubeconfig: /a}]}",
+            "unknown key kubernetes.accounts[0].kubeconfig in armory-agent.yml; the nearest known key is kubernetes.accounts[].kubeconfigFile",
+        ),
+        ("a: [", "is not valid YAML (line 1"),
+        ("just text", "is not valid YAML"),
+    ] {
+        let error = parse(yaml).unwrap_err().to_string();
+        assert!(error.contains(words), "{yaml}: {error}");
+    }
+}
+
+#[test]
+fn the_program_tells_a_wrong_start_in_one_line_and_knows_itself() {
+    let program = || Command::new(env!("CARGO_BIN_EXE_ferry-agent"));
+    let missing = program()
+        .args(["--config", "/no/such/file"])
+        .output()
+        .unwrap();
+    assert!(!missing.status.success());
+    let error = String::from_utf8(missing.stderr).unwrap();
+    assert!(
+        error.starts_with("ferry-agent: the configuration /no/such/file cannot be read"),
+        "{error}"
+    );
+    assert_eq!(error.lines().count(), 1, "{error}");
+    let version = String::from_utf8(program().arg("--version").output().unwrap().stdout).unwrap();
+    assert_eq!(
+        version.trim(),
+        concat!("ferry-agent ", env!("CARGO_PKG_VERSION"))
+    );
+    let help = String::from_utf8(program().arg("--help").output().unwrap().stdout).unwrap();
+    assert!(help.contains("--config <FILE>"), "{help}");
+}
