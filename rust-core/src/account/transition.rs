@@ -262,7 +262,7 @@ pub static TABLE: &[Rule] = &[
         Event::Reached,
         &[],
         To::Status(Active),
-        &[Effect::Forgive],
+        &[Effect::Forgive, Effect::RestartTour],
     ),
     rule(
         &[Activating],
