@@ -163,6 +163,7 @@ async fn one_slow_cluster_holds_up_nothing() {
             .save(account(&format!("slow-{number}"), 1, &mute))
             .await;
     }
+    // A mute cluster is given up after 10 s at the earliest.
     let began = Instant::now();
     session.save(account("quick", 1, &dead())).await;
     assert!(
@@ -172,7 +173,7 @@ async fn one_slow_cluster_holds_up_nothing() {
             .contains("refuses connections")
     );
     assert!(
-        began.elapsed() < Duration::from_secs(2),
+        began.elapsed() < Duration::from_secs(8),
         "{:?}",
         began.elapsed()
     );

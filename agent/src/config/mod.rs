@@ -161,10 +161,14 @@ impl Config {
     pub fn parse(text: &str, file: &str, environment: &Environment) -> Result<Self, ConfigError> {
         let file = file.to_owned();
         // A file of nothing but comments is an empty configuration.
+        // Only true and false are booleans: a namespace may be called `on`.
+        let options = serde_saphyr::options! { strict_booleans: true };
         let root: Option<Value> =
-            serde_saphyr::from_str(text).map_err(|error| ConfigError::Yaml {
-                file: file.clone(),
-                place: place(&error),
+            serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+                ConfigError::Yaml {
+                    file: file.clone(),
+                    place: place(&error),
+                }
             })?;
         let document = Document {
             root: root.unwrap_or_default(),
