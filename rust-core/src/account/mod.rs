@@ -7,6 +7,8 @@ pub mod definition;
 mod diagram;
 pub mod model;
 pub mod plan;
+#[cfg(test)]
+mod scene;
 pub mod state;
 pub mod step;
 pub mod transition;

@@ -353,6 +353,10 @@ impl Planner<'_> {
 
     fn orphaned(&self) -> Option<Step> {
         let zone = self.account().zone_id.as_deref()?;
+        let outside = |holding: &Holding| holding.zone_id != zone;
+        if self.view.holdings.iter().any(outside) {
+            return self.drop_holders(outside);
+        }
         self.agents_of(zone).next()?;
         let mut step = self.event(Event::AgentAvailable, None)?;
         if let Some(account) = &mut step.account {
@@ -384,7 +388,11 @@ impl Planner<'_> {
 
     fn letting_go(&self) -> Option<Step> {
         if self.view.holdings.is_empty() {
-            return self.event(Event::Released, None);
+            let mut step = self.event(Event::Released, None)?;
+            if let Some(account) = step.account.as_mut().filter(|_| self.view.claimed) {
+                account.message = Some(CLAIMED.to_owned());
+            }
+            return Some(step);
         }
         if let Some(refused) = self
             .view
@@ -457,3 +465,7 @@ fn all_told(holdings: &[Holding]) -> bool {
 #[cfg(test)]
 #[path = "plan_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "plan_off_tests.rs"]
+mod off_tests;

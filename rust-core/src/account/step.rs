@@ -2,7 +2,7 @@
 
 use super::model::{Account, Holding, Limits, View};
 use super::state::HoldingState;
-use super::transition::{self, Event, Facts, Illegal};
+use super::transition::{self, Event, Facts, Illegal, To};
 
 /// A message to an agent that follows from a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,12 @@ impl Step {
         let mut step = Step::same(view);
         step.event = Some(event);
         step.account = transition::follow(&view.account, rule, limits, view.now);
-        if matches!(event, Event::Retry | Event::Deactivate | Event::Delete) {
+        let asks_again = match event {
+            Event::Activate => rule.to != To::Same,
+            Event::Retry | Event::Deactivate | Event::Delete | Event::HolderBack => true,
+            _ => false,
+        };
+        if asks_again {
             // Holders that were asked before and did not let go are asked again.
             for holding in &mut step.holdings {
                 if matches!(
