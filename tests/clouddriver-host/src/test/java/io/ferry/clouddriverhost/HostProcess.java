@@ -10,13 +10,16 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * A host of one's own, started by its script as anyone would, on a free port.
  *
- * <p>Its working directory is temporary; standard error is kept there in host.log.
+ * <p>Its working directory is temporary, with standard error in host.log; close deletes it.
  */
 final class HostProcess implements AutoCloseable {
 
@@ -93,11 +96,20 @@ final class HostProcess implements AutoCloseable {
   public void close() {
     try {
       end();
+      deleteDirectory();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       process.destroyForcibly();
+    }
+  }
+
+  private void deleteDirectory() throws IOException {
+    try (Stream<Path> files = Files.walk(directory)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).collect(Collectors.toList())) {
+        Files.delete(file);
+      }
     }
   }
 

@@ -13,14 +13,13 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.core.env.Environment;
-import org.springframework.util.FileSystemUtils;
 
 /**
  * The database, found where Clouddriver finds it: {@code sql.connectionPools.default.*} with
  * jdbcUrl, user, password, maxPoolSize and connectionTimeoutMs.
  *
- * <p>With no jdbcUrl it is a SQLite file, clouddriver.db, in {@code host.data-dir}, which a restart
- * finds again; with no such directory either, in a temporary one that goes when the host stops.
+ * <p>With no jdbcUrl it is a SQLite file, clouddriver.db, in {@code host.data-dir}, where the next
+ * start finds it again.
  */
 @Configuration(proxyBeanMethods = false)
 public class SqlConfiguration {
@@ -53,20 +52,10 @@ public class SqlConfiguration {
 
   /** A writer takes its lock when the transaction begins and waits for the one before it. */
   private static String sqliteUrl(Environment environment) throws IOException {
-    String configured = environment.getProperty("host.data-dir");
     Path directory =
-        configured != null
-            ? Files.createDirectories(Path.of(configured))
-            : deletedAtExit(Files.createTempDirectory("clouddriver-host"));
+        Files.createDirectories(Path.of(environment.getRequiredProperty("host.data-dir")));
     return "jdbc:sqlite:"
         + directory.resolve("clouddriver.db").toAbsolutePath()
         + "?journal_mode=WAL&synchronous=NORMAL&busy_timeout=10000&transaction_mode=IMMEDIATE";
-  }
-
-  private static Path deletedAtExit(Path directory) {
-    Runtime.getRuntime()
-        .addShutdownHook(
-            new Thread(() -> FileSystemUtils.deleteRecursively(directory.toFile()), "data-dir"));
-    return directory;
   }
 }
