@@ -187,6 +187,10 @@ pub enum Trouble {
     )]
     UnknownIssuer { server: String },
     #[error(
+        "the kubeconfig names no authority for {server} and the agent's system trusts none: set certificate-authority-data"
+    )]
+    NoAuthorities { server: String },
+    #[error(
         "the certificate of {server} has expired: renew it at the cluster, and check the agent's clock"
     )]
     CertificateExpired { server: String },
@@ -252,7 +256,7 @@ pub enum Trouble {
         "{server} serves none of the kinds to watch: check kinds, omitKinds and onlyNamespacedResources ({said})"
     )]
     NothingServed { server: String, said: String },
-    #[error("{server} was reached but not ready for use within {} s: the agent was still {step}", .limit.as_secs_f32())]
+    #[error("{server} was not ready for use within {} s: the agent was still {step}", .limit.as_secs_f32())]
     TooSlow {
         server: String,
         step: &'static str,

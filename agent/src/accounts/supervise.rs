@@ -3,12 +3,14 @@
 //! `accounts` starts one per account and ends it by dropping it; nothing of it outlives that. What
 //! it finds out goes to its [`Publisher`]. It never talks to the core itself.
 
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ferry_wire::v1::account_report::State;
 use ferry_wire::v1::{Failed, Lost, Ready};
+use futures_util::FutureExt;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
 
@@ -49,7 +51,26 @@ pub(super) struct Account {
 }
 
 /// Supervises an account; returns only when it has failed and nothing is to be tried any more.
+///
+/// What a kubeconfig says passes through many crates. Should one of them panic, it is this account
+/// that failed, and the core is told so.
 pub(super) async fn supervise(account: Account, publisher: Publisher) {
+    if AssertUnwindSafe(keep(account, &publisher))
+        .catch_unwind()
+        .await
+        .is_err()
+    {
+        let cause = "the agent failed while it worked on this account; its standard error says how";
+        publisher.publish(
+            State::Failed(Failed {
+                cause: cause.into(),
+            }),
+            Vec::new(),
+        );
+    }
+}
+
+async fn keep(account: Account, publisher: &Publisher) {
     let mut waits = RETRY.waits();
     let mut was_ready = false;
     loop {
@@ -128,9 +149,14 @@ impl Account {
             let access = kubeconfig::access(&source, definition.context.as_deref(), &folders)?;
             Cluster::new(access, step)
         };
-        tokio::task::spawn_blocking(work)
-            .await
-            .expect("reading a kubeconfig does not panic")
+        match tokio::task::spawn_blocking(work).await {
+            Ok(cluster) => cluster,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is ending, and this task with it.
+                Err(_) => std::future::pending().await,
+            },
+        }
     }
 }
 

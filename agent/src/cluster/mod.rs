@@ -54,7 +54,9 @@ impl Cluster {
         config.reset_reader_on_write = true;
         // The agent has its own, shorter patience.
         config.default_retry = false;
-        let wrong = |error: kube::Error| trouble::of_configuration(&error, &server, &user);
+        let own_authority = config.root_cert.is_some();
+        let wrong =
+            |error: kube::Error| trouble::of_configuration(&error, &server, &user, own_authority);
         let tls = config.rustls_client_config().map_err(wrong)?;
         let endpoint = Endpoint::new(&server, &config.cluster_url, &config.tls_server_name, tls)
             .ok_or_else(|| Refusal::BadServer(server.clone()))?;

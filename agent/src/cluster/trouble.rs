@@ -147,12 +147,24 @@ fn of_credentials(error: &kube::client::AuthError, server: String) -> Trouble {
 }
 
 /// What it means that no client could be made from a checked kubeconfig.
-pub(super) fn of_configuration(error: &kube::Error, server: &str, user: &str) -> Cause {
+/// `own_authority`: the kubeconfig names one.
+pub(super) fn of_configuration(
+    error: &kube::Error,
+    server: &str,
+    user: &str,
+    own_authority: bool,
+) -> Cause {
     use kube::client::RustlsTlsError as Tls;
     match error {
         kube::Error::Auth(error) => of_credentials(error, server.to_owned()).into(),
         kube::Error::RustlsTls(Tls::AddRootCertificate(_)) => {
-            Refusal::AuthorityData(server.to_owned()).into()
+            if own_authority {
+                return Refusal::AuthorityData(server.to_owned()).into();
+            }
+            Trouble::NoAuthorities {
+                server: server.to_owned(),
+            }
+            .into()
         }
         kube::Error::RustlsTls(Tls::InvalidServerName(_)) => {
             Refusal::BadServer(server.to_owned()).into()

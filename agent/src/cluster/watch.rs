@@ -179,7 +179,14 @@ impl Changes<'_> {
             _ => None,
         };
         let troubles: Option<Vec<Trouble>> = self.0.watches.iter().map(lasting).collect();
-        troubles?.into_iter().next().map(nothing_allowed)
+        let troubles = troubles?;
+        // What is wrong with the cluster says more than what was never allowed.
+        let forbidden = |trouble: &&Trouble| matches!(trouble, Trouble::Forbidden { .. });
+        let telling = troubles
+            .iter()
+            .find(|trouble| !forbidden(trouble))
+            .or(troubles.first());
+        telling.cloned().map(nothing_allowed)
     }
 }
 
@@ -290,16 +297,18 @@ impl Watch {
             if first && place.is_none() {
                 place = self.lists.acquire().await.ok();
             }
-            let event = match timeout(QUIET, events.next()).await {
-                Ok(event) => event.expect("kube's watcher never ends"),
-                Err(_) if failed && !first => {
-                    failed = false;
-                    waits.reset();
-                    self.tell(Signal::Well(self.index)).await;
-                    continue;
-                }
-                Err(_) => continue,
+            let event = if failed && !first {
+                timeout(QUIET, events.next()).await
+            } else {
+                Ok(events.next().await)
             };
+            let Ok(event) = event else {
+                failed = false;
+                waits.reset();
+                self.tell(Signal::Well(self.index)).await;
+                continue;
+            };
+            let event = event.expect("kube's watcher never ends");
             match event {
                 Ok(event) => {
                     let done = matches!(event, Event::InitDone);
