@@ -1,1 +1,390 @@
-//! To come.
+//! The walk with a process killed at every failpoint, and between any two steps: whatever died
+//! when, it is restarted, and the walk comes to the same end with nobody's help.
+
+use crate::ground::{PATIENCE, Pair, QUICK, dead_kubeconfig, ground};
+use ferry_tests::{Answer, clouddriver, wait};
+use serde_json::{Value, json};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Row};
+use std::os::unix::process::ExitStatusExt;
+use std::sync::Mutex;
+use std::time::Duration;
+
+const SIGABRT: i32 = 6;
+/// Walks at the same time.
+const THREADS: usize = 4;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Victim {
+    Sidecar,
+    Agent,
+}
+
+/// When the victim dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// The first time it passes this failpoint.
+    At(&'static str),
+    /// After each step of the walk.
+    BetweenSteps,
+}
+
+#[test]
+fn the_walk_survives_the_sidecar_killed_at_every_failpoint() {
+    let points = [ferry_core::failpoint::ALL, ferry_sidecar::failpoint::ALL].concat();
+    walk_all(Victim::Sidecar, &points);
+}
+
+#[test]
+fn the_walk_survives_the_agent_killed_at_every_failpoint() {
+    walk_all(Victim::Agent, ferry_agent::failpoint::ALL);
+}
+
+fn walk_all(victim: Victim, points: &[&'static str]) {
+    assert!(!points.is_empty());
+    let mut runs: Vec<When> = points.iter().map(|point| When::At(point)).collect();
+    runs.push(When::BetweenSteps);
+    let waiting = Mutex::new(runs);
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                loop {
+                    let Some(when) = waiting.lock().unwrap().pop() else {
+                        return;
+                    };
+                    if let Err(reason) = Walk::new(victim, when).run() {
+                        failures
+                            .lock()
+                            .unwrap()
+                            .push(format!("{victim:?} {when:?}: {reason}"));
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+/// One walk, by a person who repeats what was not answered.
+struct Walk {
+    pair: Pair,
+    victim: Victim,
+    when: When,
+    died: bool,
+}
+
+impl Walk {
+    fn new(victim: Victim, when: When) -> Walk {
+        let mut settings = QUICK.to_owned();
+        if expires(when) {
+            let cleanup = "kubesvc:\n  cache:\n    accountCleanupFrequencySeconds: 2\n";
+            settings = settings.replace("kubesvc:\n", cleanup);
+        }
+        Walk {
+            pair: Pair::new(&settings),
+            victim,
+            when,
+            died: false,
+        }
+    }
+
+    fn run(mut self) -> Result<(), String> {
+        self.start_sidecar();
+        self.start_agent();
+        let walked = self.walk();
+        let mut logs = || {
+            let mut text = self.pair.sidecar.process().log();
+            text.push_str(&self.pair.agent.process().log());
+            let lines: Vec<&str> = text.lines().collect();
+            lines[lines.len().saturating_sub(80)..].join("\n")
+        };
+        walked.map_err(|reason| format!("{reason}\n{}", logs()))?;
+        match (self.died, self.when) {
+            (false, When::At(_)) => Err("the walk did not pass this failpoint".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    fn walk(&mut self) -> Result<(), String> {
+        let kubeconfig = ground().kubeconfig.as_str();
+        let [good, dead, refused] =
+            ["good", "dead", "refused"].map(|name| format!("{}-{name}", self.pair.name));
+
+        // Clouddriver has it, nobody migrated it: the POST through us is refused.
+        let account = clouddriver::account(&refused, kubeconfig);
+        assert_eq!(ground().clouddriver.create(&account).status, 200);
+        // Whether it is answered or not, it must leave no trace.
+        if let Ok(answer) = self
+            .pair
+            .sidecar
+            .request("POST", "/credentials", Some(&account))
+        {
+            assert_ne!(answer.status, 200, "{}", answer.body);
+        }
+        self.between_steps();
+
+        self.create(&good, kubeconfig)?;
+        self.create(&dead, &dead_kubeconfig())?;
+        self.reaches(&good, "INACTIVE")?;
+        self.reaches(&dead, "INACTIVE")?;
+        self.between_steps();
+
+        self.patch(&good, "ACTIVE")?;
+        self.patch(&dead, "ACTIVE")?;
+        self.reaches(&good, "ACTIVE")?;
+        self.reaches(&dead, "FAILED")?;
+        self.between_steps();
+
+        let mut changed = clouddriver::account(&good, kubeconfig);
+        changed["namespaces"] = json!(["default"]);
+        self.ask("PUT", "/credentials", Some(&changed), &[200])?;
+        self.until(|walk| {
+            let account = walk.pair.account(&good)?;
+            let arrived = account["definition"]["namespaces"] == json!(["default"]);
+            let served = account["status"] == "ACTIVE" && account["connections"] == 1;
+            if arrived && served {
+                Ok(())
+            } else {
+                Err(account.to_string())
+            }
+        })?;
+        self.between_steps();
+
+        self.pair.agent.process().kill();
+        if expires(self.when) {
+            self.reaches(&good, "ORPHANED")?;
+        }
+        self.start_agent();
+        self.until(|walk| {
+            let agents = walk
+                .pair
+                .sidecar
+                .request("GET", "/armory/agents", None)?
+                .json();
+            let here = agents[0]["accounts"]
+                .as_array()
+                .is_some_and(|names| names.contains(&json!(good)));
+            if here {
+                Ok(())
+            } else {
+                Err(agents.to_string())
+            }
+        })?;
+        self.until(|walk| {
+            let account = walk.pair.account(&good)?;
+            let served = account["status"] == "ACTIVE" && account["connections"] == 1;
+            if served {
+                Ok(())
+            } else {
+                Err(account.to_string())
+            }
+        })?;
+        self.between_steps();
+
+        self.patch(&good, "INACTIVE")?;
+        self.reaches(&good, "INACTIVE")?;
+        self.between_steps();
+
+        // 404 and 400: an earlier try was carried out, only its answer was lost.
+        self.ask("DELETE", &format!("/credentials/{dead}"), None, &[200, 404])?;
+        self.is_gone(&dead)?;
+        self.ask(
+            "DELETE",
+            "/armory/accounts",
+            Some(&json!([good])),
+            &[202, 400],
+        )?;
+        self.is_gone(&good)?;
+        self.between_steps();
+        self.is_gone(&refused)?;
+        self.tables(&good, &dead, &refused)
+    }
+
+    /// POSTs an account until Clouddriver has it.
+    fn create(&mut self, name: &str, kubeconfig: &str) -> Result<(), String> {
+        let body = clouddriver::account(name, kubeconfig);
+        self.until(|walk| {
+            match walk
+                .pair
+                .sidecar
+                .request("POST", "/credentials", Some(&body))
+            {
+                Ok(answer) if answer.status == 200 => Ok(()),
+                // An earlier try was carried out, only its answer was lost.
+                _ if ground().clouddriver.stored(name).is_some() => Ok(()),
+                Ok(answer) => panic!("POST {name}: {} {}", answer.status, answer.body),
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    fn patch(&mut self, name: &str, state: &str) -> Result<(), String> {
+        let body = json!([{"name": name, "state": state}]);
+        self.ask("PATCH", "/armory/accounts", Some(&body), &[202])
+            .map(drop)
+    }
+
+    /// Repeats a request until it is answered, with one of these codes.
+    fn ask(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+        expected: &[u16],
+    ) -> Result<Answer, String> {
+        self.until(|walk| {
+            let answer = walk.pair.sidecar.request(method, path, body)?;
+            assert!(
+                expected.contains(&answer.status),
+                "{method} {path}: {answer:?}"
+            );
+            Ok(answer)
+        })
+    }
+
+    fn reaches(&mut self, name: &str, status: &str) -> Result<(), String> {
+        let reached = self.until(|walk| {
+            let account = walk.pair.account(name)?;
+            let now = format!("{} {}", account["status"], account["errorMessage"]);
+            if account["status"] == status {
+                Ok(())
+            } else {
+                Err(now)
+            }
+        });
+        reached.map_err(|reason| format!("{name} does not become {status} {reason}"))
+    }
+
+    fn is_gone(&mut self, name: &str) -> Result<(), String> {
+        self.until(|walk| match walk.pair.account(name) {
+            Err(answer) if answer.starts_with("404") => Ok(()),
+            other => Err(format!("{name} is still there: {other:?}")),
+        })
+    }
+
+    /// What SQL says in the end: nothing open, each account taken exactly once.
+    fn tables(&mut self, good: &str, dead: &str, refused: &str) -> Result<(), String> {
+        self.until(
+            |walk| match walk.count("SELECT COUNT(*) FROM kubesvc_ferry_intents", "") {
+                0 => Ok(()),
+                open => Err(format!("{open} writes are still open")),
+            },
+        )?;
+        let taken =
+            "SELECT COUNT(*) FROM kubesvc_ferry_audit WHERE event = 'Adopt' AND account = ?";
+        let counts = [good, dead, refused].map(|name| self.count(taken, name));
+        if counts != [1, 1, 0] {
+            return Err(format!(
+                "taken {counts:?} times instead of once, once and never"
+            ));
+        }
+        Ok(())
+    }
+
+    fn count(&self, sql: &'static str, name: &str) -> i64 {
+        let options = SqliteConnectOptions::new().filename(self.pair.sidecar.database());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let mut connection = options.read_only(true).connect().await.unwrap();
+            let query = sqlx::query(sql);
+            let query = if name.is_empty() {
+                query
+            } else {
+                query.bind(name)
+            };
+            query.fetch_one(&mut connection).await.unwrap().get(0)
+        })
+    }
+
+    /// Repeats `what` until it is `Ok`; what has died meanwhile is started again.
+    fn until<T>(
+        &mut self,
+        mut what: impl FnMut(&mut Walk) -> Result<T, String>,
+    ) -> Result<T, String> {
+        wait::until(PATIENCE, || {
+            self.revive();
+            what(self)
+        })
+    }
+
+    fn between_steps(&mut self) {
+        if self.when != When::BetweenSteps {
+            return;
+        }
+        match self.victim {
+            Victim::Sidecar => self.pair.sidecar.process().kill(),
+            Victim::Agent => self.pair.agent.process().kill(),
+        }
+        self.died = true;
+        self.start_victim();
+    }
+
+    fn revive(&mut self) {
+        let ended = match self.victim {
+            Victim::Sidecar => self.pair.sidecar.process().ended(),
+            Victim::Agent => self.pair.agent.process().ended(),
+        };
+        if let Some(status) = ended {
+            assert_eq!(
+                status.signal(),
+                Some(SIGABRT),
+                "{:?} ended by itself",
+                self.victim
+            );
+            assert!(!self.died, "{:?} died twice", self.victim);
+            self.died = true;
+            // As long as a supervisor takes.
+            std::thread::sleep(Duration::from_millis(300));
+            self.start_victim();
+        }
+    }
+
+    fn start_victim(&mut self) {
+        match self.victim {
+            Victim::Sidecar => self.start_sidecar(),
+            Victim::Agent => self.start_agent(),
+        }
+    }
+
+    fn environment(&self, victim: Victim) -> Vec<(&'static str, &'static str)> {
+        match self.when {
+            When::At(point) if self.victim == victim && !self.died => {
+                vec![("FERRY_FAILPOINT", point)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn start_sidecar(&mut self) {
+        if let Err(not) = self.pair.sidecar.start(&self.environment(Victim::Sidecar)) {
+            let aborted = not
+                .status
+                .is_some_and(|status| status.signal() == Some(SIGABRT));
+            assert!(
+                aborted && !self.died,
+                "the sidecar does not start: {}",
+                not.log
+            );
+            self.died = true;
+            self.pair
+                .sidecar
+                .start(&[])
+                .expect("it starts after it died at its start");
+        }
+    }
+
+    fn start_agent(&mut self) {
+        let environment = self.environment(Victim::Agent);
+        self.pair.agent.start(&environment);
+    }
+}
+
+/// Whether the walk waits for the end of an agent's lease, which takes its time.
+fn expires(when: When) -> bool {
+    matches!(when, When::At(point) if point.starts_with("core.store.expire"))
+}

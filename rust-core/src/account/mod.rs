@@ -9,9 +9,13 @@ pub mod model;
 pub mod plan;
 #[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod simulation_tests;
 pub mod state;
 pub mod step;
 pub mod transition;
+#[cfg(test)]
+mod world;
 
 pub use model::{Account, Agent, Cluster, Holding, Limits, View};
 pub use state::{HoldingState, Status};

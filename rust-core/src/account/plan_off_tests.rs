@@ -110,6 +110,17 @@ fn a_claim_switches_off_and_says_why() {
 }
 
 #[test]
+fn a_claimed_account_that_is_refused_is_retried_at_its_pace() {
+    let mut scene = active();
+    scene.view.claimed = true;
+    scene.settle();
+    scene.reports("a1", HoldingState::Refused, "it is busy");
+    assert_eq!(scene.settle(), [""; 0]);
+    assert_eq!(scene.status(), Status::Failed);
+    assert_eq!(scene.after(5), ["delete a1"]);
+}
+
+#[test]
 fn who_holds_what_it_should_not_is_told_to_drop_it() {
     for status in [
         Status::Inactive,

@@ -231,14 +231,14 @@ pub static TABLE: &[Rule] = &[
     rule(
         SERVED,
         Event::Claimed,
-        &[When::Held],
+        &[When::WantsActive, When::Held],
         To::Status(ToDeactivate),
         CLAIMED,
     ),
     rule(
         SERVED,
         Event::Claimed,
-        &[When::NotHeld],
+        &[When::WantsActive, When::NotHeld],
         To::Status(Inactive),
         CLAIMED,
     ),

@@ -23,7 +23,7 @@ const COLUMNS: [(&str, Status); 10] = [
 
 /// `=` the status stays, `x` the row goes, `-` refused. A condition that a line does not name may
 /// hold or not. While it is being deleted a second DELETE changes nothing: the row goes by itself.
-/// What is INACTIVE, or on its way there or out, is where a claim leads.
+/// What is to be INACTIVE or gone already is where a claim leads.
 const GRID: &str = "
 event          | when                       | in tm ac AC FA or td de dl df
 Adopt          |                            | -  -  -  -  -  -  -  -  -  -
@@ -36,8 +36,9 @@ Update         | wants active               | =  =  =  =  tm =  =  =  -  -
 Update         | wants less                 | =  =  =  =  =  =  =  =  -  -
 Delete         | held                       | dl dl dl dl dl dl dl dl =  dl
 Delete         | not held                   | x  x  x  x  x  x  x  x  =  x
-Claimed        | held                       | -  td td td td td -  -  -  -
-Claimed        | not held                   | -  in in in in in -  -  -  -
+Claimed        | wants active, held         | -  td td td td td -  -  -  -
+Claimed        | wants active, not held     | -  in in in in in -  -  -  -
+Claimed        | wants less                 | -  -  -  -  -  -  -  -  -  -
 AgentAvailable | wants active, lacked agent | -  ac -  -  tm ac -  -  -  -
 AgentAvailable | wants active, other cause  | -  ac -  -  -  ac -  -  -  -
 AgentAvailable | wants less                 | -  ac -  -  -  ac -  -  -  -

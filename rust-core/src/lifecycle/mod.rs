@@ -84,12 +84,17 @@ impl Lifecycle {
     async fn sweep(self: Arc<Self>) {
         let mut tick = tokio::time::interval(SWEEP);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut started = false;
         loop {
             tick.tick().await;
             let swept = async {
                 let gone = self.store.expire(self.grace).await?;
                 self.queue.add(gone.affected);
-                self.queue.add(self.store.due(SWEEP_BATCH).await?);
+                self.queue.add(match started {
+                    true => self.store.due(SWEEP_BATCH).await?,
+                    false => self.store.unsettled().await?,
+                });
+                started = true;
                 Ok::<_, crate::store::StoreError>(())
             };
             if let Err(error) = swept.await {

@@ -190,6 +190,21 @@ impl Store {
             .collect::<Result<_, _>>()?)
     }
 
+    /// Every account that may have a next step: for the start, when what an earlier core had seen
+    /// and not acted upon is known to SQL alone.
+    pub async fn unsettled(&self) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT name FROM kubesvc_accounts WHERE status <> 'INACTIVE'
+             UNION SELECT account FROM kubesvc_ferry_holdings",
+        )
+        .fetch_all(&self.reader)
+        .await?;
+        Ok(rows
+            .iter()
+            .map(|row| row.try_get(0))
+            .collect::<Result<_, _>>()?)
+    }
+
     /// How many accounts stand where.
     pub async fn count_by_status(&self) -> Result<Vec<(Status, i64)>, StoreError> {
         let rows =
