@@ -4,10 +4,12 @@
 mod support;
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ferry_wire::v1::Account;
 use ferry_wire::v1::account::Kubeconfig;
+use ferry_wire::v1::account_report::State;
 use http::StatusCode;
 use support::apiserver::{Authority, SECRET, kubeconfig, plain, tls};
 use support::{Agent, Core, CoreSession, Terms, account};
@@ -196,6 +198,58 @@ async fn every_trouble_with_a_cluster_has_its_own_sentence() {
         pods.contains("/api") || pods.contains("status 404"),
         "{pods}"
     );
+    agent.stop().await;
+}
+
+static REVOKED: AtomicBool = AtomicBool::new(false);
+
+/// A cluster behind a path, as Rancher has them, that may forget a token.
+fn behind_a_path(path: &str) -> (StatusCode, String) {
+    if REVOKED.load(Ordering::SeqCst) {
+        return unauthorized(path);
+    }
+    match path.strip_prefix("/k8s/clusters/c-1").unwrap_or("/outside") {
+        "/api/v1/pods" => {
+            let pod = r#"{"metadata":{"name":"p","namespace":"n","resourceVersion":"7"}}"#;
+            let list = format!(
+                r#"{{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{{"resourceVersion":"9"}},"items":[{pod}]}}"#
+            );
+            (StatusCode::OK, list)
+        }
+        path => healthy(path),
+    }
+}
+
+#[tokio::test]
+async fn an_account_is_lost_when_its_credentials_are_revoked_and_comes_back_with_them() {
+    let authority = Authority::new("good");
+    let address = tls(authority.issue("127.0.0.1", false), behind_a_path).await;
+    let server = format!("https://{address}/k8s/clusters/c-1");
+    let mut core = Core::start(Terms::default()).await;
+    let agent = Agent::start(core.address, "");
+    let mut session = core.session().await;
+    session
+        .save(account("a", 1, &kubeconfig(&server, &authority.pem)))
+        .await;
+    let State::Ready(ready) = session.state_of("a").await else {
+        panic!("not ready")
+    };
+    assert_eq!(
+        (ready.kube_host.as_str(), ready.kube_version.as_str()),
+        (&*server, "v1.36.3")
+    );
+    assert_eq!(
+        (ready.cert_fingerprint.len(), ready.kinds),
+        (64, vec!["Pod".to_owned()])
+    );
+
+    REVOKED.store(true, Ordering::SeqCst);
+    let State::Lost(lost) = session.state_of("a").await else {
+        panic!("not lost")
+    };
+    assert!(lost.cause.contains("(401 Unauthorized)"), "{}", lost.cause);
+    REVOKED.store(false, Ordering::SeqCst);
+    assert!(matches!(session.state_of("a").await, State::Ready(_)));
     agent.stop().await;
 }
 

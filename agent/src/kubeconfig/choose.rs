@@ -3,18 +3,18 @@
 //! kube could make a `Config` from a kubeconfig by itself, but it reads proxies from the environment
 //! and takes whatever a user's entry has; here only what was checked gets in.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderValue, Uri};
+use http::Uri;
 use kube::config::{AuthInfo, Cluster, Kubeconfig};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use secrecy::{ExposeSecret, SecretString};
 
 use super::Trust;
-use super::files::{self, Folders};
+use super::credentials::{credentials, unfolded};
+use super::files::{self, Folders, NamedFiles};
 use super::refuse::{given, refuse, refuse_proxy};
 use crate::cause::{Names, Refusal, printable};
 
@@ -66,7 +66,7 @@ pub(super) fn choose(
     }
     let user_name = user_name.unwrap_or_default();
     config.auth_info = match user {
-        Some(user) => credentials(&user_name, user, &files)?,
+        Some(user) => credentials(&user_name, user, cluster, &files)?,
         None => AuthInfo::default(),
     };
     Ok(Access {
@@ -172,7 +172,10 @@ fn server_url(name: &str, cluster: &Cluster) -> Result<(String, Uri), Refusal> {
     if authority.as_str().contains('@') {
         return Err(Refusal::CredentialsInUrl(printable(name)));
     }
-    if !matches!(url.scheme_str(), Some("https" | "http")) || authority.host().is_empty() {
+    if !matches!(url.scheme_str(), Some("https" | "http"))
+        || authority.host().is_empty()
+        || url.query().is_some()
+    {
         return Err(wrong());
     }
     Ok((printable(server), url))
@@ -207,99 +210,5 @@ fn authority(
         Err(wrong())
     } else {
         Ok(Some(certificates))
-    }
-}
-
-/// The user's credentials and nothing else of its entry, unless an operator wrote it.
-fn credentials(name: &str, user: &AuthInfo, files: &NamedFiles<'_>) -> Result<AuthInfo, Refusal> {
-    let entry = format!("user `{}` of the kubeconfig", printable(name));
-    let file = |field, value: &Option<String>| -> Result<Option<String>, Refusal> {
-        match value.as_deref().filter(|path| !path.is_empty()) {
-            Some(path) => {
-                let path = files.resolve(&entry, field, path)?;
-                Ok(Some(path.to_string_lossy().into_owned()))
-            }
-            None => Ok(None),
-        }
-    };
-    let token = user
-        .token
-        .clone()
-        .filter(|token| !token.expose_secret().is_empty());
-    let headers = [
-        token.as_ref().map(ExposeSecret::expose_secret),
-        user.impersonate.as_deref(),
-        user.impersonate_uid.as_deref(),
-    ];
-    let groups = user.impersonate_groups.iter().flatten().map(String::as_str);
-    // kube would panic on a token that no header can hold.
-    if headers
-        .into_iter()
-        .flatten()
-        .chain(groups)
-        .any(|v| HeaderValue::from_str(v).is_err())
-    {
-        return Err(Refusal::Credentials(printable(name)));
-    }
-    let operator = files.trust == Trust::Operator;
-    let key = user
-        .client_key_data
-        .as_ref()
-        .map(ExposeSecret::expose_secret);
-    Ok(AuthInfo {
-        username: user.username.clone(),
-        password: user.password.clone(),
-        token_file: file("tokenFile", &user.token_file)?.filter(|_| token.is_none()),
-        token,
-        client_certificate: file("client-certificate", &user.client_certificate)?,
-        client_certificate_data: user.client_certificate_data.as_deref().map(unfolded),
-        client_key: file("client-key", &user.client_key)?,
-        client_key_data: key.map(|key| SecretString::from(unfolded(key))),
-        impersonate: user.impersonate.clone(),
-        impersonate_uid: user.impersonate_uid.clone(),
-        impersonate_groups: user.impersonate_groups.clone(),
-        impersonate_user_extra: user.impersonate_user_extra.clone(),
-        exec: user.exec.clone().filter(|_| operator),
-        auth_provider: user.auth_provider.clone().filter(|_| operator),
-        ..AuthInfo::default()
-    })
-}
-
-/// Base64 without the line breaks that YAML's block texts bring.
-fn unfolded(data: &str) -> String {
-    data.split_ascii_whitespace().collect()
-}
-
-/// Files that a kubeconfig names.
-struct NamedFiles<'a> {
-    trust: Trust,
-    beside: &'a Path,
-    folders: &'a Folders<'a>,
-}
-
-impl NamedFiles<'_> {
-    fn resolve(&self, entry: &str, field: &'static str, path: &str) -> Result<PathBuf, Refusal> {
-        debug_assert!(self.trust != Trust::Sent, "refused before");
-        let path = self.beside.join(path);
-        if self.trust == Trust::Operator {
-            return Ok(path);
-        }
-        let outside = || Refusal::NamedFileOutside {
-            entry: entry.to_owned(),
-            field,
-            path: files::show(&path),
-            allowed: self.folders.names(),
-        };
-        let real = path.canonicalize().map_err(|error| Refusal::NamedFile {
-            entry: entry.to_owned(),
-            field,
-            path: files::show(&path),
-            why: error.kind().to_string(),
-        })?;
-        if self.folders.contain(&real) {
-            Ok(real)
-        } else {
-            Err(outside())
-        }
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use secrecy::SecretString;
 
+use super::Trust;
 use crate::cause::{Names, Refusal, printable};
 
 /// The largest kubeconfig, certificate or key that is read.
@@ -78,6 +79,45 @@ pub(super) fn show(path: &Path) -> String {
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Refusal {
     Refusal::File(show(path), error.kind().to_string())
+}
+
+/// Files that a kubeconfig names.
+pub(super) struct NamedFiles<'a> {
+    pub(super) trust: Trust,
+    pub(super) beside: &'a Path,
+    pub(super) folders: &'a Folders<'a>,
+}
+
+impl NamedFiles<'_> {
+    pub(super) fn resolve(
+        &self,
+        entry: &str,
+        field: &'static str,
+        path: &str,
+    ) -> Result<PathBuf, Refusal> {
+        debug_assert!(self.trust != Trust::Sent, "refused before");
+        let path = self.beside.join(path);
+        if self.trust == Trust::Operator {
+            return Ok(path);
+        }
+        let outside = || Refusal::NamedFileOutside {
+            entry: entry.to_owned(),
+            field,
+            path: show(&path),
+            allowed: self.folders.names(),
+        };
+        let real = path.canonicalize().map_err(|error| Refusal::NamedFile {
+            entry: entry.to_owned(),
+            field,
+            path: show(&path),
+            why: error.kind().to_string(),
+        })?;
+        if self.folders.contain(&real) {
+            Ok(real)
+        } else {
+            Err(outside())
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! files, use a proxy) is refused before anything of it is used. Errors never quote its text.
 
 mod choose;
+mod credentials;
 mod files;
 mod refuse;
 

@@ -95,12 +95,19 @@ async fn serve<S>(stream: S, answers: Answers)
 where
     S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |request: Request<Incoming>| async move {
+        if request
+            .uri()
+            .query()
+            .is_some_and(|query| query.contains("watch=true"))
+        {
+            // A watch in which nothing happens.
+            std::future::pending::<()>().await;
+        }
         let (status, body) = answers(request.uri().path());
-        let answer = Response::builder()
+        Response::builder()
             .status(status)
-            .body(Full::new(Bytes::from(body)));
-        async move { answer }
+            .body(Full::new(Bytes::from(body)))
     });
     hyper::server::conn::http1::Builder::new()
         .serve_connection(stream, service)

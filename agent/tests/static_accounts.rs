@@ -1,0 +1,106 @@
+//! Accounts of the agent's own configuration: local files, used as the operator wrote them.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ferry_wire::v1::account_report::State;
+use http::StatusCode;
+use support::apiserver::{Authority, SECRET, kubeconfig, tls};
+use support::{Agent, Core, Terms};
+
+/// Serves pods to whoever has the token.
+fn pods(path: &str) -> (StatusCode, String) {
+    let body = match path {
+        "/version" => {
+            r#"{"major":"1","minor":"30","gitVersion":"v1.30.1","gitCommit":"","gitTreeState":"","buildDate":"","goVersion":"","compiler":"","platform":""}"#
+        }
+        "/api/v1" => {
+            r#"{"kind":"APIResourceList","groupVersion":"v1","resources":[{"name":"pods","singularName":"pod","namespaced":true,"kind":"Pod","verbs":["list","watch"]}]}"#
+        }
+        "/apis" => r#"{"kind":"APIGroupList","groups":[]}"#,
+        "/api/v1/namespaces/a/pods" | "/api/v1/namespaces/b/pods" => {
+            r#"{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"9"},"items":[]}"#
+        }
+        _ => return (StatusCode::NOT_FOUND, String::new()),
+    };
+    (StatusCode::OK, body.into())
+}
+
+#[tokio::test]
+async fn an_operators_kubeconfig_may_name_files_and_run_its_program() {
+    let authority = Authority::new("good");
+    let address = tls(authority.issue("127.0.0.1", false), pods).await;
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("ca.pem", &authority.pem);
+    write("token", SECRET);
+    write(
+        "give",
+        &format!(
+            "#!/bin/sh\necho '{{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":\"ExecCredential\",\"status\":{{\"token\":\"{SECRET}\"}}}}'\n"
+        ),
+    );
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(folder.path().join("give"), mode).unwrap();
+    let plain = kubeconfig(&format!("https://{address}"), "")
+        .replace("{server:", "{certificate-authority: ca.pem, server:");
+    let token = format!("token: {SECRET}");
+    write(
+        "with-token-file",
+        &plain.replace(&token, "tokenFile: token"),
+    );
+    let exec = "exec: {apiVersion: client.authentication.k8s.io/v1, command: ./give, provideClusterInfo: true}";
+    write("with-exec", &plain.replace(&token, exec));
+    write("broken", "nothing");
+
+    let path = |name: &str| Path::new(folder.path()).join(name).display().to_string();
+    let more = format!(
+        "kubernetes:\n  accounts:\n\
+         \x20 - {{name: one, kubeconfigFile: {}, namespaces: [a, b]}}\n\
+         \x20 - {{name: two, kubeConfigFile: {}, namespaces: [a]}}\n\
+         \x20 - {{name: three, kubeconfigFile: {}}}\n",
+        path("with-token-file"),
+        path("with-exec"),
+        path("broken"),
+    );
+    let mut core = Core::start(Terms::default()).await;
+    let agent = Agent::start(core.address, &more);
+    let mut session = core.session().await;
+    let register = session.register.static_accounts.clone();
+    let mut states: BTreeMap<String, State> = register
+        .into_iter()
+        .map(|account| (account.name, account.report.unwrap().state.unwrap()))
+        .collect();
+    while states
+        .values()
+        .any(|state| matches!(state, State::Connecting(_)))
+    {
+        let report = session.report().await;
+        states.insert(report.account, report.state.unwrap());
+    }
+    for (name, state) in states {
+        match (name.as_str(), state) {
+            ("one" | "two", State::Ready(ready)) => assert_eq!(ready.kinds, ["Pod"]),
+            ("three", State::Failed(failed)) => assert!(failed.cause.contains("not a kubeconfig")),
+            (name, state) => panic!("{name}: {state:?}"),
+        }
+    }
+    // A static account that failed is tried again by itself.
+    std::fs::copy(path("with-token-file"), path("broken")).unwrap();
+    loop {
+        let report = session.report().await;
+        if report.account == "three" && !matches!(report.state, Some(State::Ready(_))) {
+            let Some(State::Failed(failed)) = report.state else {
+                panic!("{report:?}")
+            };
+            // All namespaces: this server has no such list.
+            if failed.cause.contains("status 404") {
+                break;
+            }
+        }
+    }
+    agent.stop().await;
+}
