@@ -260,7 +260,13 @@ impl Life {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20000, max_shrink_time: 20_000, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 512,
+        max_shrink_time: 20_000,
+        // What a failure teaches becomes a scene of its own.
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn every_life_keeps_its_promises_and_ends_as_wanted(
