@@ -1,7 +1,7 @@
 //! Answers that are the sidecar's own: errors in Clouddriver's shape, with what to do.
 //!
-//! `{"error","exception","message","status","timestamp"}`, as Spring writes them; `exception` names
-//! the class of kork that stands for the same kind of failure. Never says what a request contained.
+//! `{"error","exception","message","status","timestamp"}`, as Spring writes them; `exception` is
+//! kork's class where it has one for the failure. Never says what a request contained.
 
 use crate::body::{self, Body};
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -27,13 +27,12 @@ pub(crate) fn error(status: StatusCode, message: &str) -> Response<Body> {
 
 fn exception(status: StatusCode) -> &'static str {
     match status {
-        StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
-            "com.netflix.spinnaker.kork.exceptions.IntegrationException"
-        }
+        StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => "io.ferry.ClouddriverAway",
+        StatusCode::SERVICE_UNAVAILABLE => "io.ferry.Stopping",
         status if status.is_client_error() || status == StatusCode::NOT_IMPLEMENTED => {
             "com.netflix.spinnaker.kork.web.exceptions.InvalidRequestException"
         }
-        _ => "com.netflix.spinnaker.kork.exceptions.SystemException",
+        _ => "io.ferry.Internal",
     }
 }
 
@@ -62,7 +61,7 @@ mod tests {
             body["exception"]
                 .as_str()
                 .unwrap()
-                .ends_with("IntegrationException")
+                .ends_with("ClouddriverAway")
         );
     }
 }

@@ -10,6 +10,7 @@ use crate::collect::{Collected, collect};
 use crate::connection::Announcement;
 use crate::failpoint;
 use crate::forward::{self, Head};
+use crate::headers::without;
 use crate::metrics::Outcome as Counted;
 use crate::proxy::{Client, Proxy};
 use crate::reply;
@@ -34,10 +35,11 @@ pub(crate) async fn intercept(
     request: Request<Incoming>,
 ) -> Response<Body> {
     let (mut parts, body) = request.into_parts();
-    match collect(body, BOUND, proxy.idle_timeout).await {
+    let collected = collect(body, BOUND, proxy.idle_timeout).await;
+    // It was us who asked for the body; Clouddriver need not.
+    parts.headers = without(&parts.headers, &EXPECT);
+    match collected {
         Collected::Whole(body, trailers) => {
-            // It was us who asked for the body; Clouddriver need not.
-            parts.headers.remove(EXPECT);
             let task = looked_at(proxy.clone(), client, path, parts, body, trailers);
             proxy.detached(task).await
         }
@@ -48,7 +50,6 @@ pub(crate) async fn intercept(
                 bound = BOUND,
                 "a write to /credentials is too large to be looked at: Ferry does not take it over"
             );
-            parts.headers.remove(EXPECT);
             forward::through(&proxy, client.peer, parts, body.boxed_unsync()).await
         }
         Collected::Broken => proxy.broken(),

@@ -87,6 +87,13 @@ pub(crate) fn for_client(parts: &mut response::Parts) {
     parts.version = Version::HTTP_11;
 }
 
+/// `headers` without `name`, in their order.
+pub(crate) fn without(headers: &HeaderMap, name: &HeaderName) -> HeaderMap {
+    let kept = headers.iter().filter(|(own, _)| *own != name);
+    kept.map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
 /// Whether a request offers its connection for a protocol that we can pass on. HTTP/2 is none:
 /// later requests would go through it unseen.
 pub(crate) fn offers_upgrade(headers: &HeaderMap) -> bool {

@@ -73,7 +73,8 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
         metrics: metrics.clone(),
         stopping: stopping.clone(),
     });
-    let admin = tokio::spawn(serve_admin(admin_listener, admin));
+    let drained = CancellationToken::new();
+    let admin = tokio::spawn(serve_admin(admin_listener, admin, drained.clone()));
     let proxy = Arc::new(Proxy {
         core: core.clone(),
         upstream: Upstream::new(&settings),
@@ -90,8 +91,8 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     info!("stopping: no new connections, finishing what is in flight");
     stopping.cancel();
     drain(&tasks, settings.drain).await;
-    admin.abort();
-    // Cancelled either way; what matters is that it lets go of the core.
+    drained.cancel();
+    // Even a panic in there must not keep the core from its shutdown.
     let _ = admin.await;
     match Arc::into_inner(core) {
         Some(core) => core.shutdown().await,
@@ -192,11 +193,11 @@ async fn serve_client(
     }
 }
 
-async fn serve_admin(listener: TcpListener, admin: Arc<Admin>) {
+async fn serve_admin(listener: TcpListener, admin: Arc<Admin>, drained: CancellationToken) {
     let mut connections = tokio::task::JoinSet::new();
-    loop {
+    while let Some(taken) = drained.run_until_cancelled(next(&listener)).await {
         while connections.try_join_next().is_some() {}
-        let Some((stream, _)) = next(&listener).await else {
+        let Some((stream, _)) = taken else {
             continue;
         };
         let admin = admin.clone();
@@ -209,6 +210,7 @@ async fn serve_admin(listener: TcpListener, admin: Arc<Admin>) {
             .serve_connection(TokioIo::new(stream), service);
         connections.spawn(connection);
     }
+    connections.shutdown().await;
 }
 
 /// Waits for everything in flight, then cuts off what is left.

@@ -121,12 +121,6 @@ impl Config {
             empty_object_for_unknown: values.flag("kubesvc.compat.emptyObjectForUnknown"),
         }
     }
-
-    /// Every key at its default.
-    pub fn defaults(place: Place) -> Config {
-        let mut values = Values::read(&[CORE], None, []);
-        Config::read(&mut values, place)
-    }
 }
 
 fn heartbeat(values: &mut Values, account_cleanup: Duration) -> Duration {

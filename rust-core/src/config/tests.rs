@@ -52,7 +52,7 @@ fn mistakes(text: &str) -> String {
 
 #[test]
 fn defaults_are_the_documented_ones() {
-    let config = Config::defaults(place());
+    let config = config("");
     let accounts = &config.dynamic_accounts;
     assert!(accounts.enabled && accounts.intercept && !accounts.activate_intercepted);
     assert_eq!(accounts.max_retries, 3);

@@ -1,0 +1,81 @@
+//! The core's own API behind the proxy, and the admin port.
+
+use crate::ground::shared;
+use crate::wire::Wire;
+use serde_json::Value;
+
+#[test]
+fn own_paths_are_answered_by_the_core() {
+    for (method, path) in [
+        ("POST", "/armory/accounts"),
+        ("GET", "/armory/nothing"),
+        ("GET", "/agents/nothing"),
+        ("GET", "/armory"),
+    ] {
+        let (head, body) = shared().ask(format!(
+            "{method} {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n[]"
+        ));
+        assert!([400, 404].contains(&head.status()), "{path}: {}", head.line);
+        assert!(head.get("x-saw").is_none(), "{path} went to the upstream");
+        assert!(
+            body.is_empty() || serde_json::from_slice::<Value>(&body).is_ok(),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn a_body_over_the_bound_is_refused() {
+    let mut wire = shared().connect();
+    wire.send("POST /armory/accounts HTTP/1.1\r\nHost: h\r\nContent-Length: 67108865\r\n\r\n");
+    let piece = vec![b' '; 1 << 20];
+    for _ in 0..64 {
+        wire.send(&piece);
+    }
+    wire.send(" ");
+    let (head, body) = wire.answer("POST");
+    assert_eq!(head.status(), 413);
+    assert!(String::from_utf8_lossy(&body).contains("64 MiB"));
+    // The same without a length.
+    let mut wire = shared().connect();
+    wire.send("POST /armory/accounts HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for _ in 0..65 {
+        wire.send(crate::wire::chunk(&piece));
+    }
+    wire.send("0\r\n\r\n");
+    assert_eq!(wire.answer("POST").0.status(), 413);
+}
+
+#[test]
+fn a_body_that_never_comes_is_a_408() {
+    let mut wire = shared().connect();
+    wire.send("POST /armory/accounts HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nab");
+    assert_eq!(wire.answer("POST").0.status(), 408);
+}
+
+#[test]
+fn the_admin_port_tells_health_readiness_and_metrics() {
+    let mut wire = Wire::connect(&shared().admin);
+    let mut ask = |line: &str| {
+        wire.send(format!("{line} HTTP/1.1\r\nHost: h\r\n\r\n"));
+        let method = line.split(' ').next().unwrap();
+        let (head, body) = wire.answer(method);
+        (head.status(), String::from_utf8(body).unwrap())
+    };
+    assert_eq!(ask("GET /health"), (200, "alive\n".into()));
+    assert_eq!(ask("HEAD /health"), (200, String::new()));
+    assert_eq!(ask("GET /ready"), (200, "ready\n".into()));
+    assert_eq!(ask("GET /other").0, 404);
+    assert_eq!(ask("POST /health").0, 405);
+    let (status, metrics) = ask("GET /metrics");
+    assert_eq!(status, 200);
+    for name in [
+        "ferry_proxy_requests",
+        "ferry_proxy_in_flight",
+        "ferry_proxy_uncollected_total",
+        "kubesvc_",
+    ] {
+        assert!(metrics.contains(name), "{name}");
+    }
+    assert!(metrics.ends_with("# EOF\n") && metrics.matches("# EOF").count() == 1);
+}
