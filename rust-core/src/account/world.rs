@@ -268,7 +268,10 @@ impl World {
         if let Some(row) = &mut self.row {
             row.due_at = row.due_at.map(|_| LIMITS.deadline(now));
         }
-        self.queued = false;
+        // At the start everything is looked at that may have a next step.
+        let row = self.row.as_ref();
+        self.queued =
+            row.is_some_and(|row| row.status != Status::Inactive) || !self.holdings.is_empty();
     }
 
     fn holding(&mut self, at: usize) -> Option<&mut Holding> {

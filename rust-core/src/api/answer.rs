@@ -108,7 +108,7 @@ impl From<Refusal> for Failure {
                 Failure::unavailable("io.ferry.KeyUnusable", error.to_string())
             }
             Refusal::Unknown => Failure::bad(refusal.to_string()),
-            Refusal::Illegal { .. } | Refusal::Static => {
+            Refusal::Illegal { .. } | Refusal::Static | Refusal::Unmigrated => {
                 Failure::batch(StatusCode::CONFLICT, refusal.to_string(), Vec::new())
             }
         }

@@ -30,10 +30,15 @@ struct Entry {
 impl Entry {
     fn asked(&self) -> Asked {
         Asked {
-            zone_id: self.zone_id.clone(),
-            kubeconfig_file: self.kubeconfig_file.clone(),
+            zone_id: given(&self.zone_id),
+            kubeconfig_file: given(&self.kubeconfig_file),
         }
     }
+}
+
+/// An empty text asks for nothing.
+fn given(text: &Option<String>) -> Option<String> {
+    text.clone().filter(|text| !text.is_empty())
 }
 
 /// What a batch could not do.
@@ -41,6 +46,8 @@ impl Entry {
 struct Trouble {
     wrong: Vec<Value>,
     conflicts: Vec<Value>,
+    /// Names without a row, and what was asked of each.
+    rowless: Vec<(String, String)>,
 }
 
 impl Trouble {
@@ -52,11 +59,11 @@ impl Trouble {
     /// Keeps what concerns this account alone; the rest ends the request.
     fn take(&mut self, name: &str, asked: &str, refusal: Refusal) -> Result<(), Failure> {
         match refusal {
-            Refusal::Unknown => self.wrong(name, refusal.to_string()),
+            Refusal::Unknown => self.rowless.push((name.to_owned(), asked.to_owned())),
             Refusal::Illegal { status, reason } => self.conflicts.push(json!({
                 "name": name, "state": status.as_str(), "asked": asked, "reason": reason,
             })),
-            Refusal::Static => self.conflicts.push(json!({
+            Refusal::Static | Refusal::Unmigrated => self.conflicts.push(json!({
                 "name": name, "asked": asked, "reason": refusal.to_string(),
             })),
             other => return Err(other.into()),
@@ -102,7 +109,8 @@ impl Api {
         call.query.only(&[])?;
         let mut trouble = Trouble::default();
         let entries = entries(call, &mut trouble)?;
-        let mut source = self.read(&entries, call.user()).await?;
+        let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+        let mut source = self.read(&names, call.user()).await?;
         let mut present = Vec::new();
         for entry in entries {
             let name = &entry.name;
@@ -162,10 +170,10 @@ impl Api {
                 }
             };
             if let Err(refusal) = outcome {
-                let refusal = self.explain(name, refusal).await?;
                 trouble.take(name, asked, refusal)?;
             }
         }
+        self.explain(&mut trouble, call.user()).await?;
         trouble.accepted()
     }
 
@@ -197,33 +205,45 @@ impl Api {
         let mut trouble = Trouble::default();
         for name in names {
             if let Err(refusal) = self.lifecycle.delete(&name, &call.actor()).await {
-                let refusal = self.explain(&name, refusal).await?;
                 trouble.take(&name, "DELETED", refusal)?;
             }
         }
+        self.explain(&mut trouble, call.user()).await?;
         trouble.accepted()
     }
 
-    /// Says of a name without a row what it is instead.
-    async fn explain(&self, name: &str, refusal: Refusal) -> Result<Refusal, Failure> {
-        if !matches!(refusal, Refusal::Unknown) || self.store.detail(name).await?.is_none() {
-            return Ok(refusal);
+    /// Says of names without a row what they are instead, once all others are done.
+    async fn explain(&self, trouble: &mut Trouble, user: Option<&str>) -> Result<(), Failure> {
+        let mut unknown = Vec::new();
+        for (name, asked) in std::mem::take(&mut trouble.rowless) {
+            match self.store.detail(&name).await? {
+                Some(_) => trouble.take(&name, &asked, Refusal::Static)?,
+                None => unknown.push((name, asked)),
+            }
         }
-        Ok(Refusal::Static)
+        let names: Vec<&str> = unknown.iter().map(|(name, _)| name.as_str()).collect();
+        let accounts = self.read(&names, user).await?;
+        for (name, asked) in &unknown {
+            match accounts.contains_key(name) {
+                true => trouble.take(name, asked, Refusal::Unmigrated)?,
+                false => trouble.wrong(name, Refusal::Unknown.to_string()),
+            }
+        }
+        Ok(())
     }
 
     async fn read(
         &self,
-        entries: &[Entry],
+        names: &[&str],
         user: Option<&str>,
     ) -> Result<BTreeMap<String, Map<String, Value>>, Failure> {
-        if entries.len() >= READ_ALL_FROM {
+        if names.len() >= READ_ALL_FROM {
             return Ok(self.source.all(user).await?);
         }
         let mut accounts = BTreeMap::new();
-        for entry in entries {
-            if let Some(account) = self.source.find(&entry.name, user).await? {
-                accounts.insert(entry.name.clone(), account);
+        for name in names {
+            if let Some(account) = self.source.find(name, user).await? {
+                accounts.insert((*name).to_owned(), account);
             }
         }
         Ok(accounts)

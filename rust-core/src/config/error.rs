@@ -22,6 +22,8 @@ pub enum Origin {
         /// The variable's name.
         variable: String,
     },
+    /// A property that Clouddriver resolved: it does not say where it was set.
+    Clouddriver,
     /// Nobody set it.
     Default,
 }
@@ -31,6 +33,7 @@ impl fmt::Display for Origin {
         match self {
             Origin::File { path, line } => write!(f, "{}:{line}", path.display()),
             Origin::Environment { variable } => write!(f, "environment variable {variable}"),
+            Origin::Clouddriver => f.write_str("Clouddriver's configuration"),
             Origin::Default => f.write_str("default"),
         }
     }

@@ -1,7 +1,7 @@
 //! The core's configuration: typed, checked, and read once at start.
 //!
 //! A YAML file, environment variables over it, names bound as Spring binds them: an existing
-//! `clouddriver.yml` can be used as it is. The programs make [`Values`] of their own tables and
+//! `clouddriver.yml` can be used as it is; or the properties that Clouddriver resolved itself. The programs make [`Values`] of their own tables and
 //! [`CORE`], read their own keys, and give the rest to [`Config::read`]. Binds no port, opens no
 //! database, and asks nobody.
 

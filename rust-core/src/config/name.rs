@@ -102,6 +102,12 @@ fn plain(segment: &str) -> String {
         .collect()
 }
 
+/// Whether `name` is spelled as environment variables are: no key of ours looks so in a file.
+pub(super) fn is_variable(name: &str) -> bool {
+    let is_letter = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    name.contains('_') && name.bytes().all(is_letter)
+}
+
 /// The environment variable of a key, as `--help` shows it.
 pub(super) fn variable(key: &str) -> String {
     key.replace("[]", ".0")

@@ -350,3 +350,32 @@ fn help_tells_every_key_with_default_and_variable() {
         "{text}"
     );
 }
+
+#[test]
+fn clouddrivers_own_properties_are_read_and_its_other_ones_ignored() {
+    let read = |properties: &[(&str, &str)]| {
+        let properties = properties.iter();
+        let properties = properties.map(|(name, value)| (name.to_string(), value.to_string()));
+        let mut values = Values::of_clouddriver(&[CORE], properties);
+        let config = Config::read(&mut values, place());
+        values.finish().map(|_| config).map_err(|e| e.to_string())
+    };
+    let config = read(&[
+        ("kubesvc.grpc.server.port", "7777"),
+        ("KUBESVC_GRPC_SERVER_PORT", "8888"),
+        ("kubesvc.dynamic-accounts.max-retries", "9"),
+        ("kubesvc.dynamicAccounts.namePatterns[0]", "^a.*"),
+        ("KUBESVC_SERVICE_HOST", "10.0.0.1"),
+        ("sql.connectionPools.default.password", "hunter2"),
+        ("java.version", "17"),
+        ("PATH", "/bin"),
+    ])
+    .unwrap();
+    assert_eq!(config.grpc.listen.to_string(), "0.0.0.0:8888");
+    assert_eq!(config.dynamic_accounts.max_retries, 9);
+    assert_eq!(
+        read(&[("kubesvc.grpc.server.prot", "1")]).unwrap_err(),
+        "kubesvc.grpc.server.prot (Clouddriver's configuration): there is no such key; \
+         did you mean kubesvc.grpc.server.port?"
+    );
+}

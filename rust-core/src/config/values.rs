@@ -73,6 +73,26 @@ impl Values {
         Values::of(tables, properties, errors)
     }
 
+    /// Reads properties as Spring's Environment lists them: names with dots, and variables of the
+    /// process by their own names, which win over the others.
+    pub fn of_clouddriver(
+        tables: &[Table],
+        properties: impl IntoIterator<Item = (String, String)>,
+    ) -> Values {
+        let properties = properties.into_iter().map(|(path, value)| Property {
+            origin: if name::is_variable(&path) {
+                Origin::Environment {
+                    variable: path.clone(),
+                }
+            } else {
+                Origin::Clouddriver
+            },
+            path,
+            value,
+        });
+        Values::of(tables, properties.collect(), Vec::new())
+    }
+
     fn of(tables: &[Table], properties: Vec<Property>, errors: Vec<ConfigError>) -> Values {
         let mut values = Values {
             tables: tables.to_vec(),

@@ -36,6 +36,9 @@ pub enum Refusal {
     /// It is an agent's own account.
     #[error("it is brought by an agent's own configuration, and changed only there")]
     Static,
+    /// Clouddriver has it, and nobody migrated it.
+    #[error("it is not migrated; POST it to /armory/accounts first")]
+    Unmigrated,
     /// The definition cannot be sealed or opened.
     #[error(transparent)]
     Secret(#[from] SecretError),

@@ -1,6 +1,9 @@
 //! Where accounts come from: Clouddriver's own REST API, read only. `lifecycle`, `intercept` and
 //! `api` ask it; nothing here writes, and no definition is kept or logged.
 
+#[cfg(test)]
+pub(crate) mod test_source;
+
 use crate::error::causes;
 use bytes::Bytes;
 use http::{Request, StatusCode, Uri};

@@ -90,8 +90,10 @@ impl Store {
             }
         }
         if filter.source != Some(Source::StaticAgentConfig) {
-            let mut sql =
-                QueryBuilder::<Sqlite>::new("SELECT name FROM kubesvc_accounts a WHERE 1 = 1");
+            let mut sql = QueryBuilder::<Sqlite>::new(
+                "SELECT name FROM kubesvc_accounts a WHERE NOT EXISTS
+                 (SELECT 1 FROM kubesvc_ferry_static_accounts s WHERE s.name = a.name)",
+            );
             if let Some(status) = filter.status {
                 sql.push(" AND status = ").push_bind(status.as_str());
             }
@@ -111,7 +113,6 @@ impl Store {
             }
         }
         listed.sort();
-        listed.dedup_by(|second, first| second.name == first.name);
         Ok(listed)
     }
 
@@ -173,13 +174,13 @@ impl Store {
     }
 
     /// Accounts whose next step may be due: their deadline or retry is over, or they wait for a
-    /// message to be sent. At most `limit`.
+    /// message to be sent. At most `limit`, those first whose time is over.
     pub async fn due(&self, limit: u32) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query(
             "SELECT name FROM kubesvc_accounts
              WHERE due_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER)
-             UNION SELECT name FROM kubesvc_accounts
-             WHERE status IN ('TO_MIGRATE', 'TO_DEACTIVATE', 'DELETING') LIMIT ?",
+             OR status IN ('TO_MIGRATE', 'TO_DEACTIVATE', 'DELETING')
+             ORDER BY due_at LIMIT ?",
         )
         .bind(limit)
         .fetch_all(&self.reader)

@@ -1,0 +1,138 @@
+//! A Clouddriver for tests, as far as this crate asks it: `GET /credentials/type/kubernetes` on
+//! loopback, in pages, from accounts that a test puts there.
+
+use super::Source;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// It serves until it is dropped or [`TestSource::stop`]ped.
+pub(crate) struct TestSource {
+    pub(crate) url: String,
+    content: Arc<Mutex<Content>>,
+    tasks: JoinSet<()>,
+}
+
+#[derive(Default)]
+struct Content {
+    accounts: BTreeMap<String, Value>,
+    status: Option<StatusCode>,
+    users: Vec<Option<String>>,
+}
+
+impl TestSource {
+    pub(crate) async fn start() -> TestSource {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let content = Arc::new(Mutex::new(Content::default()));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(serve(listener, content.clone()));
+        TestSource {
+            url,
+            content,
+            tasks,
+        }
+    }
+
+    pub(crate) fn source(&self) -> Source {
+        Source::new(&self.url)
+    }
+
+    fn content(&self) -> std::sync::MutexGuard<'_, Content> {
+        self.content.lock().unwrap()
+    }
+
+    /// Puts a Kubernetes account with these further fields.
+    pub(crate) fn put(&self, name: &str, fields: Value) {
+        self.put_of_type("kubernetes", name, fields);
+    }
+
+    pub(crate) fn put_of_type(&self, of_type: &str, name: &str, fields: Value) {
+        let mut account = json!({"type": of_type, "name": name});
+        let fields = fields.as_object().unwrap().clone();
+        account.as_object_mut().unwrap().extend(fields);
+        self.content().accounts.insert(name.to_owned(), account);
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        self.content().accounts.remove(name);
+    }
+
+    /// Answers every request with this from now on; `None`: as it should.
+    pub(crate) fn answer(&self, status: Option<StatusCode>) {
+        self.content().status = status;
+    }
+
+    /// Who asked, request by request.
+    pub(crate) fn users(&self) -> Vec<Option<String>> {
+        self.content().users.clone()
+    }
+
+    /// Refuses connections from now on.
+    pub(crate) async fn stop(&mut self) {
+        self.tasks.shutdown().await;
+    }
+}
+
+async fn serve(listener: TcpListener, content: Arc<Mutex<Content>>) {
+    // Connections end with their listener.
+    let mut connections = JoinSet::new();
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let content = content.clone();
+        connections.spawn(async move {
+            let service = service_fn(|request| {
+                let response = respond(&request, &mut content.lock().unwrap());
+                async { Ok::<_, Infallible>(response) }
+            });
+            let connection = hyper::server::conn::http1::Builder::new();
+            // A client that goes away is no concern of the test's.
+            drop(
+                connection
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await,
+            );
+        });
+    }
+}
+
+fn respond(request: &Request<Incoming>, content: &mut Content) -> Response<Full<Bytes>> {
+    let user = request.headers().get("X-SPINNAKER-USER");
+    let user = user.map(|user| user.to_str().unwrap().to_owned());
+    content.users.push(user);
+    let (status, body) = match (content.status, request.uri().path()) {
+        (Some(status), _) => (status, json!({"error": "as the test wants"})),
+        (None, "/credentials/type/kubernetes") => {
+            let query = request.uri().query().unwrap_or_default();
+            (StatusCode::OK, page(&content.accounts, query))
+        }
+        (None, path) => (StatusCode::NOT_FOUND, json!({"path": path})),
+    };
+    let mut response = Response::new(Full::from(body.to_string()));
+    *response.status_mut() = status;
+    response
+}
+
+/// The rows with id >= startingAccountName, ordered by id.
+fn page(accounts: &BTreeMap<String, Value>, query: &str) -> Value {
+    let (mut limit, mut start) = (100, String::new());
+    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+        match name {
+            "limit" => limit = value.parse().unwrap(),
+            "startingAccountName" => start = crate::api::decode(value),
+            other => panic!("Clouddriver knows no `{other}`"),
+        }
+    }
+    let rows = accounts.range(start..).map(|(_, account)| account);
+    let rows = rows.filter(|account| account["type"] == "kubernetes");
+    rows.take(limit).cloned().collect()
+}
