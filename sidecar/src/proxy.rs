@@ -72,11 +72,8 @@ impl Proxy {
         request: Request<Incoming>,
     ) -> Response<Body> {
         let in_flight = InFlight::new(&self.metrics.in_flight);
-        let answering = AssertUnwindSafe(self.clone().route(client, request));
-        let response = match answering.catch_unwind().await {
-            Ok(response) => response,
-            Err(_) => self.panicked(),
-        };
+        let response = survive(self.clone().route(client, request)).await;
+        let response = response.unwrap_or_else(|| self.panicked());
         reply::guard(response, in_flight)
     }
 
@@ -151,6 +148,12 @@ impl Proxy {
     }
 }
 
+/// What `answering` comes to; `None` if it panics.
+async fn survive<T>(answering: impl Future<Output = T>) -> Option<T> {
+    // What it leaves half done is its request's alone, and gone with it.
+    AssertUnwindSafe(answering).catch_unwind().await.ok()
+}
+
 /// Counts a request until its answer is finished.
 struct InFlight(Gauge);
 
@@ -164,5 +167,34 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_nothing_but_itself() {
+        assert_eq!(survive(async { 7 }).await, Some(7));
+        let panics = async {
+            tokio::task::yield_now().await;
+            panic!("on purpose");
+        };
+        assert_eq!(survive::<()>(panics).await, None);
+        let tasks = Tasks::default();
+        assert!(tasks.spawn(async { panic!("on purpose") }).await.is_err());
+        tasks.tracker.close();
+        tasks.tracker.wait().await;
+    }
+
+    #[tokio::test]
+    async fn what_is_cut_off_is_still_awaited() {
+        let tasks = Tasks::default();
+        let endless = tasks.spawn(std::future::pending::<()>());
+        tasks.tracker.close();
+        tasks.cut.cancel();
+        tasks.tracker.wait().await;
+        assert!(matches!(endless.await, Ok(None)));
     }
 }

@@ -256,16 +256,17 @@ fn a_client_may_ask_before_it_sends() {
 
 #[test]
 fn a_client_that_asked_may_be_told_no() {
-    shared().upstream.on("/expect-no", |_, wire| {
+    let ended = told_of_end("/expect-no", |wire| {
         wire.send("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
-        wire.wait_end();
-        false
     });
     let mut wire = shared().connect();
     wire.send(
         "POST /expect-no HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
     );
     assert_eq!(wire.head().status(), 401);
+    // The body that was promised never comes, so neither connection is of further use.
+    ended.recv_timeout(Duration::from_secs(2)).unwrap();
+    wire.wait_end();
 }
 
 #[test]
