@@ -3,11 +3,12 @@
 
 mod support;
 
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ferry_wire::v1::account_report::State;
-use support::apiserver::kubeconfig;
+use support::apiserver::{Authority, kubeconfig};
 use support::{Agent, Core, Terms, account};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -257,6 +258,54 @@ async fn a_refusal_is_not_the_end() {
     core.refuse(false);
     core.session().await;
     agent.stop().await;
+}
+
+/// The program itself: the system's authorities are a process's own.
+#[tokio::test]
+async fn without_insecure_the_core_must_have_a_certificate_that_the_system_trusts() {
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .ok();
+    let authority = Authority::new("trusted");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ca.pem"), &authority.pem).unwrap();
+    let (certificate, key) = authority.issue_pem("127.0.0.1");
+    let mut core = Core::start_tls(&certificate, &key).await;
+    let config = folder.path().join("armory-agent.yml");
+    let yaml = format!(
+        "clouddriver: {{grpc: '{}', insecure: false}}\nserver: {{port: 0}}\n",
+        core.address
+    );
+    std::fs::write(&config, yaml).unwrap();
+    let start = |trusted: &str| {
+        Program(
+            Command::new(env!("CARGO_BIN_EXE_ferry-agent"))
+                .arg("--config")
+                .arg(&config)
+                .env("SSL_CERT_FILE", trusted)
+                .env("HOSTNAME", "over-tls")
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap(),
+        )
+    };
+    let stranger = Authority::new("stranger");
+    std::fs::write(folder.path().join("other.pem"), &stranger.pem).unwrap();
+    let wrong = start(&folder.path().join("other.pem").display().to_string());
+    assert!(core.no_session(Duration::from_secs(2)).await);
+    drop(wrong);
+    let _right = start(&folder.path().join("ca.pem").display().to_string());
+    assert_eq!(core.session().await.register.agent_id, "over-tls");
+}
+
+/// A program that dies with its test.
+struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod discovery;
 pub mod kinds;
 pub mod objects;
 mod reach;
+mod stream;
 mod trouble;
 pub mod watch;
 

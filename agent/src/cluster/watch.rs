@@ -8,35 +8,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::join_all;
-use kube::api::{Api, DynamicObject};
-use kube::core::PartialObjectMeta;
-use kube::runtime::watcher::{self, Event};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{sleep, timeout};
-use tracing::{debug, info};
+use tokio::time::timeout;
 
 use super::Cluster;
 use super::kinds::{Kind, Selection};
-use super::objects::{Listed, Objects};
-use super::trouble::{of_request, said};
-use crate::backoff::Backoff;
+use super::objects::Objects;
+use super::stream::{Signal, Watch, api};
 use crate::cause::Trouble;
 
 /// First lists of one account at a time: a start must not be a storm for its API server.
 const FIRST_LISTS: usize = 4;
-/// Waits between the attempts of one watch.
-const RETRY: Backoff = Backoff {
-    base: Duration::from_secs(1),
-    multiplier: 2.0,
-    jitter: 0.3,
-    max: Duration::from_secs(60),
-};
-/// How long a kind that is forbidden or gone is left alone.
-const RETRY_FORBIDDEN: Duration = Duration::from_secs(300);
-/// A resumed watch of a quiet kind says nothing: without an error for this long it is well.
-const QUIET: Duration = Duration::from_secs(30);
 /// A watch that failed this often in a row is not a passing fault.
 const FAILING: u32 = 3;
 
@@ -55,11 +38,6 @@ enum Health {
     Starting,
     Well,
     Failing { trouble: Trouble, times: u32 },
-}
-
-enum Signal {
-    Well(usize),
-    Failed(usize, Trouble),
 }
 
 /// The running watches of an account. They run only while [`Watches::run_while`] does.
@@ -259,142 +237,4 @@ fn scopes(kind: &Kind, selection: &Selection) -> Vec<Option<String>> {
         return selection.namespaces.iter().cloned().map(Some).collect();
     }
     vec![None]
-}
-
-type Meta = PartialObjectMeta<DynamicObject>;
-
-fn api(cluster: &Cluster, kind: &Kind, namespace: Option<&str>) -> Api<Meta> {
-    match namespace {
-        Some(namespace) => Api::namespaced_with(cluster.client.clone(), namespace, &kind.resource),
-        None => Api::all_with(cluster.client.clone(), &kind.resource),
-    }
-}
-
-/// One watch: a kind in one scope.
-struct Watch {
-    index: usize,
-    api: Api<Meta>,
-    server: String,
-    kind: String,
-    namespace: Option<String>,
-    objects: Arc<Objects>,
-    lists: Arc<Semaphore>,
-    signals: mpsc::Sender<Signal>,
-}
-
-impl Watch {
-    async fn run(self) {
-        let mut events = std::pin::pin!(watcher::watcher(
-            self.api.clone(),
-            watcher::Config::default()
-        ));
-        let mut listed = Listed::default();
-        let mut place = None;
-        let mut first = true;
-        let mut failed = false;
-        let mut waits = RETRY.waits();
-        loop {
-            if first && place.is_none() {
-                place = self.lists.acquire().await.ok();
-            }
-            let event = if failed && !first {
-                timeout(QUIET, events.next()).await
-            } else {
-                Ok(events.next().await)
-            };
-            let Ok(event) = event else {
-                failed = false;
-                waits.reset();
-                self.tell(Signal::Well(self.index)).await;
-                continue;
-            };
-            let event = event.expect("kube's watcher never ends");
-            match event {
-                Ok(event) => {
-                    let done = matches!(event, Event::InitDone);
-                    self.take(event, &mut listed);
-                    if done {
-                        first = false;
-                        place = None;
-                    }
-                    if done || (failed && !first) {
-                        failed = false;
-                        waits.reset();
-                        self.tell(Signal::Well(self.index)).await;
-                    }
-                }
-                Err(error) => {
-                    place = None;
-                    failed = true;
-                    let (trouble, gone) = self.trouble(&error);
-                    self.tell(Signal::Failed(self.index, trouble)).await;
-                    sleep(if gone { RETRY_FORBIDDEN } else { waits.grow() }).await;
-                }
-            }
-        }
-    }
-
-    fn take(&self, event: Event<Meta>, listed: &mut Listed) {
-        match event {
-            Event::Init => *listed = Listed::default(),
-            Event::InitApply(object) => listed.put(&object.metadata),
-            Event::InitDone => {
-                let listed = std::mem::take(listed);
-                self.objects.replace(self.namespace.as_deref(), listed);
-            }
-            Event::Apply(object) => self.objects.put(&object.metadata),
-            Event::Delete(object) => self.objects.remove(&object.metadata),
-        }
-    }
-
-    async fn tell(&self, signal: Signal) {
-        // The receiver lives in the same task; it is gone only when this is dropped too.
-        self.signals.send(signal).await.ok();
-    }
-
-    /// What went wrong, and whether it is for this kind to stay so for a while.
-    fn trouble(&self, error: &watcher::Error) -> (Trouble, bool) {
-        use watcher::Error as E;
-        let what = "a list or watch";
-        let server = self.server.clone();
-        match error {
-            E::InitialListFailed(error) | E::WatchStartFailed(error) | E::WatchFailed(error) => {
-                let code = match error {
-                    kube::Error::Api(status) => status.code,
-                    _ => 0,
-                };
-                let trouble = of_request(error, &self.server, what);
-                let gone = matches!(code, 403..=405);
-                if gone {
-                    info!(server, kind = self.kind, "kind left out: {trouble}");
-                } else {
-                    debug!(server, kind = self.kind, "watch failed: {trouble}");
-                }
-                (trouble, gone)
-            }
-            E::WatchError(status) if status.code == 403 => (
-                Trouble::Forbidden {
-                    server,
-                    what,
-                    said: said(&status.message),
-                },
-                true,
-            ),
-            E::WatchError(status) => (
-                Trouble::ServerError {
-                    server,
-                    what,
-                    code: status.code,
-                },
-                false,
-            ),
-            E::NoResourceVersion => (
-                Trouble::NotKubernetes {
-                    server,
-                    what: "no resourceVersion".into(),
-                },
-                true,
-            ),
-        }
-    }
 }

@@ -57,6 +57,16 @@ impl Authority {
     }
 }
 
+impl Authority {
+    /// A certificate and its key for a name, in PEM.
+    pub fn issue_pem(&self, name: &str) -> (String, String) {
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+}
+
 /// How a server answers: status and body, by path.
 pub type Answers = fn(&str) -> (StatusCode, String);
 

@@ -76,6 +76,18 @@ impl Core {
     }
 
     pub async fn start_at(address: SocketAddr, terms: Terms) -> Self {
+        Self::serve(address, terms, tonic::transport::Server::builder())
+    }
+
+    /// One with TLS: certificate and key in PEM.
+    pub async fn start_tls(certificate: &str, key: &str) -> Self {
+        use tonic::transport::{Identity, Server, ServerTlsConfig};
+        let tls = ServerTlsConfig::new().identity(Identity::from_pem(certificate, key));
+        let server = Server::builder().tls_config(tls).unwrap();
+        Self::serve("127.0.0.1:0".parse().unwrap(), Terms::default(), server)
+    }
+
+    fn serve(address: SocketAddr, terms: Terms, mut server: tonic::transport::Server) -> Self {
         let listener = std::net::TcpListener::bind(address).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -93,7 +105,7 @@ impl Core {
             .unwrap();
         runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            tonic::transport::Server::builder()
+            server
                 .add_service(AgentsServer::new(door))
                 .serve_with_incoming(TcpListenerStream::new(listener))
                 .await
