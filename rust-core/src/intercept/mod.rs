@@ -173,3 +173,6 @@ fn actor(intent: &Intent) -> Actor {
         request_id: None,
     }
 }
+
+#[cfg(test)]
+mod tests;

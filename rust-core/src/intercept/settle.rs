@@ -31,6 +31,8 @@ enum Effect {
     Settled,
     /// The source does not show it, so far.
     NotSeen,
+    /// The row of that name is being deleted; what the source has becomes the next one.
+    Waits,
 }
 
 impl Interceptor {
@@ -63,8 +65,8 @@ impl Interceptor {
         if journaled {
             self.store.accept_intent(&intent.id).await?;
         }
-        self.apply(intent).await?;
-        if journaled {
+        let effect = self.apply(intent).await?;
+        if journaled && effect != Effect::Waits {
             self.store.close_intent(&intent.id).await?;
         }
         Ok(())
@@ -74,21 +76,11 @@ impl Interceptor {
         let mut tick = tokio::time::interval(RETRY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         // What this process has under way settles itself; only the older is looked at.
-        let mut first = true;
+        let mut all = true;
         loop {
             tick.tick().await;
-            match self.store.open_intents().await {
-                Ok((intents, now)) => {
-                    for intent in intents {
-                        let age = Duration::from_millis(
-                            u64::try_from(now - intent.opened_at).unwrap_or_default(),
-                        );
-                        if first || age > RETRY * 2 {
-                            self.resume(&intent, age).await;
-                        }
-                    }
-                    first = false;
-                }
+            match self.settle_once(all).await {
+                Ok(()) => all = false,
                 Err(error) => {
                     let error = causes(&error);
                     tracing::error!(error, "the journal of writes cannot be read");
@@ -97,9 +89,25 @@ impl Interceptor {
         }
     }
 
+    /// Looks once at the open intents: at all, or at those that do not settle themselves.
+    pub(super) async fn settle_once(&self, all: bool) -> Result<(), StoreError> {
+        let (intents, now) = self.store.open_intents().await?;
+        for intent in intents {
+            let age = u64::try_from(now - intent.opened_at).unwrap_or_default();
+            let age = Duration::from_millis(age);
+            if all || age > RETRY * 2 {
+                self.resume(&intent, age).await;
+            }
+        }
+        Ok(())
+    }
+
     async fn resume(&self, intent: &Intent, age: Duration) {
         let resumed = async {
             let effect = self.apply(intent).await?;
+            if effect == Effect::Waits {
+                return Ok(());
+            }
             if effect == Effect::Settled || intent.accepted || age > AT_WORK {
                 self.store.close_intent(&intent.id).await?;
                 tracing::info!(
@@ -123,7 +131,10 @@ impl Interceptor {
         let actor = actor(intent);
         let user = Some(intent.who.as_str()).filter(|who| *who != "unknown");
         let found = self.source.find(name, user).await?;
-        let known = self.store.view(name).await?.is_some();
+        let row = self.store.view(name).await?.map(|view| view.account);
+        let known = row.is_some();
+        // A process may have died between making the row and activating it.
+        let untouched = row.is_none_or(|account| account.version == 1);
         let Some(account) = found else {
             if intent.method != "DELETE" {
                 return Ok(Effect::NotSeen);
@@ -148,6 +159,7 @@ impl Interceptor {
         if known {
             match self.lifecycle.update(name, &definition, &actor).await {
                 Ok(()) => {}
+                Err(Refusal::Illegal { .. }) if by_this_write => return Ok(Effect::Waits),
                 // It is on its way out; the row that may follow is another one.
                 Err(Refusal::Illegal { .. } | Refusal::Unknown) => return Ok(Effect::NotSeen),
                 Err(refusal) => return Err(refusal.into()),
@@ -156,18 +168,15 @@ impl Interceptor {
             self.lifecycle
                 .adopt(name, &definition, Asked::default(), &actor)
                 .await?;
-            if self.activate {
-                match self
-                    .lifecycle
-                    .activate(name, &Asked::default(), &actor)
-                    .await
-                {
-                    Ok(()) | Err(Refusal::Illegal { .. } | Refusal::Unknown) => {}
-                    Err(refusal) => return Err(refusal.into()),
-                }
-            }
         } else {
             return Ok(Effect::NotSeen);
+        }
+        if self.activate && by_this_write && untouched {
+            let asked = Asked::default();
+            match self.lifecycle.activate(name, &asked, &actor).await {
+                Ok(()) | Err(Refusal::Illegal { .. } | Refusal::Unknown) => {}
+                Err(refusal) => return Err(refusal.into()),
+            }
         }
         // A PUT that is not known to be accepted may still change the account.
         match intent.accepted || intent.method == "POST" {

@@ -1,0 +1,207 @@
+//! Writes whose answer was heard.
+
+use super::*;
+
+#[tokio::test]
+async fn an_accepted_post_is_recorded_once() {
+    let post = Post::open().await;
+    let begun = post.post("a").await;
+    assert_eq!(
+        post.open_intents().await,
+        1,
+        "journaled before it is forwarded"
+    );
+    assert_eq!(post.status("a").await, None);
+    post.source.put("a", fields());
+    begun.settle(answered(201)).await;
+    assert_eq!(post.status("a").await, Some(Status::Inactive));
+    assert_eq!(post.open_intents().await, 0);
+    assert_eq!(post.audit().await, ["a Adopt anna"]);
+    assert!(
+        post.source
+            .users()
+            .iter()
+            .all(|user| user.as_deref() == Some("anna"))
+    );
+}
+
+#[tokio::test]
+async fn many_posts_of_one_name_make_one_row() {
+    let post = Post::open().await;
+    let mut begun = Vec::new();
+    for _ in 0..8 {
+        begun.push(post.post("a").await);
+    }
+    post.source.put("a", fields());
+    let settled = begun
+        .into_iter()
+        .map(|begun| tokio::spawn(begun.settle(answered(201))));
+    for settled in settled.collect::<Vec<_>>() {
+        settled.await.unwrap();
+    }
+    assert_eq!(post.audit().await, ["a Adopt anna"]);
+    assert_eq!(post.open_intents().await, 0);
+}
+
+#[tokio::test]
+async fn a_refused_write_changes_nothing() {
+    let post = Post::open().await;
+    post.source.put("there", fields());
+    for status in [302, 400, 403, 404, 409, 500, 503] {
+        post.post("there").await.settle(answered(status)).await;
+        post.post("new").await.settle(answered(status)).await;
+        post.put("there").await.settle(answered(status)).await;
+        post.delete("there").await.settle(answered(status)).await;
+    }
+    assert_eq!(post.audit().await, [""; 0]);
+    assert_eq!(post.open_intents().await, 0);
+}
+
+#[tokio::test]
+async fn a_refused_delete_of_a_migrated_account_leaves_it() {
+    let post = Post::open().await;
+    post.adopt("a").await;
+    post.delete("a").await.settle(answered(404)).await;
+    assert_eq!(post.status("a").await, Some(Status::Inactive));
+}
+
+#[tokio::test]
+async fn an_accepted_delete_removes_the_row() {
+    let post = Post::open().await;
+    post.adopt("a").await;
+    let begun = post.delete("a").await;
+    post.source.remove("a");
+    begun.settle(answered(200)).await;
+    assert_eq!(post.status("a").await, None);
+    let audit = post.audit().await;
+    assert_eq!(audit, ["a Adopt anna", "a Delete anna"]);
+    // One that was never migrated is nobody's here.
+    post.delete("b").await.settle(answered(200)).await;
+    assert_eq!(post.audit().await.len(), 2);
+    assert_eq!(post.open_intents().await, 0);
+}
+
+#[tokio::test]
+async fn a_put_adopts_what_is_new_alone() {
+    let post = Post::open().await;
+    let begun = post.put("new").await;
+    post.source.put("new", fields());
+    begun.settle(answered(200)).await;
+    assert_eq!(post.status("new").await, Some(Status::Inactive));
+    post.source.put("there", json!({}));
+    let begun = post.put("there").await;
+    post.source.put("there", fields());
+    begun.settle(answered(200)).await;
+    assert_eq!(post.status("there").await, None, "nobody migrated it");
+    assert_eq!(post.open_intents().await, 0);
+}
+
+#[tokio::test]
+async fn a_put_of_a_migrated_account_begins_a_generation() {
+    let post = Post::open().await;
+    post.adopt("a").await;
+    let before = post.row("a").await.unwrap();
+    post.put("a").await.settle(answered(200)).await;
+    assert_eq!(
+        post.row("a").await.unwrap(),
+        before,
+        "what is the same changes nothing"
+    );
+    let begun = post.put("a").await;
+    post.source.put("a", json!({"kubeconfigFile": "/other"}));
+    begun.settle(answered(200)).await;
+    let after = post.row("a").await.unwrap();
+    assert_eq!(after.generation, before.generation + 1);
+    assert_eq!(after.status, Status::Inactive);
+    let content = post.store.content("a").await.unwrap().unwrap();
+    assert!(
+        content.definition.contains("/other"),
+        "{}",
+        content.definition
+    );
+    assert_eq!(post.open_intents().await, 0);
+}
+
+#[tokio::test]
+async fn what_the_source_says_counts_and_not_the_request() {
+    let post = Post::open().await;
+    let begun = post.post("a").await;
+    // A second write overtook the first.
+    post.source.put("a", json!({"kubeconfigFile": "/later"}));
+    begun.settle(answered(201)).await;
+    let content = post.store.content("a").await.unwrap().unwrap();
+    assert!(
+        content.definition.contains("/later"),
+        "{}",
+        content.definition
+    );
+}
+
+#[tokio::test]
+async fn other_types_and_other_requests_are_left_alone() {
+    let post = Post::open().await;
+    let body = json!({"type": "aws", "name": "a"});
+    let begun = post.begin(Method::POST, "/credentials", body).await;
+    post.source.put_of_type("aws", "a", json!({}));
+    if let Some(begun) = begun {
+        begun.settle(answered(201)).await;
+    }
+    assert_eq!(post.status("a").await, None);
+    assert_eq!(post.open_intents().await, 0);
+    for (method, path) in [
+        (Method::GET, "/credentials"),
+        (Method::GET, "/credentials/a"),
+        (Method::POST, "/applications"),
+        (Method::POST, "/credentials/a"),
+        (Method::DELETE, "/credentials"),
+    ] {
+        let begun = post.begin(method.clone(), path, account("a")).await;
+        assert!(begun.is_none(), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn activate_goes_on_to_active_and_both_steps_are_told() {
+    let post = Post::with(true).await;
+    let begun = post.post("a").await;
+    post.source.put("a", fields());
+    begun.settle(answered(201)).await;
+    assert_eq!(post.status("a").await, Some(Status::ToMigrate));
+    assert_eq!(post.audit().await, ["a Adopt anna", "a Activate anna"]);
+    // A later PUT is no reason to switch on what a person switched off.
+    let (lifecycle, actor) = (&post.interceptor.lifecycle, Actor::ferry());
+    lifecycle.deactivate("a", &actor).await.unwrap();
+    let begun = post.put("a").await;
+    post.source.put("a", json!({}));
+    begun.settle(answered(200)).await;
+    assert_eq!(post.status("a").await, Some(Status::Inactive));
+}
+
+#[tokio::test]
+async fn without_a_journal_the_request_goes_on_and_is_counted() {
+    let post = Post::open().await;
+    post.store.close().await;
+    let begun = post.post("a").await;
+    let metrics = post.metrics.text(&[], 0);
+    assert!(
+        metrics.contains("kubesvc_intercept_unjournaled_total 1"),
+        "{metrics}"
+    );
+    post.source.put("a", fields());
+    let settled = tokio::time::timeout(Duration::from_secs(5), begun.settle(answered(201)));
+    assert!(settled.await.is_ok(), "a client would wait");
+}
+
+#[tokio::test]
+async fn the_journal_holds_no_secret() {
+    let post = Post::open().await;
+    let body = json!({"name": "a", "kubeconfigContents": "token: pla1n-t0ken"});
+    let _begun = post
+        .begin(Method::POST, "/credentials", body)
+        .await
+        .unwrap();
+    let (intents, _) = post.store.open_intents().await.unwrap();
+    let intent = format!("{:?}", intents[0]);
+    assert!(intent.contains("kubeconfigContents,name"), "{intent}");
+    assert!(!intent.contains("pla1n-t0ken"), "{intent}");
+}
