@@ -20,7 +20,7 @@ help: ## this list
 
 demo: ## one account's way, on real parts; ONCE=1 ends by itself, KUBECONFIG=FILE takes your cluster
 	@scripts/need.sh cargo cc go javac gradle flock curl
-	@$(MAKE) --no-print-directory cluster host
+	@$(MAKE) -s --no-print-directory cluster host
 	@cargo build --locked --release -p ferry-sidecar -p ferry-agent -p ferry-tests \
 	  --bin ferry-sidecar --bin ferry-agent --bin ferry-demo
 	@exec $(release)/ferry-demo $(if $(ONCE),--once)
@@ -46,7 +46,10 @@ host: $(host)/build/installed ## Clouddriver's host that tests and demo use
 
 $(host)/build/installed: $(host_sources)
 	@scripts/need.sh javac gradle
-	gradle --no-daemon :clouddriver-host:installHost
+	@echo "building Clouddriver's host; the first time it is downloaded"
+	@mkdir -p $(@D)
+	@gradle --no-daemon --console=plain :clouddriver-host:installHost 2>&1 | tee $@.log \
+	  | sed -n 's|^Download .*/|  |p; s|^:clouddriver-host:|  |p' || { cat $@.log; exit 1; }
 	@touch $@
 
 clean: ## removes what was built here; ~/.cache/ferry stays

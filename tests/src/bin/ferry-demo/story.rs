@@ -94,7 +94,11 @@ impl Story<'_> {
             &parts.agent.url,
             &format!("in {ZONE}, dials the sidecar"),
         );
-        self.screen.dim(&format!("up in {}", seconds(took)));
+        let up = format!(
+            "up in {}; every line that follows is run as it stands",
+            seconds(took)
+        );
+        self.screen.dim(&up);
         self.screen.blank();
     }
 
@@ -103,7 +107,7 @@ impl Story<'_> {
         self.step(
             "A new account",
             "A person adds an account to Clouddriver as ever; the sidecar passes it on. \
-             Clouddriver stores it, and Ferry takes it too: INACTIVE, nobody connects yet.",
+             Clouddriver stores it; Ferry takes it too, as INACTIVE, and nobody connects yet.",
         );
         self.post("good")?;
         self.reach(begin, "good", "INACTIVE", &[])?;
@@ -289,5 +293,8 @@ fn patch(sidecar: &str, names: &[&str], state: &str) -> Curl {
 }
 
 fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f64())
+    match time.as_millis() {
+        short @ 0..1000 => format!("{short} ms"),
+        _ => format!("{:.1} s", time.as_secs_f64()),
+    }
 }
