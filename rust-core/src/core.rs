@@ -3,17 +3,18 @@
 use crate::account::Limits;
 use crate::api::Api;
 use crate::config::Config;
+use crate::error::causes;
 use crate::hub::{Hub, ListenError, Registry, SessionSettings};
 use crate::intercept::{Interception, Interceptor};
-use crate::lifecycle::{self, Lifecycle};
+use crate::lifecycle::{self, Lifecycle, Parts};
 use crate::metrics::Metrics;
 use crate::secret::{Keyring, SecretError};
 use crate::source::Source;
-use crate::store::{Store, StoreError};
+use crate::store::{BadLocation, Location, Store, StoreError};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -29,16 +30,23 @@ pub struct Core {
     metrics: Arc<Metrics>,
     hub: Hub,
     running: lifecycle::Running,
+    core_id: String,
 }
 
 /// Why a core did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// The database's URL.
+    #[error("the database: {0}")]
+    Location(#[from] BadLocation),
+    /// A shared database needs a key that all cores have.
+    #[error("a shared database needs a key file that every core has: set its path")]
+    NoKey,
     /// The database.
-    #[error("sidecar.database `{path}`")]
+    #[error("the database {place}")]
     Store {
-        /// The file.
-        path: String,
+        /// Where it is.
+        place: String,
         /// Why.
         source: StoreError,
     },
@@ -53,43 +61,40 @@ pub enum StartError {
 impl Core {
     /// Opens the store, settles what an earlier core left open, and listens for agents.
     pub async fn start(config: Config) -> Result<Core, StartError> {
-        let path = file(&config.place.database);
-        let key_file = config
-            .place
-            .key_file
-            .clone()
-            .unwrap_or_else(|| beside(&path));
-        let keyring = Keyring::open(&key_file)?;
+        let location = Location::parse(&config.place.database)?;
+        let key_file = config.place.key_file.clone().or_else(|| beside(&location));
+        let keyring = Keyring::open(&key_file.ok_or(StartError::NoKey)?)?;
         let accounts = &config.dynamic_accounts;
         let limits = Limits {
             transition: accounts.transition_timeout,
             retry: accounts.retry_frequency,
             max_retries: accounts.max_retries,
         };
+        let core_id = core_id();
         let opened = async {
-            let store = Store::open(&path).await?;
-            store.renew(&limits).await?;
+            let store = Store::open(&location).await?;
+            store.enter(&core_id, &limits).await?;
             Ok(store)
         };
-        let store = opened.await.map_err(|source| StartError::Store {
-            path: path.display().to_string(),
-            source,
-        })?;
+        let place = location.describe();
+        let store = opened
+            .await
+            .map_err(|source| StartError::Store { place, source })?;
         let metrics = Arc::new(Metrics::new());
         let registry = Arc::new(Registry::default());
         let source = Source::new(&config.place.clouddriver_url);
-        let lifecycle = Arc::new(Lifecycle::new(
-            store.clone(),
+        let lifecycle = Arc::new(Lifecycle::new(Parts {
+            store: store.clone(),
             keyring,
-            registry.clone(),
+            registry: registry.clone(),
             limits,
-            config.account_cleanup,
-            metrics.clone(),
-        ));
+            grace: config.account_cleanup,
+            metrics: metrics.clone(),
+            core_id: core_id.clone(),
+        }));
         let (events, heard) = mpsc::channel(EVENTS);
-        let core_id = std::env::var("HOSTNAME").unwrap_or_else(|_| "ferry".to_owned());
         let settings = SessionSettings {
-            core_id,
+            core_id: core_id.clone(),
             heartbeat: config.heartbeat,
             grace: config.account_cleanup,
         };
@@ -130,6 +135,7 @@ impl Core {
             metrics,
             hub,
             running,
+            core_id,
         })
     }
 
@@ -177,16 +183,26 @@ impl Core {
         }
         self.hub.shutdown().await;
         self.running.shutdown().await;
+        if let Err(error) = self.store.exit(&self.core_id).await {
+            tracing::warn!(
+                error = causes(&error),
+                "other cores learn of the end by its lease"
+            );
+        }
         self.store.close().await;
     }
 }
 
-/// The path in `sqlite:path`, `sqlite://path` or a plain path.
-fn file(database: &str) -> PathBuf {
-    let path = database.strip_prefix("sqlite:").unwrap_or(database);
-    PathBuf::from(path.strip_prefix("//").unwrap_or(path))
+/// This process among the cores of one database: the pod's name, and the process where several
+/// share a host.
+fn core_id() -> String {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "ferry".to_owned());
+    format!("{host}-{}", std::process::id())
 }
 
-fn beside(database: &Path) -> PathBuf {
-    database.with_extension("key")
+fn beside(location: &Location) -> Option<PathBuf> {
+    match location {
+        Location::Sqlite(path) => Some(path.with_extension("key")),
+        _ => None,
+    }
 }

@@ -3,10 +3,14 @@
 pub(crate) use ferry_failpoint::hit;
 
 ferry_failpoint::failpoints! {
-    /// Before the deadlines begin anew at the start.
-    RENEW_BEFORE = "core.store.renew.before";
-    /// After the deadlines began anew.
-    RENEW_AFTER = "core.store.renew.after";
+    /// Before a core that starts is entered, and what an earlier one left is taken over.
+    ENTER_BEFORE = "core.store.enter.before";
+    /// After a core that starts was entered.
+    ENTER_AFTER = "core.store.enter.after";
+    /// Before this core's lease is renewed.
+    SEEN_BEFORE = "core.store.seen.before";
+    /// After this core's lease was renewed.
+    SEEN_AFTER = "core.store.seen.after";
     /// Before a row is made.
     CREATE_BEFORE = "core.store.create.before";
     /// After a row was made.

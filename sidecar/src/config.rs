@@ -32,7 +32,7 @@ const OWN: Table = Table {
             "sidecar.database",
             Kind::Text,
             "ferry.db",
-            "Ferry's tables: the path of an SQLite file, or an sqlite: URL.",
+            "Ferry's tables: the path of an SQLite file, or a mysql:// or postgres:// URL.",
         ),
         key(
             "sidecar.drainSeconds",
@@ -50,7 +50,7 @@ const OWN: Table = Table {
             "sidecar.keyFile",
             Kind::Text,
             "",
-            "The file of the key that encrypts inline kubeconfigs; unset: beside the database.",
+            "The file of the key that encrypts inline kubeconfigs; unset: beside an SQLite file.",
         ),
         key(
             "sidecar.listen",
@@ -151,7 +151,7 @@ impl Settings {
         let mut values = Values::read(TABLES, file, environment);
         let upstream = upstream(&mut values);
         let place = Place {
-            database: text(&mut values, "sidecar.database"),
+            database: text(&mut values, "sidecar.database").into(),
             key_file: values.text("sidecar.keyFile").map(PathBuf::from),
             clouddriver_url: format!("http://{upstream}"),
         };
@@ -227,6 +227,7 @@ fn authority(url: &str) -> Result<Authority, &'static str> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use secrecy::ExposeSecret;
 
     fn read(environment: &[(&str, &str)]) -> Result<Settings, String> {
         let environment = environment.iter();
@@ -242,7 +243,7 @@ mod tests {
         assert_eq!(settings.listen.to_string(), "127.0.0.1:7003");
         assert_eq!(settings.admin.to_string(), "127.0.0.1:7009");
         assert_eq!(settings.upstream, "127.0.0.1:7002");
-        assert_eq!(settings.core.place.database, "ferry.db");
+        assert_eq!(settings.core.place.database.expose_secret(), "ferry.db");
         assert_eq!(settings.core.place.clouddriver_url, "http://127.0.0.1:7002");
         assert_eq!(settings.core.grpc.listen.to_string(), "127.0.0.1:9091");
         assert_eq!(settings.upstream_timeout, Duration::from_secs(300));

@@ -92,7 +92,8 @@ impl From<StartError> for Failure {
     fn from(error: StartError) -> Failure {
         let kind = match error {
             StartError::Store { .. } => Kind::Database,
-            StartError::Secret(_) => Kind::KeyFile,
+            StartError::Location(_) => Kind::Config,
+            StartError::Secret(_) | StartError::NoKey => Kind::KeyFile,
             StartError::Listen(_) => Kind::Listen,
         };
         Failure::new(kind, causes(&error))

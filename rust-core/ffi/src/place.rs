@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub(crate) fn place(values: &Values) -> Place {
     let text = |name| values.text(name).unwrap_or_default().to_owned();
     Place {
-        database: text("ferry.database"),
+        database: text("ferry.database").into(),
         key_file: values.text("ferry.keyFile").map(PathBuf::from),
         clouddriver_url: text("ferry.clouddriverUrl"),
     }

@@ -43,9 +43,18 @@ CREATE TABLE kubesvc_ferry_holdings (
     kube_host            TEXT,
     cert_fingerprint     TEXT,
     since                INTEGER NOT NULL,
+    -- 1 while a message about it waits for the core that the agent is connected to.
+    unsent               INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (account, agent_id)
 ) STRICT;
 CREATE INDEX kubesvc_ferry_holdings_agent ON kubesvc_ferry_holdings (agent_id);
+CREATE INDEX kubesvc_ferry_holdings_unsent ON kubesvc_ferry_holdings (unsent);
+
+-- One row per running core.
+CREATE TABLE kubesvc_ferry_cores (
+    core_id              TEXT    NOT NULL PRIMARY KEY,
+    last_seen            INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE kubesvc_ferry_agents (
     agent_id             TEXT    NOT NULL PRIMARY KEY,
@@ -90,7 +99,7 @@ CREATE TABLE kubesvc_ferry_intents (
 ) STRICT;
 
 CREATE TABLE kubesvc_ferry_audit (
-    id                   INTEGER PRIMARY KEY AUTOINCREMENT,
+    id                   TEXT    NOT NULL PRIMARY KEY,
     account              TEXT    NOT NULL,
     from_status          TEXT,
     to_status            TEXT,

@@ -19,6 +19,15 @@ pub enum Message {
     },
 }
 
+impl Message {
+    /// To whom it is sent.
+    pub fn agent_id(&self) -> &str {
+        match self {
+            Message::Save { agent_id } | Message::Delete { agent_id } => agent_id,
+        }
+    }
+}
+
 /// One step: written in one transaction, then its messages are sent.
 #[derive(Debug, Clone)]
 pub struct Step {

@@ -4,10 +4,11 @@
 use super::*;
 use crate::account::{Cluster, HoldingState, Limits, Status};
 use crate::hub::Registry;
+use crate::lifecycle::Parts;
 use crate::metrics::Metrics;
 use crate::secret::Keyring;
 use crate::source::test_source::TestSource;
-use crate::store::{Held, Registration, StaticAccount};
+use crate::store::{Held, Location, Registration, StaticAccount};
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -62,21 +63,24 @@ impl Answer {
 impl Desk {
     async fn open() -> Desk {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("ferry.db")).await.unwrap();
+        let store = Store::open(&Location::Sqlite(folder.path().join("ferry.db")))
+            .await
+            .unwrap();
         let keyring = Keyring::open(&folder.path().join("ferry.key")).unwrap();
         let limits = Limits {
             transition: Duration::from_secs(60),
             retry: Duration::from_secs(5),
             max_retries: 3,
         };
-        let lifecycle = Lifecycle::new(
-            store.clone(),
+        let lifecycle = Lifecycle::new(Parts {
+            store: store.clone(),
             keyring,
-            Arc::new(Registry::default()),
+            registry: Arc::new(Registry::default()),
             limits,
-            Duration::from_secs(600),
-            Arc::new(Metrics::new()),
-        );
+            grace: Duration::from_secs(600),
+            metrics: Arc::new(Metrics::new()),
+            core_id: "core".to_owned(),
+        });
         let source = TestSource::start().await;
         let api = Api {
             store,

@@ -23,6 +23,7 @@ pub use key::{Key, Kind, Table};
 pub use table::CORE;
 pub use values::Values;
 
+use secrecy::SecretString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -48,8 +49,9 @@ pub struct Config {
 /// Where the core lives.
 #[derive(Debug, Clone)]
 pub struct Place {
-    /// Path of an SQLite file, or an `sqlite:` URL.
-    pub database: String,
+    /// Path of an SQLite file, or a `sqlite:`, `mysql:` or `postgres:` URL; it may hold a
+    /// password.
+    pub database: SecretString,
     /// The file of the key that encrypts inline kubeconfigs. `None`: beside the database's file.
     pub key_file: Option<PathBuf>,
     /// `http://host:port` of Clouddriver, without a path.

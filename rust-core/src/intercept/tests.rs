@@ -4,8 +4,10 @@
 use super::*;
 use crate::account::{Account, HoldingState, Limits, Status};
 use crate::hub::Registry;
+use crate::lifecycle::Parts;
 use crate::secret::Keyring;
 use crate::source::test_source::TestSource;
+use crate::store::Location;
 use crate::store::{Held, Registration};
 use serde_json::{Value, json};
 
@@ -29,7 +31,9 @@ impl Post {
 
     async fn with(activate: bool) -> Post {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("ferry.db")).await.unwrap();
+        let store = Store::open(&Location::Sqlite(folder.path().join("ferry.db")))
+            .await
+            .unwrap();
         let keyring = Keyring::open(&folder.path().join("ferry.key")).unwrap();
         let limits = Limits {
             transition: Duration::from_secs(60),
@@ -37,14 +41,15 @@ impl Post {
             max_retries: 3,
         };
         let metrics = Arc::new(Metrics::new());
-        let lifecycle = Arc::new(Lifecycle::new(
-            store.clone(),
+        let lifecycle = Arc::new(Lifecycle::new(Parts {
+            store: store.clone(),
             keyring,
-            Arc::new(Registry::default()),
+            registry: Arc::new(Registry::default()),
             limits,
-            Duration::from_secs(600),
-            metrics.clone(),
-        ));
+            grace: Duration::from_secs(600),
+            metrics: metrics.clone(),
+            core_id: "core".to_owned(),
+        }));
         let source = TestSource::start().await;
         let clouddriver = source.source();
         let interceptor = Interceptor::new(

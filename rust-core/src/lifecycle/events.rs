@@ -23,7 +23,7 @@ impl Lifecycle {
                     welcome,
                     done,
                 } => {
-                    let outcome = self.connected(&registration, entry, welcome).await;
+                    let outcome = self.arrived(&registration, entry, welcome).await;
                     if done.send(outcome).is_err() {
                         tracing::debug!(agent_id = registration.agent_id, "gone before its answer");
                     }
@@ -41,14 +41,17 @@ impl Lifecycle {
                     session_id,
                 } => {
                     self.registry.leave(&agent_id, &session_id);
-                    let gone = self.record(|| self.store.leave(&agent_id, &session_id));
-                    self.follow(&agent_id, gone.await).await;
+                    let gone = self
+                        .record(|| self.store.leave(&agent_id, &session_id))
+                        .await;
+                    self.agents.forget();
+                    self.follow(&agent_id, gone).await;
                 }
             }
         }
     }
 
-    async fn connected(
+    async fn arrived(
         &self,
         registration: &Registration,
         entry: Entry,
@@ -64,6 +67,7 @@ impl Lifecycle {
             "the core's database is away; the agent is to try again".to_owned()
         })?;
         self.registry.enter(entry);
+        self.agents.forget();
         self.registry
             .send(agent_id, Kind::Registered(welcome))
             .await;

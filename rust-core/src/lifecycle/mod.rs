@@ -3,6 +3,7 @@
 //! verbs here; the hub speaks to [`Lifecycle`] through the channel it is given.
 
 mod events;
+mod peers;
 mod prepare;
 mod queue;
 mod reconcile;
@@ -15,6 +16,7 @@ use crate::hub::{AgentEvent, Registry};
 use crate::metrics::Metrics;
 use crate::secret::Keyring;
 use crate::store::Store;
+use peers::Agents;
 use queue::Queue;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +31,24 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// How many due accounts one sweep takes.
 const SWEEP_BATCH: u32 = 1000;
 
+/// What an engine is made of.
+pub struct Parts {
+    /// The tables.
+    pub store: Store,
+    /// The key that seals secrets.
+    pub keyring: Keyring,
+    /// The agents of this core.
+    pub registry: Arc<Registry>,
+    /// Times and bounds.
+    pub limits: Limits,
+    /// How long an agent may be away.
+    pub grace: Duration,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// This core's id.
+    pub core_id: String,
+}
+
 /// The engine of one core.
 pub struct Lifecycle {
     store: Store,
@@ -38,6 +58,8 @@ pub struct Lifecycle {
     grace: Duration,
     queue: Queue,
     metrics: Arc<Metrics>,
+    core_id: String,
+    agents: Agents,
 }
 
 /// The tasks of a running engine.
@@ -48,22 +70,27 @@ pub struct Running {
 
 impl Lifecycle {
     /// An engine on these parts; it moves nothing until [`Lifecycle::run`].
-    pub fn new(
-        store: Store,
-        keyring: Keyring,
-        registry: Arc<Registry>,
-        limits: Limits,
-        grace: Duration,
-        metrics: Arc<Metrics>,
-    ) -> Lifecycle {
+    pub fn new(parts: Parts) -> Lifecycle {
+        let Parts {
+            store,
+            keyring,
+            registry,
+            limits,
+            grace,
+            metrics,
+            core_id,
+        } = parts;
+        let (queue, agents) = (Queue::default(), Agents::default());
         Lifecycle {
             store,
             keyring,
             registry,
             limits,
             grace,
-            queue: Queue::default(),
+            queue,
             metrics,
+            core_id,
+            agents,
         }
     }
 
@@ -88,14 +115,15 @@ impl Lifecycle {
         loop {
             tick.tick().await;
             let swept = async {
+                let taken_over = self.store.seen(&self.core_id).await?;
                 let gone = self.store.expire(self.grace).await?;
                 self.queue.add(gone.affected);
-                self.queue.add(match started {
+                self.queue.add(match started && !taken_over {
                     true => self.store.due(SWEEP_BATCH).await?,
                     false => self.store.unsettled().await?,
                 });
                 started = true;
-                Ok::<_, crate::store::StoreError>(())
+                self.send_for_peers().await
             };
             if let Err(error) = swept.await {
                 tracing::error!(error = crate::error::causes(&error), "sweep");

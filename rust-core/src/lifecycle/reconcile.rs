@@ -19,7 +19,8 @@ impl Lifecycle {
             let Some(view) = self.store.view(name).await? else {
                 return Ok(());
             };
-            let agents = self.registry.connected();
+            let agents = self.connected().await?;
+            let here = self.registry.connected();
             let Some(mut step) = plan::next(&view, &agents, &self.limits) else {
                 return Ok(());
             };
@@ -36,7 +37,7 @@ impl Lifecycle {
             // A lost swap means that somebody else moved it: look again.
             if self
                 .store
-                .write(&view, &step, None, &Actor::ferry())
+                .write(&view, &step, &here, None, &Actor::ferry())
                 .await?
             {
                 self.moved(&view, &step);

@@ -154,7 +154,7 @@ impl Lifecycle {
                 edit(account);
             }
             let stays = content.is_none() && !step.changes(&view);
-            if stays || self.store.write(&view, &step, content, actor).await? {
+            if stays || self.store.write(&view, &step, &[], content, actor).await? {
                 if !stays {
                     self.moved(&view, &step);
                 }

@@ -1,12 +1,12 @@
 //! What agents said: who is connected, what each brings by its own configuration, and which
 //! accounts each holds in which state. The lifecycle derives its next steps from it.
 
+use super::cores::millis;
 use super::rows::read_holding;
+use super::sql::{Tx, sql};
 use super::steps::write_holding;
-use super::{Store, StoreError, now};
-use crate::account::{Cluster, Holding, HoldingState};
-use crate::failpoint;
-use sqlx::{Row, Sqlite, Transaction};
+use super::{Store, StoreError, failpoint, transaction};
+use crate::account::{Agent, Cluster, Holding, HoldingState};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -86,67 +86,47 @@ impl Store {
     /// Records that an agent connected with all it brings. What it held and no longer brings is
     /// no longer held.
     pub async fn register(&self, registration: &Registration) -> Result<Gone, StoreError> {
-        failpoint::hit(failpoint::REGISTER_BEFORE);
-        let mut tx = self.begin().await?;
-        let now = now(&mut tx).await?;
-        let agent = &registration.agent_id;
-        sqlx::query(
-            "INSERT INTO kubesvc_ferry_agents (agent_id, zone_id, agent_version, core_id,
-             session_id, last_connection, left_at) VALUES (?, ?, ?, ?, ?, ?, NULL)
-             ON CONFLICT (agent_id) DO UPDATE SET zone_id = excluded.zone_id,
-             agent_version = excluded.agent_version, core_id = excluded.core_id,
-             session_id = excluded.session_id, last_connection = excluded.last_connection,
-             left_at = NULL",
-        )
-        .bind(agent)
-        .bind(&registration.zone_id)
-        .bind(&registration.agent_version)
-        .bind(&registration.core_id)
-        .bind(&registration.session_id)
-        .bind(now)
-        .execute(&mut *tx)
-        .await?;
-
-        let mut affected = BTreeSet::new();
-        affected.extend(write_static(&mut tx, registration, now).await?);
-        for name in holdings_of(&mut tx, agent).await? {
-            affected.insert(name.clone());
-            if !registration.held.iter().any(|held| held.account == name) {
-                remove_holding(&mut tx, &name, agent).await?;
+        let agent = registration.agent_id.as_str();
+        let zone = registration.zone_id.as_str();
+        transaction!(
+            self,
+            failpoint::REGISTER_BEFORE,
+            failpoint::REGISTER_AFTER,
+            |tx| {
+                let now = tx.now().await?;
+                write_agent(&mut tx, registration, now).await?;
+                let mut affected = write_static(&mut tx, registration, now).await?;
+                for name in holdings_of(&mut tx, agent).await? {
+                    if !registration.held.iter().any(|held| held.account == name) {
+                        remove_holding(&mut tx, &name, agent).await?;
+                    }
+                    affected.insert(name);
+                }
+                let mut strays = Vec::new();
+                for held in &registration.held {
+                    let Some(state) = held.state else { continue };
+                    if !exists(&mut tx, &held.account).await? {
+                        strays.push(held.account.clone());
+                        continue;
+                    }
+                    let holding = holding(held, state, agent, zone);
+                    write_holding(&mut tx, &held.account, &holding, false, now).await?;
+                    affected.insert(held.account.clone());
+                }
+                touch(&mut tx, &affected).await?;
+                let served = sql(
+                    "SELECT name FROM kubesvc_accounts WHERE status = 'TO_MIGRATE'
+                 OR (status = 'FAILED' AND failure = 'NO_AGENT')
+                 OR (status IN ('ACTIVE', 'ORPHANED') AND zone_id = ?)
+                 OR (status = 'ACTIVATING' AND target_zone = ?)",
+                );
+                affected.extend(served.texts([zone, zone]).column(&mut tx).await?);
+                Gone {
+                    affected: affected.into_iter().collect(),
+                    strays,
+                }
             }
-        }
-        let mut strays = Vec::new();
-        for held in &registration.held {
-            let Some(state) = held.state else { continue };
-            if !exists(&mut tx, &held.account).await? {
-                strays.push(held.account.clone());
-                continue;
-            }
-            let holding = holding(held, state, agent, &registration.zone_id);
-            write_holding(&mut tx, &held.account, &holding, now).await?;
-            affected.insert(held.account.clone());
-        }
-        for name in &affected {
-            touch(&mut tx, name).await?;
-        }
-        let served = sqlx::query(
-            "SELECT name FROM kubesvc_accounts WHERE status = 'TO_MIGRATE'
-             OR (status = 'FAILED' AND failure = 'NO_AGENT')
-             OR (status IN ('ACTIVE', 'ORPHANED') AND zone_id = ?1)
-             OR (status = 'ACTIVATING' AND target_zone = ?1)",
         )
-        .bind(&registration.zone_id)
-        .fetch_all(&mut *tx)
-        .await?;
-        for row in served {
-            affected.insert(row.try_get(0)?);
-        }
-        tx.commit().await?;
-        failpoint::hit(failpoint::REGISTER_AFTER);
-        Ok(Gone {
-            affected: affected.into_iter().collect(),
-            strays,
-        })
     }
 
     /// Records what an agent reports of one account. A report of an ended connection, or of an
@@ -157,127 +137,97 @@ impl Store {
         session_id: &str,
         held: &Held,
     ) -> Result<Gone, StoreError> {
-        failpoint::hit(failpoint::REPORT_BEFORE);
-        let mut tx = self.begin().await?;
-        let now = now(&mut tx).await?;
-        let agent = sqlx::query(
-            "SELECT zone_id FROM kubesvc_ferry_agents WHERE agent_id = ? AND session_id = ?",
-        )
-        .bind(agent_id)
-        .bind(session_id)
-        .fetch_optional(&mut *tx)
-        .await?;
-        let Some(agent) = agent else {
-            return Ok(Gone::default());
-        };
-        if held.generation == 0 && held.state.is_some() {
-            update_static(&mut tx, agent_id, held, now).await?;
-            tx.commit().await?;
-            return Ok(Gone::default());
-        }
         let name = &held.account;
-        let row =
-            sqlx::query("SELECT * FROM kubesvc_ferry_holdings WHERE account = ? AND agent_id = ?")
-                .bind(name)
-                .bind(agent_id)
-                .fetch_optional(&mut *tx)
-                .await?;
-        let known = row.as_ref().map(read_holding).transpose()?;
-        let zone: String = agent.try_get("zone_id")?;
-        let dropping = known
-            .as_ref()
-            .is_some_and(|known| known.state == HoldingState::Dropping);
-        match (held.state, known) {
-            (None, Some(known)) => {
-                // Otherwise it is about an earlier life of a holding that was saved anew since.
-                let about_this = held.generation == 0 || held.generation >= known.generation;
-                if !dropping || !about_this {
+        transaction!(
+            self,
+            failpoint::REPORT_BEFORE,
+            failpoint::REPORT_AFTER,
+            |tx| {
+                let now = tx.now().await?;
+                let agent = sql("SELECT zone_id FROM kubesvc_ferry_agents
+                 WHERE agent_id = ? AND session_id = ?");
+                let agent = agent.texts([agent_id, session_id]).column(&mut tx).await?;
+                let Some(zone) = agent.first() else {
                     return Ok(Gone::default());
+                };
+                if held.generation == 0 && held.state.is_some() {
+                    update_static(&mut tx, agent_id, held, now).await?;
+                } else {
+                    let row = sql("SELECT * FROM kubesvc_ferry_holdings
+                     WHERE account = ? AND agent_id = ?");
+                    let row = row
+                        .texts([name.as_str(), agent_id])
+                        .optional(&mut tx)
+                        .await?;
+                    let known = row.as_ref().map(read_holding).transpose()?;
+                    match says(held, known.as_ref()) {
+                        Says::Nothing => return Ok(Gone::default()),
+                        Says::Gone => remove_holding(&mut tx, name, agent_id).await?,
+                        Says::State(_) if known.is_none() && !exists(&mut tx, name).await? => {
+                            return Ok(Gone {
+                                affected: Vec::new(),
+                                strays: vec![name.clone()],
+                            });
+                        }
+                        Says::State(state) => {
+                            let holding = holding(held, state, agent_id, zone);
+                            write_holding(&mut tx, name, &holding, false, now).await?;
+                        }
+                    }
+                    touch(&mut tx, &BTreeSet::from([name.clone()])).await?;
                 }
-                remove_holding(&mut tx, name, agent_id).await?;
-            }
-            (None, None) => return Ok(Gone::default()),
-            (Some(state), Some(known)) => {
-                let answers_delete = state == HoldingState::Refused;
-                if held.generation < known.generation || dropping != answers_delete {
-                    return Ok(Gone::default());
+                Gone {
+                    affected: vec![name.clone()],
+                    strays: Vec::new(),
                 }
-                write_holding(&mut tx, name, &holding(held, state, agent_id, &zone), now).await?;
             }
-            (Some(state), None) => {
-                if !exists(&mut tx, name).await? {
-                    return Ok(Gone {
-                        affected: Vec::new(),
-                        strays: vec![name.clone()],
-                    });
-                }
-                write_holding(&mut tx, name, &holding(held, state, agent_id, &zone), now).await?;
-            }
-        }
-        touch(&mut tx, name).await?;
-        tx.commit().await?;
-        failpoint::hit(failpoint::REPORT_AFTER);
-        Ok(Gone {
-            affected: vec![name.clone()],
-            strays: Vec::new(),
-        })
+        )
     }
 
     /// Records that a connection ended. Its holdings stay until their lease is over.
     pub async fn leave(&self, agent_id: &str, session_id: &str) -> Result<Gone, StoreError> {
-        failpoint::hit(failpoint::LEAVE_BEFORE);
-        let mut tx = self.begin().await?;
-        let now = now(&mut tx).await?;
-        let left = sqlx::query(
-            "UPDATE kubesvc_ferry_agents SET left_at = ?
-             WHERE agent_id = ? AND session_id = ? AND left_at IS NULL",
+        transaction!(
+            self,
+            failpoint::LEAVE_BEFORE,
+            failpoint::LEAVE_AFTER,
+            |tx| {
+                let now = tx.now().await?;
+                let left = sql("UPDATE kubesvc_ferry_agents SET left_at = ?
+                 WHERE agent_id = ? AND session_id = ? AND left_at IS NULL");
+                if left
+                    .number(now)
+                    .texts([agent_id, session_id])
+                    .run(&mut tx)
+                    .await?
+                    == 0
+                {
+                    return Ok(Gone::default());
+                }
+                let affected = away(&mut tx, agent_id).await?;
+                Gone {
+                    affected: affected.into_iter().collect(),
+                    strays: Vec::new(),
+                }
+            }
         )
-        .bind(now)
-        .bind(agent_id)
-        .bind(session_id)
-        .execute(&mut *tx)
-        .await?;
-        if left.rows_affected() == 0 {
-            return Ok(Gone::default());
-        }
-        sqlx::query(
-            "UPDATE kubesvc_ferry_holdings SET state = 'AWAY'
-             WHERE agent_id = ? AND state = 'PENDING'",
-        )
-        .bind(agent_id)
-        .execute(&mut *tx)
-        .await?;
-        let affected = holdings_of(&mut tx, agent_id).await?;
-        for name in &affected {
-            touch(&mut tx, name).await?;
-        }
-        tx.commit().await?;
-        failpoint::hit(failpoint::LEAVE_AFTER);
-        Ok(Gone {
-            affected,
-            strays: Vec::new(),
-        })
     }
 
     /// Ends the holdings of agents that have been away for `grace` and the margin after it: such
     /// an agent has stopped its accounts by itself.
     pub async fn expire(&self, grace: Duration) -> Result<Gone, StoreError> {
-        let over = i64::try_from((grace + LEASE_MARGIN).as_millis()).unwrap_or(i64::MAX / 2);
-        let gone: Vec<String> = sqlx::query(
-            "SELECT agent_id FROM kubesvc_ferry_agents WHERE left_at IS NOT NULL
-             AND left_at + ? <= CAST(unixepoch('subsec') * 1000 AS INTEGER)",
-        )
-        .bind(over)
-        .fetch_all(&self.reader)
-        .await?
-        .iter()
-        .map(|row| row.try_get(0))
-        .collect::<Result<_, _>>()?;
+        let mut tx = self.pool.read().await?;
+        let gone = sql(format!(
+            "SELECT agent_id FROM kubesvc_ferry_agents WHERE left_at <= {} - ?",
+            tx.dialect().now()
+        ));
+        let gone = gone
+            .number(millis(grace + LEASE_MARGIN))
+            .column(&mut tx)
+            .await?;
+        tx.commit().await?;
         let mut affected = BTreeSet::new();
         for agent_id in gone {
-            failpoint::hit(failpoint::EXPIRE_BEFORE);
             affected.extend(self.forget(&agent_id).await?);
-            failpoint::hit(failpoint::EXPIRE_AFTER);
         }
         Ok(Gone {
             affected: affected.into_iter().collect(),
@@ -285,76 +235,116 @@ impl Store {
         })
     }
 
-    async fn forget(&self, agent_id: &str) -> Result<Vec<String>, StoreError> {
-        let mut tx = self.begin().await?;
-        // It may have come back since it was selected.
-        let still = sqlx::query(
-            "DELETE FROM kubesvc_ferry_agents WHERE agent_id = ? AND left_at IS NOT NULL",
+    async fn forget(&self, agent_id: &str) -> Result<BTreeSet<String>, StoreError> {
+        transaction!(
+            self,
+            failpoint::EXPIRE_BEFORE,
+            failpoint::EXPIRE_AFTER,
+            |tx| {
+                // It may have come back since it was selected.
+                let still = sql("DELETE FROM kubesvc_ferry_agents
+                 WHERE agent_id = ? AND left_at IS NOT NULL");
+                if still.text(agent_id).run(&mut tx).await? == 0 {
+                    return Ok(BTreeSet::new());
+                }
+                let affected = holdings_of(&mut tx, agent_id).await?;
+                for name in &affected {
+                    remove_holding(&mut tx, name, agent_id).await?;
+                }
+                touch(&mut tx, &affected).await?;
+                let brought = sql("DELETE FROM kubesvc_ferry_static_accounts WHERE agent_id = ?");
+                brought.text(agent_id).run(&mut tx).await?;
+                affected
+            }
         )
-        .bind(agent_id)
-        .execute(&mut *tx)
-        .await?;
-        if still.rows_affected() == 0 {
-            return Ok(Vec::new());
-        }
-        let affected = holdings_of(&mut tx, agent_id).await?;
-        for name in &affected {
-            remove_holding(&mut tx, name, agent_id).await?;
-            touch(&mut tx, name).await?;
-        }
-        sqlx::query("DELETE FROM kubesvc_ferry_static_accounts WHERE agent_id = ?")
-            .bind(agent_id)
-            .execute(&mut *tx)
-            .await?;
+    }
+
+    /// The agents that are connected to any core, sorted by id.
+    pub async fn connected(&self) -> Result<Vec<Agent>, StoreError> {
+        let mut tx = self.pool.read().await?;
+        let rows = sql(
+            "SELECT agent_id, zone_id FROM kubesvc_ferry_agents WHERE left_at IS NULL
+             ORDER BY agent_id",
+        );
+        let rows = rows.all(&mut tx).await?;
         tx.commit().await?;
-        Ok(affected)
+        rows.iter()
+            .map(|row| {
+                Ok(Agent {
+                    id: row.get("agent_id")?,
+                    zone_id: row.get("zone_id")?,
+                })
+            })
+            .collect()
     }
 
     /// The connected agents, sorted by id, with their accounts.
     pub async fn agents(&self) -> Result<Vec<AgentRow>, StoreError> {
-        let mut tx = self.reader.begin().await?;
-        let rows = sqlx::query(
-            "SELECT * FROM kubesvc_ferry_agents WHERE left_at IS NULL ORDER BY agent_id",
-        )
-        .fetch_all(&mut *tx)
-        .await?;
-        let mut agents = Vec::with_capacity(rows.len());
-        for row in rows {
-            let agent_id: String = row.try_get("agent_id")?;
-            let accounts = sqlx::query(
-                "SELECT account FROM kubesvc_ferry_holdings WHERE agent_id = ?1
-                 UNION SELECT name FROM kubesvc_ferry_static_accounts WHERE agent_id = ?1
-                 ORDER BY 1",
-            )
-            .bind(&agent_id)
-            .fetch_all(&mut *tx)
-            .await?;
-            let accounts = accounts
-                .iter()
-                .map(|row| row.try_get(0))
-                .collect::<Result<_, sqlx::Error>>()?;
-            let caching: i64 = sqlx::query(
-                "SELECT EXISTS (SELECT 1 FROM kubesvc_ferry_holdings mine WHERE agent_id = ?1
+        let mut tx = self.pool.read().await?;
+        let rows =
+            sql("SELECT * FROM kubesvc_ferry_agents WHERE left_at IS NULL ORDER BY agent_id");
+        let mut agents = Vec::new();
+        for row in rows.all(&mut tx).await? {
+            let agent_id: String = row.get("agent_id")?;
+            let id = agent_id.as_str();
+            let accounts = sql(
+                "SELECT account FROM kubesvc_ferry_holdings WHERE agent_id = ?
+                 UNION SELECT name FROM kubesvc_ferry_static_accounts WHERE agent_id = ?",
+            );
+            let mut accounts = accounts.texts([id, id]).column(&mut tx).await?;
+            accounts.sort();
+            let first = sql(
+                "SELECT COUNT(*) FROM kubesvc_ferry_holdings mine WHERE agent_id = ?
                  AND state = 'READY' AND NOT EXISTS (SELECT 1 FROM kubesvc_ferry_holdings other
                  WHERE other.account = mine.account AND other.state = 'READY'
-                 AND other.agent_id < mine.agent_id))
-                 OR EXISTS (SELECT 1 FROM kubesvc_ferry_static_accounts
-                 WHERE agent_id = ?1 AND state = 'READY')",
-            )
-            .bind(&agent_id)
-            .fetch_one(&mut *tx)
-            .await?
-            .try_get(0)?;
+                 AND other.agent_id < mine.agent_id)",
+            );
+            let own = sql("SELECT COUNT(*) FROM kubesvc_ferry_static_accounts
+                 WHERE agent_id = ? AND state = 'READY'");
+            let caching =
+                first.text(id).count(&mut tx).await? > 0 || own.text(id).count(&mut tx).await? > 0;
             agents.push(AgentRow {
-                zone_id: row.try_get("zone_id")?,
-                core_id: row.try_get("core_id")?,
-                last_connection: row.try_get("last_connection")?,
+                zone_id: row.get("zone_id")?,
+                core_id: row.get("core_id")?,
+                last_connection: row.get("last_connection")?,
                 accounts,
-                caching: caching != 0,
+                caching,
                 agent_id,
             });
         }
+        tx.commit().await?;
         Ok(agents)
+    }
+}
+
+/// What a report means for the holding it is about.
+enum Says {
+    Nothing,
+    Gone,
+    State(HoldingState),
+}
+
+fn says(held: &Held, known: Option<&Holding>) -> Says {
+    let dropping = known.is_some_and(|known| known.state == HoldingState::Dropping);
+    match (held.state, known) {
+        (None, Some(known)) => {
+            // Otherwise it is about an earlier life of a holding that was saved anew since.
+            let about_this = held.generation == 0 || held.generation >= known.generation;
+            if dropping && about_this {
+                Says::Gone
+            } else {
+                Says::Nothing
+            }
+        }
+        (None, None) => Says::Nothing,
+        (Some(state), Some(known)) => {
+            let answers_delete = state == HoldingState::Refused;
+            match held.generation < known.generation || dropping != answers_delete {
+                true => Says::Nothing,
+                false => Says::State(state),
+            }
+        }
+        (Some(state), None) => Says::State(state),
     }
 }
 
@@ -369,107 +359,147 @@ fn holding(held: &Held, state: HoldingState, agent_id: &str, zone_id: &str) -> H
     }
 }
 
-async fn holdings_of(
-    tx: &mut Transaction<'static, Sqlite>,
-    agent_id: &str,
-) -> Result<Vec<String>, StoreError> {
-    let rows = sqlx::query("SELECT account FROM kubesvc_ferry_holdings WHERE agent_id = ?")
-        .bind(agent_id)
-        .fetch_all(&mut **tx)
-        .await?;
-    Ok(rows
-        .iter()
-        .map(|row| row.try_get(0))
-        .collect::<Result<_, _>>()?)
+async fn holdings_of(tx: &mut Tx, agent_id: &str) -> Result<BTreeSet<String>, StoreError> {
+    let names = sql("SELECT account FROM kubesvc_ferry_holdings WHERE agent_id = ?");
+    Ok(names.text(agent_id).column(tx).await?.into_iter().collect())
 }
 
-async fn remove_holding(
-    tx: &mut Transaction<'static, Sqlite>,
-    account: &str,
-    agent_id: &str,
-) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM kubesvc_ferry_holdings WHERE account = ? AND agent_id = ?")
-        .bind(account)
-        .bind(agent_id)
-        .execute(&mut **tx)
-        .await?;
+async fn remove_holding(tx: &mut Tx, account: &str, agent_id: &str) -> Result<(), StoreError> {
+    let remove = sql("DELETE FROM kubesvc_ferry_holdings WHERE account = ? AND agent_id = ?");
+    remove.texts([account, agent_id]).run(tx).await?;
     Ok(())
 }
 
-async fn exists(tx: &mut Transaction<'static, Sqlite>, name: &str) -> Result<bool, StoreError> {
-    let row = sqlx::query("SELECT 1 FROM kubesvc_accounts WHERE name = ?");
-    Ok(row.bind(name).fetch_optional(&mut **tx).await?.is_some())
+async fn exists(tx: &mut Tx, name: &str) -> Result<bool, StoreError> {
+    let row = sql("SELECT COUNT(*) FROM kubesvc_accounts WHERE name = ?");
+    Ok(row.text(name).count(tx).await? > 0)
 }
 
-/// A decision that was made before a holding changed is to fail its compare-and-swap.
-async fn touch(tx: &mut Transaction<'static, Sqlite>, name: &str) -> Result<(), StoreError> {
-    sqlx::query("UPDATE kubesvc_accounts SET version = version + 1 WHERE name = ?")
-        .bind(name)
-        .execute(&mut **tx)
-        .await?;
+/// A decision that was made before a holding changed is to fail its compare-and-swap. Always in
+/// the order of names, so that two transactions do not wait for each other.
+async fn touch(tx: &mut Tx, names: &BTreeSet<String>) -> Result<(), StoreError> {
+    for name in names {
+        sql("UPDATE kubesvc_accounts SET version = version + 1 WHERE name = ?")
+            .text(name.as_str())
+            .run(tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// What was sent to an agent that left and not answered is not on its way any longer.
+async fn away(tx: &mut Tx, agent_id: &str) -> Result<BTreeSet<String>, StoreError> {
+    sql(
+        "UPDATE kubesvc_ferry_holdings SET state = 'AWAY', unsent = 0
+         WHERE agent_id = ? AND state = 'PENDING'",
+    )
+    .text(agent_id)
+    .run(tx)
+    .await?;
+    let affected = holdings_of(tx, agent_id).await?;
+    touch(tx, &affected).await?;
+    Ok(affected)
+}
+
+/// Every connection to a core has ended, since the core has.
+pub(super) async fn end_connections(
+    tx: &mut Tx,
+    core_id: &str,
+    now: i64,
+) -> Result<(), StoreError> {
+    let agents = sql("SELECT agent_id FROM kubesvc_ferry_agents WHERE core_id = ?
+         AND left_at IS NULL");
+    for agent_id in agents.text(core_id).column(tx).await? {
+        let left = sql("UPDATE kubesvc_ferry_agents SET left_at = ? WHERE agent_id = ?");
+        left.number(now).text(agent_id.as_str()).run(tx).await?;
+        away(tx, &agent_id).await?;
+    }
+    Ok(())
+}
+
+async fn write_agent(tx: &mut Tx, registration: &Registration, now: i64) -> Result<(), StoreError> {
+    let write = tx.dialect().or_update(
+        "agent_id",
+        &[
+            "zone_id",
+            "agent_version",
+            "core_id",
+            "session_id",
+            "last_connection",
+            "left_at",
+        ],
+    );
+    sql(format!(
+        "INSERT INTO kubesvc_ferry_agents (agent_id, zone_id, agent_version, core_id, session_id,
+         last_connection, left_at) VALUES (?, ?, ?, ?, ?, ?, NULL) {write}"
+    ))
+    .texts([
+        registration.agent_id.as_str(),
+        &registration.zone_id,
+        &registration.agent_version,
+    ])
+    .texts([registration.core_id.as_str(), &registration.session_id])
+    .number(now)
+    .run(tx)
+    .await?;
     Ok(())
 }
 
 /// Replaces the agent's static accounts; answers the names that are new or gone.
 async fn write_static(
-    tx: &mut Transaction<'static, Sqlite>,
+    tx: &mut Tx,
     registration: &Registration,
     now: i64,
 ) -> Result<BTreeSet<String>, StoreError> {
-    let before = sqlx::query("SELECT name FROM kubesvc_ferry_static_accounts WHERE agent_id = ?")
-        .bind(&registration.agent_id)
-        .fetch_all(&mut **tx)
-        .await?;
-    let mut names = BTreeSet::new();
-    for row in before {
-        names.insert(row.try_get(0)?);
-    }
-    sqlx::query("DELETE FROM kubesvc_ferry_static_accounts WHERE agent_id = ?")
-        .bind(&registration.agent_id)
-        .execute(&mut **tx)
-        .await?;
+    let agent = registration.agent_id.as_str();
+    let before = sql("SELECT name FROM kubesvc_ferry_static_accounts WHERE agent_id = ?");
+    let mut names: BTreeSet<String> = before.text(agent).column(tx).await?.into_iter().collect();
+    let remove = sql("DELETE FROM kubesvc_ferry_static_accounts WHERE agent_id = ?");
+    remove.text(agent).run(tx).await?;
     for account in &registration.static_accounts {
-        names.insert(account.held.account.clone());
-        sqlx::query(
+        let held = &account.held;
+        names.insert(held.account.clone());
+        sql(
             "INSERT INTO kubesvc_ferry_static_accounts (name, agent_id, zone_id, definition, state,
              cause, kube_version, kube_host, cert_fingerprint, last_updated)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
-        .bind(&account.held.account)
-        .bind(&registration.agent_id)
-        .bind(&registration.zone_id)
-        .bind(&account.definition)
-        .bind(account.held.state.unwrap_or(HoldingState::Pending).as_str())
-        .bind(&account.held.cause)
-        .bind(&account.held.cluster.kube_version)
-        .bind(&account.held.cluster.kube_host)
-        .bind(&account.held.cluster.cert_fingerprint)
-        .bind(now)
-        .execute(&mut **tx)
+        .texts([
+            held.account.as_str(),
+            agent,
+            &registration.zone_id,
+            &account.definition,
+        ])
+        .text(held.state.unwrap_or(HoldingState::Pending).as_str())
+        .text(held.cause.as_deref())
+        .text(held.cluster.kube_version.as_deref())
+        .text(held.cluster.kube_host.as_deref())
+        .text(held.cluster.cert_fingerprint.as_deref())
+        .number(now)
+        .run(tx)
         .await?;
     }
     Ok(names)
 }
 
 async fn update_static(
-    tx: &mut Transaction<'static, Sqlite>,
+    tx: &mut Tx,
     agent_id: &str,
     held: &Held,
     now: i64,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    sql(
         "UPDATE kubesvc_ferry_static_accounts SET state = ?, cause = ?, kube_version = ?,
          kube_host = ?, cert_fingerprint = ?, last_updated = ? WHERE name = ? AND agent_id = ?",
     )
-    .bind(held.state.unwrap_or(HoldingState::Pending).as_str())
-    .bind(&held.cause)
-    .bind(&held.cluster.kube_version)
-    .bind(&held.cluster.kube_host)
-    .bind(&held.cluster.cert_fingerprint)
-    .bind(now)
-    .bind(&held.account)
-    .bind(agent_id)
-    .execute(&mut **tx)
+    .text(held.state.unwrap_or(HoldingState::Pending).as_str())
+    .text(held.cause.as_deref())
+    .text(held.cluster.kube_version.as_deref())
+    .text(held.cluster.kube_host.as_deref())
+    .text(held.cluster.cert_fingerprint.as_deref())
+    .number(now)
+    .texts([held.account.as_str(), agent_id])
+    .run(tx)
     .await?;
     Ok(())
 }

@@ -2,9 +2,8 @@
 //! closed once what Clouddriver made of it is recorded. What a dead process left open is settled
 //! against the source at the next start.
 
-use super::{Store, StoreError, now};
-use crate::failpoint;
-use sqlx::Row;
+use super::sql::{Record, sql};
+use super::{Store, StoreError, failpoint, transaction};
 
 /// A write to `/credentials` under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,73 +31,76 @@ pub struct Intent {
 impl Store {
     /// Journals an intent.
     pub async fn open_intent(&self, intent: &Intent) -> Result<(), StoreError> {
-        failpoint::hit(failpoint::INTENT_BEFORE);
-        let mut tx = self.begin().await?;
-        let now = now(&mut tx).await?;
-        sqlx::query(
-            "INSERT INTO kubesvc_ferry_intents (id, method, account, body_fields, body_sha256,
-             existed, accepted, who, opened_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        transaction!(
+            self,
+            failpoint::INTENT_BEFORE,
+            failpoint::INTENT_AFTER,
+            |tx| {
+                let now = tx.now().await?;
+                sql("INSERT INTO kubesvc_ferry_intents (id, method, account, body_fields, body_sha256,
+                 existed, accepted, who, opened_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            .texts([intent.id.as_str(), &intent.method, &intent.account])
+            .texts([intent.body_fields.as_str(), &intent.body_sha256])
+            .number(intent.existed.map(i64::from))
+            .number(i64::from(intent.accepted))
+            .text(intent.who.as_str())
+            .number(now)
+            .run(&mut tx)
+            .await?;
+            }
         )
-        .bind(&intent.id)
-        .bind(&intent.method)
-        .bind(&intent.account)
-        .bind(&intent.body_fields)
-        .bind(&intent.body_sha256)
-        .bind(intent.existed)
-        .bind(intent.accepted)
-        .bind(&intent.who)
-        .bind(now)
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        failpoint::hit(failpoint::INTENT_AFTER);
-        Ok(())
     }
 
     /// Records that Clouddriver took the write.
     pub async fn accept_intent(&self, id: &str) -> Result<(), StoreError> {
-        failpoint::hit(failpoint::ACCEPT_BEFORE);
-        sqlx::query("UPDATE kubesvc_ferry_intents SET accepted = 1 WHERE id = ?")
-            .bind(id)
-            .execute(&self.writer)
-            .await?;
-        failpoint::hit(failpoint::ACCEPT_AFTER);
-        Ok(())
+        transaction!(
+            self,
+            failpoint::ACCEPT_BEFORE,
+            failpoint::ACCEPT_AFTER,
+            |tx| {
+                let accept = sql("UPDATE kubesvc_ferry_intents SET accepted = 1 WHERE id = ?");
+                accept.text(id).run(&mut tx).await?;
+            }
+        )
     }
 
     /// Removes an intent whose outcome is recorded.
     pub async fn close_intent(&self, id: &str) -> Result<(), StoreError> {
-        failpoint::hit(failpoint::CLOSE_BEFORE);
-        sqlx::query("DELETE FROM kubesvc_ferry_intents WHERE id = ?")
-            .bind(id)
-            .execute(&self.writer)
-            .await?;
-        failpoint::hit(failpoint::CLOSE_AFTER);
-        Ok(())
+        transaction!(
+            self,
+            failpoint::CLOSE_BEFORE,
+            failpoint::CLOSE_AFTER,
+            |tx| {
+                let close = sql("DELETE FROM kubesvc_ferry_intents WHERE id = ?");
+                close.text(id).run(&mut tx).await?;
+            }
+        )
     }
 
     /// The open intents, oldest first, and the database's clock.
     pub async fn open_intents(&self) -> Result<(Vec<Intent>, i64), StoreError> {
-        let mut tx = self.reader.begin().await?;
-        let rows = sqlx::query("SELECT * FROM kubesvc_ferry_intents ORDER BY id")
-            .fetch_all(&mut *tx)
+        let mut tx = self.pool.read().await?;
+        let rows = sql("SELECT * FROM kubesvc_ferry_intents ORDER BY id")
+            .all(&mut tx)
             .await?;
-        let intents = rows
-            .iter()
-            .map(|row| {
-                Ok(Intent {
-                    id: row.try_get("id")?,
-                    method: row.try_get("method")?,
-                    account: row.try_get("account")?,
-                    body_fields: row.try_get("body_fields")?,
-                    body_sha256: row.try_get("body_sha256")?,
-                    existed: row.try_get("existed")?,
-                    accepted: row.try_get("accepted")?,
-                    who: row.try_get("who")?,
-                    opened_at: row.try_get("opened_at")?,
-                })
-            })
-            .collect::<Result<_, sqlx::Error>>()?;
-        Ok((intents, now(&mut tx).await?))
+        let now = tx.now().await?;
+        tx.commit().await?;
+        Ok((rows.iter().map(read).collect::<Result<_, _>>()?, now))
     }
+}
+
+fn read(row: &Record) -> Result<Intent, StoreError> {
+    let existed: Option<i64> = row.get("existed")?;
+    let accepted: i64 = row.get("accepted")?;
+    Ok(Intent {
+        id: row.get("id")?,
+        method: row.get("method")?,
+        account: row.get("account")?,
+        body_fields: row.get("body_fields")?,
+        body_sha256: row.get("body_sha256")?,
+        existed: existed.map(|existed| existed != 0),
+        accepted: accepted != 0,
+        who: row.get("who")?,
+        opened_at: row.get("opened_at")?,
+    })
 }

@@ -1,9 +1,9 @@
 //! Reading many accounts: for the API's lists, the sweep and the metrics.
 
-use super::rows::{Content, read_account, read_cluster, read_content, read_holding};
+use super::rows::{Content, holdings, read_account, read_cluster, read_content};
+use super::sql::{Statement, Tx, sql};
 use super::{Store, StoreError, word};
 use crate::account::{Account, Cluster, Holding, HoldingState, Status};
-use sqlx::{QueryBuilder, Row, Sqlite};
 
 /// Where an account comes from, spelled as in the contract's `source`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,41 +76,44 @@ pub enum AccountDetail {
 impl Store {
     /// The names that are in our tables, filtered, each once, in byte order.
     pub async fn names(&self, filter: &Filter) -> Result<Vec<Listed>, StoreError> {
+        let mut tx = self.pool.read().await?;
         let mut listed = Vec::new();
         if filter.status.is_none() && filter.source != Some(Source::Clouddriver) {
-            let mut sql = QueryBuilder::<Sqlite>::new(
-                "SELECT DISTINCT name FROM kubesvc_ferry_static_accounts s WHERE 1 = 1",
-            );
-            narrow(&mut sql, filter, "s.zone_id", "s.agent_id =");
-            for row in sql.build().fetch_all(&self.reader).await? {
+            let mut query =
+                sql("SELECT DISTINCT name FROM kubesvc_ferry_static_accounts s WHERE 1 = 1");
+            narrow(&mut query, filter, "s.zone_id", "s.agent_id = ");
+            for name in query.column(&mut tx).await? {
                 listed.push(Listed {
-                    name: row.try_get(0)?,
+                    name,
                     source: Source::StaticAgentConfig,
                 });
             }
         }
         if filter.source != Some(Source::StaticAgentConfig) {
-            let mut sql = QueryBuilder::<Sqlite>::new(
-                "SELECT name FROM kubesvc_accounts a WHERE NOT EXISTS
-                 (SELECT 1 FROM kubesvc_ferry_static_accounts s WHERE s.name = a.name)",
-            );
+            let mut query = sql("SELECT name FROM kubesvc_accounts a WHERE NOT EXISTS
+                 (SELECT 1 FROM kubesvc_ferry_static_accounts s WHERE s.name = a.name)");
             if let Some(status) = filter.status {
-                sql.push(" AND status = ").push_bind(status.as_str());
+                query.push(" AND status = ");
+                query.push_text(status.as_str());
             }
             let holds =
-                "a.name IN (SELECT account FROM kubesvc_ferry_holdings h WHERE h.agent_id =";
+                "a.name IN (SELECT account FROM kubesvc_ferry_holdings h WHERE h.agent_id = ";
             narrow(
-                &mut sql,
+                &mut query,
                 filter,
                 "COALESCE(a.zone_id, a.requested_zone)",
                 holds,
             );
-            for row in sql.build().fetch_all(&self.reader).await? {
+            for name in query.column(&mut tx).await? {
                 listed.push(Listed {
-                    name: row.try_get(0)?,
+                    name,
                     source: Source::Clouddriver,
                 });
             }
+        }
+        tx.commit().await?;
+        if let Some(prefix) = &filter.name {
+            listed.retain(|listed| listed.name.starts_with(prefix.as_str()));
         }
         listed.sort();
         Ok(listed)
@@ -118,134 +121,101 @@ impl Store {
 
     /// What is shown of `name`: the static account before the dynamic one; `None`: neither is.
     pub async fn detail(&self, name: &str) -> Result<Option<AccountDetail>, StoreError> {
-        match self.static_detail(name).await? {
-            Some(detail) => Ok(Some(detail)),
-            None => self.dynamic_detail(name).await,
-        }
-    }
-
-    async fn static_detail(&self, name: &str) -> Result<Option<AccountDetail>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT * FROM kubesvc_ferry_static_accounts WHERE name = ? ORDER BY agent_id",
-        )
-        .bind(name)
-        .fetch_all(&self.reader)
-        .await?;
-        let Some(first) = rows.first() else {
-            return Ok(None);
+        let mut tx = self.pool.read().await?;
+        let detail = match static_detail(&mut tx, name).await? {
+            Some(detail) => Some(detail),
+            None => dynamic_detail(&mut tx, name).await?,
         };
-        let mut agents = Vec::new();
-        for row in &rows {
-            let state = word(row, "kubesvc_ferry_static_accounts", name, "state")?;
-            agents.push((row.try_get("agent_id")?, state, row.try_get("cause")?));
-        }
-        let ready = agents
-            .iter()
-            .position(|(_, state, _)| *state == HoldingState::Ready);
-        Ok(Some(AccountDetail::Static {
-            definition: first.try_get("definition")?,
-            zone_id: first.try_get("zone_id")?,
-            cluster: read_cluster(&rows[ready.unwrap_or(0)])?,
-            agents,
-        }))
-    }
-
-    /// What is shown of the row `name`, whoever else brings that name; `None`: there is none.
-    pub async fn dynamic_detail(&self, name: &str) -> Result<Option<AccountDetail>, StoreError> {
-        let mut tx = self.reader.begin().await?;
-        let row = sqlx::query("SELECT * FROM kubesvc_accounts WHERE name = ?")
-            .bind(name)
-            .fetch_optional(&mut *tx)
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        let holdings =
-            sqlx::query("SELECT * FROM kubesvc_ferry_holdings WHERE account = ? ORDER BY agent_id")
-                .bind(name)
-                .fetch_all(&mut *tx)
-                .await?;
-        Ok(Some(AccountDetail::Dynamic {
-            account: Box::new(read_account(&row)?),
-            content: read_content(&row)?,
-            holdings: holdings
-                .iter()
-                .map(read_holding)
-                .collect::<Result<_, _>>()?,
-        }))
+        tx.commit().await?;
+        Ok(detail)
     }
 
     /// Accounts whose next step may be due: their deadline or retry is over, or they wait for a
     /// message to be sent. At most `limit`, those first whose time is over.
     pub async fn due(&self, limit: u32) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT name FROM kubesvc_accounts
-             WHERE due_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER)
-             OR status IN ('TO_MIGRATE', 'TO_DEACTIVATE', 'DELETING')
-             ORDER BY due_at LIMIT ?",
-        )
-        .bind(limit)
-        .fetch_all(&self.reader)
-        .await?;
-        Ok(rows
-            .iter()
-            .map(|row| row.try_get(0))
-            .collect::<Result<_, _>>()?)
+        let mut tx = self.pool.read().await?;
+        let names = sql(format!(
+            "SELECT name FROM kubesvc_accounts WHERE due_at <= {}
+             OR status IN ('TO_MIGRATE', 'TO_DEACTIVATE', 'DELETING') ORDER BY due_at LIMIT {limit}",
+            tx.dialect().now()
+        ));
+        let names = names.column(&mut tx).await?;
+        tx.commit().await?;
+        Ok(names)
     }
 
     /// Every account that may have a next step: for the start, when what an earlier core had seen
     /// and not acted upon is known to SQL alone.
     pub async fn unsettled(&self) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query(
+        let mut tx = self.pool.read().await?;
+        let names = sql(
             "SELECT name FROM kubesvc_accounts WHERE status <> 'INACTIVE'
              UNION SELECT account FROM kubesvc_ferry_holdings",
-        )
-        .fetch_all(&self.reader)
-        .await?;
-        Ok(rows
-            .iter()
-            .map(|row| row.try_get(0))
-            .collect::<Result<_, _>>()?)
+        );
+        let names = names.column(&mut tx).await?;
+        tx.commit().await?;
+        Ok(names)
     }
 
     /// How many accounts stand where.
     pub async fn count_by_status(&self) -> Result<Vec<(Status, i64)>, StoreError> {
-        let rows =
-            sqlx::query("SELECT status, COUNT(*) AS n FROM kubesvc_accounts GROUP BY status")
-                .fetch_all(&self.reader)
-                .await?;
+        let mut tx = self.pool.read().await?;
+        let rows = sql("SELECT status, COUNT(*) AS n FROM kubesvc_accounts GROUP BY status");
+        let rows = rows.all(&mut tx).await?;
+        tx.commit().await?;
         rows.iter()
-            .map(|row| {
-                Ok((
-                    word(row, "kubesvc_accounts", "*", "status")?,
-                    row.try_get("n")?,
-                ))
-            })
+            .map(|row| Ok((word(row, "kubesvc_accounts", "*", "status")?, row.get("n")?)))
             .collect()
     }
 }
 
+async fn static_detail(tx: &mut Tx, name: &str) -> Result<Option<AccountDetail>, StoreError> {
+    let query = "SELECT * FROM kubesvc_ferry_static_accounts WHERE name = ? ORDER BY agent_id";
+    let rows = sql(query).text(name).all(tx).await?;
+    let Some(first) = rows.first() else {
+        return Ok(None);
+    };
+    let mut agents = Vec::new();
+    for row in &rows {
+        let state = word(row, "kubesvc_ferry_static_accounts", name, "state")?;
+        agents.push((row.get("agent_id")?, state, row.get("cause")?));
+    }
+    let ready = agents
+        .iter()
+        .position(|(_, state, _)| *state == HoldingState::Ready);
+    Ok(Some(AccountDetail::Static {
+        definition: first.get("definition")?,
+        zone_id: first.get("zone_id")?,
+        cluster: read_cluster(&rows[ready.unwrap_or(0)])?,
+        agents,
+    }))
+}
+
+async fn dynamic_detail(tx: &mut Tx, name: &str) -> Result<Option<AccountDetail>, StoreError> {
+    let row = sql("SELECT * FROM kubesvc_accounts WHERE name = ?")
+        .text(name)
+        .optional(tx)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(AccountDetail::Dynamic {
+        account: Box::new(read_account(&row)?),
+        content: read_content(&row)?,
+        holdings: holdings(tx, name).await?,
+    }))
+}
+
 /// Adds the conditions that both tables have. `agent` is what stands before the agent's id; an
 /// opened parenthesis in it is closed.
-fn narrow(
-    sql: &mut QueryBuilder<Sqlite>,
-    filter: &Filter,
-    zone: &'static str,
-    agent: &'static str,
-) {
+fn narrow(query: &mut Statement, filter: &Filter, zone: &str, agent: &str) {
     if let Some(zone_id) = &filter.zone_id {
-        sql.push(" AND ")
-            .push(zone)
-            .push(" = ")
-            .push_bind(zone_id.clone());
+        query.push(&format!(" AND {zone} = "));
+        query.push_text(zone_id);
     }
     if let Some(agent_id) = &filter.agent_id {
-        sql.push(" AND ").push(agent).push_bind(agent_id.clone());
+        query.push(&format!(" AND {agent}"));
+        query.push_text(agent_id);
         if agent.contains('(') {
-            sql.push(")");
+            query.push(")");
         }
-    }
-    if let Some(prefix) = &filter.name {
-        sql.push(" AND substr(name, 1, length(")
-            .push_bind(prefix.clone());
-        sql.push(")) = ").push_bind(prefix.clone());
     }
 }

@@ -1,13 +1,11 @@
 //! Reading and making rows of `kubesvc_accounts`.
 
+use super::sql::{Record, Tx, sql};
 use super::steps::{self, Actor};
-use super::{Store, StoreError, now, word};
+use super::{Store, StoreError, failpoint, transaction, word};
 use crate::account::transition::Event;
 use crate::account::{Account, Cluster, Holding, View};
-use crate::failpoint;
 use crate::secret::Sealed;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, Transaction};
 
 const ACCOUNTS: &str = "kubesvc_accounts";
 const HOLDINGS: &str = "kubesvc_ferry_holdings";
@@ -24,19 +22,19 @@ pub struct Content {
 impl Store {
     /// All that a decision about `name` looks at; `None`: there is no such row.
     pub async fn view(&self, name: &str) -> Result<Option<View>, StoreError> {
-        let mut tx = self.reader.begin().await?;
-        view(&mut tx, name).await
+        let mut tx = self.pool.read().await?;
+        let view = view(&mut tx, name).await?;
+        tx.commit().await?;
+        Ok(view)
     }
 
     /// The definition of `name`; `None`: there is no such row.
     pub async fn content(&self, name: &str) -> Result<Option<Content>, StoreError> {
-        let row = sqlx::query(
-            "SELECT definition, secret, secret_key_id FROM kubesvc_accounts WHERE name = ?",
-        )
-        .bind(name)
-        .fetch_optional(&self.reader)
-        .await?;
-        row.map(|row| read_content(&row)).transpose()
+        let mut tx = self.pool.read().await?;
+        let query = "SELECT definition, secret, secret_key_id FROM kubesvc_accounts WHERE name = ?";
+        let row = sql(query).text(name).optional(&mut tx).await?;
+        tx.commit().await?;
+        row.as_ref().map(read_content).transpose()
     }
 
     /// Makes the row of a new account; `false`: there is one already, and nothing was changed.
@@ -48,101 +46,107 @@ impl Store {
         content: &Content,
         actor: &Actor,
     ) -> Result<bool, StoreError> {
-        failpoint::hit(failpoint::CREATE_BEFORE);
-        let mut tx = self.begin().await?;
-        let now = now(&mut tx).await?;
-        let mut account = Account::adopted(name, requested_zone, now);
-        account.kubeconfig_file = kubeconfig_file;
-        let made = sqlx::query(
-            "INSERT INTO kubesvc_accounts (name, last_updated, status, definition, wanted, version,
-             generation, requested_zone, kubeconfig_file, secret, secret_key_id)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING",
+        transaction!(
+            self,
+            failpoint::CREATE_BEFORE,
+            failpoint::CREATE_AFTER,
+            |tx| {
+                let now = tx.now().await?;
+                let account = Account {
+                    kubeconfig_file: kubeconfig_file.clone(),
+                    ..Account::adopted(name, requested_zone.clone(), now)
+                };
+                let insert = format!(
+                    "INSERT INTO kubesvc_accounts (name, last_updated, status, definition, wanted,
+                 version, generation, requested_zone, kubeconfig_file, toured, secret,
+                 secret_key_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '[]', ?, ?) {}",
+                    tx.dialect().or_nothing("name")
+                );
+                let made = sql(insert)
+                    .text(name)
+                    .number(now)
+                    .texts([
+                        account.status.as_str(),
+                        &content.definition,
+                        account.wanted.as_str(),
+                    ])
+                    .number(account.version)
+                    .number(account.generation)
+                    .text(account.requested_zone.as_deref())
+                    .text(account.kubeconfig_file.as_deref())
+                    .bytes(content.secret.as_ref().map(|sealed| sealed.bytes.clone()))
+                    .text(content.secret.as_ref().map(|sealed| sealed.key_id.as_str()))
+                    .run(&mut tx)
+                    .await?;
+                if made == 0 {
+                    return Ok(false);
+                }
+                steps::audit(
+                    &mut tx,
+                    name,
+                    None,
+                    Some(&account),
+                    Event::Adopt,
+                    actor,
+                    now,
+                )
+                .await?;
+                true
+            }
         )
-        .bind(&account.name)
-        .bind(now)
-        .bind(account.status.as_str())
-        .bind(&content.definition)
-        .bind(account.wanted.as_str())
-        .bind(account.version)
-        .bind(account.generation)
-        .bind(&account.requested_zone)
-        .bind(&account.kubeconfig_file)
-        .bind(content.secret.as_ref().map(|sealed| sealed.bytes.clone()))
-        .bind(content.secret.as_ref().map(|sealed| sealed.key_id.clone()))
-        .execute(&mut *tx)
-        .await?;
-        if made.rows_affected() == 0 {
-            return Ok(false);
-        }
-        steps::audit(
-            &mut tx,
-            name,
-            None,
-            Some(&account),
-            Event::Adopt,
-            actor,
-            now,
-        )
-        .await?;
-        tx.commit().await?;
-        failpoint::hit(failpoint::CREATE_AFTER);
-        Ok(true)
     }
 }
 
-pub(super) fn read_content(row: &SqliteRow) -> Result<Content, StoreError> {
-    let bytes: Option<Vec<u8>> = row.try_get("secret")?;
-    let key_id: Option<String> = row.try_get("secret_key_id")?;
+pub(super) fn read_content(row: &Record) -> Result<Content, StoreError> {
+    let bytes: Option<Vec<u8>> = row.get("secret")?;
+    let key_id: Option<String> = row.get("secret_key_id")?;
     let secret = bytes
         .zip(key_id)
         .map(|(bytes, key_id)| Sealed { key_id, bytes });
     Ok(Content {
-        definition: row.try_get("definition")?,
+        definition: row.get("definition")?,
         secret,
     })
 }
 
-pub(super) async fn view(
-    tx: &mut Transaction<'static, Sqlite>,
-    name: &str,
-) -> Result<Option<View>, StoreError> {
-    let row = sqlx::query("SELECT * FROM kubesvc_accounts WHERE name = ?")
-        .bind(name)
-        .fetch_optional(&mut **tx)
+pub(super) async fn view(tx: &mut Tx, name: &str) -> Result<Option<View>, StoreError> {
+    let row = sql("SELECT * FROM kubesvc_accounts WHERE name = ?")
+        .text(name)
+        .optional(tx)
         .await?;
     let Some(row) = row else { return Ok(None) };
     let account = read_account(&row)?;
-    let holdings =
-        sqlx::query("SELECT * FROM kubesvc_ferry_holdings WHERE account = ? ORDER BY agent_id")
-            .bind(name)
-            .fetch_all(&mut **tx)
-            .await?;
-    let holdings = holdings
-        .iter()
-        .map(read_holding)
-        .collect::<Result<_, _>>()?;
-    let claimed: i64 =
-        sqlx::query("SELECT EXISTS (SELECT 1 FROM kubesvc_ferry_static_accounts WHERE name = ?)")
-            .bind(name)
-            .fetch_one(&mut **tx)
-            .await?
-            .try_get(0)?;
+    let claims = sql("SELECT COUNT(*) FROM kubesvc_ferry_static_accounts WHERE name = ?");
+    let claimed = claims.text(name).count(tx).await? > 0;
+    let holdings = holdings(tx, name).await?;
     Ok(Some(View {
         account,
         holdings,
-        claimed: claimed != 0,
-        now: now(tx).await?,
+        claimed,
+        now: tx.now().await?,
     }))
 }
 
-pub(super) fn read_account(row: &SqliteRow) -> Result<Account, StoreError> {
-    let name: String = row.try_get("name")?;
-    let failure: Option<String> = row.try_get("failure")?;
+/// The holdings of an account, sorted by agent.
+pub(super) async fn holdings(tx: &mut Tx, name: &str) -> Result<Vec<Holding>, StoreError> {
+    let query = "SELECT * FROM kubesvc_ferry_holdings WHERE account = ? ORDER BY agent_id";
+    sql(query)
+        .text(name)
+        .all(tx)
+        .await?
+        .iter()
+        .map(read_holding)
+        .collect()
+}
+
+pub(super) fn read_account(row: &Record) -> Result<Account, StoreError> {
+    let name: String = row.get("name")?;
+    let failure: Option<String> = row.get("failure")?;
     let failure = match failure {
         Some(_) => Some(word(row, ACCOUNTS, &name, "failure")?),
         None => None,
     };
-    let toured: String = row.try_get("toured")?;
+    let toured: String = row.get("toured")?;
     let toured = serde_json::from_str(&toured).map_err(|error| StoreError::Corrupt {
         table: ACCOUNTS,
         row: name.clone(),
@@ -152,39 +156,44 @@ pub(super) fn read_account(row: &SqliteRow) -> Result<Account, StoreError> {
     Ok(Account {
         status: word(row, ACCOUNTS, &name, "status")?,
         wanted: word(row, ACCOUNTS, &name, "wanted")?,
-        version: row.try_get("version")?,
-        generation: row.try_get("generation")?,
-        requested_zone: row.try_get("requested_zone")?,
-        target_zone: row.try_get("target_zone")?,
-        zone_id: row.try_get("zone_id")?,
-        kubeconfig_file: row.try_get("kubeconfig_file")?,
-        failed_count: row.try_get("failed_count")?,
+        version: row.get("version")?,
+        generation: row.get("generation")?,
+        requested_zone: row.get("requested_zone")?,
+        target_zone: row.get("target_zone")?,
+        zone_id: row.get("zone_id")?,
+        kubeconfig_file: row.get("kubeconfig_file")?,
+        failed_count: count(row, "failed_count")?,
         failure,
-        message: row.try_get("error_message")?,
+        message: row.get("error_message")?,
         toured,
-        due_at: row.try_get("due_at")?,
+        due_at: row.get("due_at")?,
         cluster: read_cluster(row)?,
-        last_updated: row.try_get("last_updated")?,
+        last_updated: row.get("last_updated")?,
         name,
     })
 }
 
-pub(super) fn read_holding(row: &SqliteRow) -> Result<Holding, StoreError> {
-    let account: String = row.try_get("account")?;
+pub(super) fn read_holding(row: &Record) -> Result<Holding, StoreError> {
+    let account: String = row.get("account")?;
     Ok(Holding {
-        agent_id: row.try_get("agent_id")?,
-        zone_id: row.try_get("zone_id")?,
-        generation: row.try_get("generation")?,
+        agent_id: row.get("agent_id")?,
+        zone_id: row.get("zone_id")?,
+        generation: row.get("generation")?,
         state: word(row, HOLDINGS, &account, "state")?,
-        cause: row.try_get("cause")?,
+        cause: row.get("cause")?,
         cluster: read_cluster(row)?,
     })
 }
 
-pub(super) fn read_cluster(row: &SqliteRow) -> Result<Cluster, StoreError> {
+pub(super) fn read_cluster(row: &Record) -> Result<Cluster, StoreError> {
     Ok(Cluster {
-        kube_host: row.try_get("kube_host")?,
-        kube_version: row.try_get("kube_version")?,
-        cert_fingerprint: row.try_get("cert_fingerprint")?,
+        kube_host: row.get("kube_host")?,
+        kube_version: row.get("kube_version")?,
+        cert_fingerprint: row.get("cert_fingerprint")?,
     })
+}
+
+fn count(row: &Record, column: &str) -> Result<u32, StoreError> {
+    let count: i64 = row.get(column)?;
+    Ok(u32::try_from(count).unwrap_or_default())
 }

@@ -1,12 +1,11 @@
 //! Writing a step: row, holdings and audit in one transaction, a compare-and-swap on the version.
 
 use super::rows::Content;
-use super::{Store, StoreError, now};
+use super::sql::{Tx, sql};
+use super::{Store, StoreError, failpoint, transaction, word};
 use crate::account::step::Step;
 use crate::account::transition::Event;
-use crate::account::{Account, Holding, View};
-use crate::failpoint;
-use sqlx::{Sqlite, Transaction};
+use crate::account::{Account, Agent, Holding, HoldingState, View};
 
 /// Who is behind a change, for the audit.
 #[derive(Debug, Clone)]
@@ -28,160 +27,202 @@ impl Actor {
 }
 
 impl Store {
-    /// Writes `step`, made from `view`, and the new `content` if the definition changed.
+    /// Writes `step`, made from `view`, and the new `content` if the definition changed. Its
+    /// messages to agents that are not `here` are marked to be sent by the core that has them.
     /// `false`: somebody else changed the account since `view` was read, and nothing was written.
     pub async fn write(
         &self,
         view: &View,
         step: &Step,
+        here: &[Agent],
         content: Option<&Content>,
         actor: &Actor,
     ) -> Result<bool, StoreError> {
-        failpoint::hit(failpoint::STEP_BEFORE);
         let name = &view.account.name;
-        let mut tx = self.begin().await?;
-        let now = now(&mut tx).await?;
-        let swapped = match &step.account {
-            Some(account) => update(&mut tx, &view.account, account, now).await?,
-            None => remove(&mut tx, &view.account).await?,
-        };
-        if !swapped {
-            return Ok(false);
-        }
-        if let Some(content) = content {
-            sqlx::query(
-                "UPDATE kubesvc_accounts SET definition = ?, secret = ?, secret_key_id = ?
-                 WHERE name = ?",
-            )
-            .bind(&content.definition)
-            .bind(content.secret.as_ref().map(|sealed| sealed.bytes.clone()))
-            .bind(content.secret.as_ref().map(|sealed| sealed.key_id.clone()))
-            .bind(name)
-            .execute(&mut *tx)
-            .await?;
-        }
-        let holdings = if step.account.is_some() {
-            &step.holdings[..]
-        } else {
-            &[]
-        };
-        write_holdings(&mut tx, name, &view.holdings, holdings, now).await?;
-        if let Some(event) = step.event {
-            let after = step.account.as_ref();
-            audit(&mut tx, name, Some(&view.account), after, event, actor, now).await?;
-        }
+        transaction!(self, failpoint::STEP_BEFORE, failpoint::STEP_AFTER, |tx| {
+            let now = tx.now().await?;
+            let swapped = match &step.account {
+                Some(account) => update(&mut tx, &view.account, account, now).await?,
+                None => remove(&mut tx, &view.account).await?,
+            };
+            if !swapped {
+                return Ok(false);
+            }
+            if let Some(content) = content {
+                sql(
+                    "UPDATE kubesvc_accounts SET definition = ?, secret = ?, secret_key_id = ?
+                     WHERE name = ?",
+                )
+                .text(content.definition.as_str())
+                .bytes(content.secret.as_ref().map(|sealed| sealed.bytes.clone()))
+                .text(content.secret.as_ref().map(|sealed| sealed.key_id.as_str()))
+                .text(name.as_str())
+                .run(&mut tx)
+                .await?;
+            }
+            write_holdings(&mut tx, view, step, here, now).await?;
+            if let Some(event) = step.event {
+                let after = step.account.as_ref();
+                audit(&mut tx, name, Some(&view.account), after, event, actor, now).await?;
+            }
+            true
+        })
+    }
+
+    /// Holdings with a message that another core left to be sent to one of these agents:
+    /// account, agent and what the message is about.
+    pub async fn unsent(
+        &self,
+        here: &[Agent],
+    ) -> Result<Vec<(String, String, HoldingState)>, StoreError> {
+        let mut tx = self.pool.read().await?;
+        let rows =
+            sql("SELECT account, agent_id, state FROM kubesvc_ferry_holdings WHERE unsent = 1");
+        let rows = rows.all(&mut tx).await?;
         tx.commit().await?;
-        failpoint::hit(failpoint::STEP_AFTER);
-        Ok(true)
+        let mut unsent = Vec::new();
+        for row in rows {
+            let (account, agent_id): (String, String) = (row.get("account")?, row.get("agent_id")?);
+            if here.iter().any(|agent| agent.id == agent_id) {
+                let state = word(&row, "kubesvc_ferry_holdings", &account, "state")?;
+                unsent.push((account, agent_id, state));
+            }
+        }
+        Ok(unsent)
+    }
+
+    /// Records that such a message was sent.
+    pub async fn sent(&self, account: &str, agent_id: &str) -> Result<(), StoreError> {
+        let mut tx = self.pool.write().await?;
+        sql("UPDATE kubesvc_ferry_holdings SET unsent = 0 WHERE account = ? AND agent_id = ?")
+            .texts([account, agent_id])
+            .run(&mut tx)
+            .await?;
+        tx.commit().await
     }
 }
 
 async fn update(
-    tx: &mut Transaction<'static, Sqlite>,
+    tx: &mut Tx,
     before: &Account,
     after: &Account,
     now: i64,
 ) -> Result<bool, StoreError> {
     let toured = serde_json::to_string(&after.toured).expect("strings serialize");
-    let done = sqlx::query(
-        "UPDATE kubesvc_accounts SET version = version + 1, last_updated = ?, status = ?,
-         wanted = ?, generation = ?, requested_zone = ?, target_zone = ?, zone_id = ?,
+    let done = sql(
+        "UPDATE kubesvc_accounts SET version = version + 1, last_updated = ?,
+         status = ?, wanted = ?, generation = ?, requested_zone = ?, target_zone = ?, zone_id = ?,
          kubeconfig_file = ?, failed_count = ?, failure = ?, error_message = ?, toured = ?,
          due_at = ?, kube_host = ?, kube_version = ?, cert_fingerprint = ?
          WHERE name = ? AND version = ? AND status = ?",
     )
-    .bind(now)
-    .bind(after.status.as_str())
-    .bind(after.wanted.as_str())
-    .bind(after.generation)
-    .bind(&after.requested_zone)
-    .bind(&after.target_zone)
-    .bind(&after.zone_id)
-    .bind(&after.kubeconfig_file)
-    .bind(after.failed_count)
-    .bind(after.failure.map(|failure| failure.as_str()))
-    .bind(&after.message)
-    .bind(toured)
-    .bind(after.due_at)
-    .bind(&after.cluster.kube_host)
-    .bind(&after.cluster.kube_version)
-    .bind(&after.cluster.cert_fingerprint)
-    .bind(&before.name)
-    .bind(before.version)
-    .bind(before.status.as_str())
-    .execute(&mut **tx)
+    .number(now)
+    .texts([after.status.as_str(), after.wanted.as_str()])
+    .number(after.generation)
+    .text(after.requested_zone.as_deref())
+    .text(after.target_zone.as_deref())
+    .text(after.zone_id.as_deref())
+    .text(after.kubeconfig_file.as_deref())
+    .number(i64::from(after.failed_count))
+    .text(after.failure.map(|failure| failure.as_str()))
+    .text(after.message.as_deref())
+    .text(toured.as_str())
+    .number(after.due_at)
+    .text(after.cluster.kube_host.as_deref())
+    .text(after.cluster.kube_version.as_deref())
+    .text(after.cluster.cert_fingerprint.as_deref())
+    .text(before.name.as_str())
+    .number(before.version)
+    .text(before.status.as_str())
+    .run(tx)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
-async fn remove(
-    tx: &mut Transaction<'static, Sqlite>,
-    before: &Account,
-) -> Result<bool, StoreError> {
-    let done =
-        sqlx::query("DELETE FROM kubesvc_accounts WHERE name = ? AND version = ? AND status = ?")
-            .bind(&before.name)
-            .bind(before.version)
-            .bind(before.status.as_str())
-            .execute(&mut **tx)
-            .await?;
-    Ok(done.rows_affected() == 1)
+async fn remove(tx: &mut Tx, before: &Account) -> Result<bool, StoreError> {
+    let done = sql("DELETE FROM kubesvc_accounts WHERE name = ? AND version = ? AND status = ?")
+        .text(before.name.as_str())
+        .number(before.version)
+        .text(before.status.as_str())
+        .run(tx)
+        .await?;
+    Ok(done == 1)
 }
 
 async fn write_holdings(
-    tx: &mut Transaction<'static, Sqlite>,
-    account: &str,
-    before: &[Holding],
-    after: &[Holding],
+    tx: &mut Tx,
+    view: &View,
+    step: &Step,
+    here: &[Agent],
     now: i64,
 ) -> Result<(), StoreError> {
-    for gone in before
-        .iter()
-        .filter(|old| !after.iter().any(|new| new.agent_id == old.agent_id))
-    {
-        sqlx::query("DELETE FROM kubesvc_ferry_holdings WHERE account = ? AND agent_id = ?")
-            .bind(account)
-            .bind(&gone.agent_id)
-            .execute(&mut **tx)
+    let account = &view.account.name;
+    let after = if step.account.is_some() {
+        &step.holdings[..]
+    } else {
+        &[]
+    };
+    let kept = |old: &&Holding| after.iter().any(|new| new.agent_id == old.agent_id);
+    for gone in view.holdings.iter().filter(|old| !kept(old)) {
+        sql("DELETE FROM kubesvc_ferry_holdings WHERE account = ? AND agent_id = ?")
+            .texts([account.as_str(), &gone.agent_id])
+            .run(tx)
             .await?;
     }
-    for holding in after.iter().filter(|new| !before.contains(new)) {
-        write_holding(tx, account, holding, now).await?;
+    for holding in after {
+        let messaged = step
+            .messages
+            .iter()
+            .any(|message| message.agent_id() == holding.agent_id);
+        let unsent = messaged && !here.iter().any(|agent| agent.id == holding.agent_id);
+        if messaged || !view.holdings.contains(holding) {
+            write_holding(tx, account, holding, unsent, now).await?;
+        }
     }
     Ok(())
 }
 
 pub(super) async fn write_holding(
-    tx: &mut Transaction<'static, Sqlite>,
+    tx: &mut Tx,
     account: &str,
     holding: &Holding,
+    unsent: bool,
     now: i64,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    let write = tx.dialect().or_update(
+        "account, agent_id",
+        &[
+            "zone_id",
+            "generation",
+            "state",
+            "cause",
+            "kube_version",
+            "kube_host",
+            "cert_fingerprint",
+            "unsent",
+        ],
+    );
+    sql(format!(
         "INSERT INTO kubesvc_ferry_holdings (account, agent_id, zone_id, generation, state, cause,
-         kube_version, kube_host, cert_fingerprint, since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (account, agent_id) DO UPDATE SET zone_id = excluded.zone_id,
-         generation = excluded.generation, state = excluded.state, cause = excluded.cause,
-         kube_version = excluded.kube_version, kube_host = excluded.kube_host,
-         cert_fingerprint = excluded.cert_fingerprint",
-    )
-    .bind(account)
-    .bind(&holding.agent_id)
-    .bind(&holding.zone_id)
-    .bind(holding.generation)
-    .bind(holding.state.as_str())
-    .bind(&holding.cause)
-    .bind(&holding.cluster.kube_version)
-    .bind(&holding.cluster.kube_host)
-    .bind(&holding.cluster.cert_fingerprint)
-    .bind(now)
-    .execute(&mut **tx)
+         kube_version, kube_host, cert_fingerprint, since, unsent)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) {write}"
+    ))
+    .texts([account, &holding.agent_id, &holding.zone_id])
+    .number(holding.generation)
+    .text(holding.state.as_str())
+    .text(holding.cause.as_deref())
+    .text(holding.cluster.kube_version.as_deref())
+    .text(holding.cluster.kube_host.as_deref())
+    .text(holding.cluster.cert_fingerprint.as_deref())
+    .number(now)
+    .number(i64::from(unsent))
+    .run(tx)
     .await?;
     Ok(())
 }
 
 pub(super) async fn audit(
-    tx: &mut Transaction<'static, Sqlite>,
+    tx: &mut Tx,
     name: &str,
     before: Option<&Account>,
     after: Option<&Account>,
@@ -189,19 +230,20 @@ pub(super) async fn audit(
     actor: &Actor,
     now: i64,
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO kubesvc_ferry_audit (account, from_status, to_status, event, who, request_id,
-         message, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    sql(
+        "INSERT INTO kubesvc_ferry_audit (id, account, from_status, to_status, event, who,
+         request_id, message, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
-    .bind(name)
-    .bind(before.map(|account| account.status.as_str()))
-    .bind(after.map(|account| account.status.as_str()))
-    .bind(format!("{event:?}"))
-    .bind(&actor.who)
-    .bind(&actor.request_id)
-    .bind(after.and_then(|account| account.message.as_deref()))
-    .bind(now)
-    .execute(&mut **tx)
+    .text(ulid::Ulid::new().to_string().as_str())
+    .text(name)
+    .text(before.map(|account| account.status.as_str()))
+    .text(after.map(|account| account.status.as_str()))
+    .text(format!("{event:?}").as_str())
+    .text(actor.who.as_str())
+    .text(actor.request_id.as_deref())
+    .text(after.and_then(|account| account.message.as_deref()))
+    .number(now)
+    .run(tx)
     .await?;
     Ok(())
 }

@@ -209,7 +209,7 @@ async fn a_post_while_the_row_is_being_deleted_becomes_the_next_row() {
     let step = crate::account::plan::next(&view, &[], &limits).unwrap();
     assert!(
         post.store
-            .write(&view, &step, None, &Actor::ferry())
+            .write(&view, &step, &[], None, &Actor::ferry())
             .await
             .unwrap()
     );

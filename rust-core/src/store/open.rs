@@ -1,0 +1,183 @@
+//! Opening a database: where it is, its tables brought up to date, its pool.
+
+use super::sql::Pool;
+use super::{Store, StoreError};
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqlSafeStr};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How long a request waits for a connection of the pool.
+const ACQUIRE: Duration = Duration::from_secs(5);
+/// Connections to a server.
+const CONNECTIONS: u32 = 10;
+
+/// Where the tables are. Passwords in it never show: it has no Debug.
+#[derive(Clone)]
+pub enum Location {
+    /// A file, made when it is not there.
+    Sqlite(PathBuf),
+    /// MySQL or MariaDB.
+    MySql {
+        /// Everything but the tables' shape.
+        service: Box<MySqlConnectOptions>,
+        /// Makes and alters the tables.
+        migration: Box<MySqlConnectOptions>,
+    },
+    /// PostgreSQL.
+    Postgres {
+        /// Everything but the tables' shape.
+        service: Box<PgConnectOptions>,
+        /// Makes and alters the tables.
+        migration: Box<PgConnectOptions>,
+    },
+}
+
+/// A database URL that cannot be used. It is not shown: it may hold a password.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "expected a file's path, sqlite:path, mysql://user:password@host/schema or \
+         postgres://user:password@host/database: {0}"
+)]
+pub struct BadLocation(String);
+
+impl Location {
+    /// The location in a path or URL.
+    pub fn parse(database: &SecretString) -> Result<Location, BadLocation> {
+        let text = database.expose_secret();
+        let Some((scheme, rest)) = text.split_once(':').filter(|(_, rest)| !rest.is_empty()) else {
+            return Ok(Location::Sqlite(PathBuf::from(text)));
+        };
+        match scheme {
+            "sqlite" => Ok(Location::Sqlite(PathBuf::from(
+                rest.strip_prefix("//").unwrap_or(rest),
+            ))),
+            "mysql" | "mariadb" => {
+                let options = MySqlConnectOptions::from_str(&format!("mysql:{rest}"))
+                    .map_err(|error| BadLocation(error.to_string()))?;
+                Ok(Location::mysql(options.clone(), options))
+            }
+            "postgres" | "postgresql" => {
+                let options = PgConnectOptions::from_str(text)
+                    .map_err(|error| BadLocation(error.to_string()))?;
+                Ok(Location::postgres(options.clone(), options))
+            }
+            _ if rest.starts_with("//") => Err(BadLocation(format!("unknown scheme {scheme}:"))),
+            _ => Ok(Location::Sqlite(PathBuf::from(text))),
+        }
+    }
+
+    /// MySQL or MariaDB with these two users.
+    pub fn mysql(service: MySqlConnectOptions, migration: MySqlConnectOptions) -> Location {
+        Location::MySql {
+            service: Box::new(service),
+            migration: Box::new(migration),
+        }
+    }
+
+    /// PostgreSQL with these two users.
+    pub fn postgres(service: PgConnectOptions, migration: PgConnectOptions) -> Location {
+        Location::Postgres {
+            service: Box::new(service),
+            migration: Box::new(migration),
+        }
+    }
+
+    /// The location for people, without user and password.
+    pub fn describe(&self) -> String {
+        match self {
+            Location::Sqlite(path) => path.display().to_string(),
+            Location::MySql { service, .. } => without_user(service.to_url_lossy()),
+            Location::Postgres { service, .. } => without_user(service.to_url_lossy()),
+        }
+    }
+}
+
+fn without_user(mut url: url::Url) -> String {
+    url.set_query(None);
+    // A URL of a server always has a place for both.
+    url.set_username("")
+        .and_then(|()| url.set_password(None))
+        .ok();
+    url.to_string()
+}
+
+impl Store {
+    /// Opens the database and brings its tables up to date.
+    pub async fn open(location: &Location) -> Result<Store, StoreError> {
+        let pool = match location {
+            Location::Sqlite(path) => {
+                let options = SqliteConnectOptions::new()
+                    .filename(path)
+                    .create_if_missing(true)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    // What was answered 2xx survives the machine's power, too.
+                    .synchronous(SqliteSynchronous::Full)
+                    .busy_timeout(Duration::from_secs(5))
+                    .optimize_on_close(true, None);
+                let writer = SqlitePoolOptions::new()
+                    .max_connections(1)
+                    .acquire_timeout(ACQUIRE);
+                let writer = writer.connect_with(options.clone()).await?;
+                migrations(SQLITE).run(&writer).await?;
+                let reader = SqlitePoolOptions::new()
+                    .max_connections(4)
+                    .acquire_timeout(ACQUIRE);
+                Pool::Sqlite {
+                    writer,
+                    reader: reader.connect_with(options).await?,
+                }
+            }
+            Location::MySql { service, migration } => {
+                let migrating = MySqlPool::connect_with((**migration).clone()).await?;
+                migrations(MYSQL).run(&migrating).await?;
+                migrating.close().await;
+                let pool = MySqlPoolOptions::new()
+                    .max_connections(CONNECTIONS)
+                    .acquire_timeout(ACQUIRE)
+                    .after_connect(|connection, _| {
+                        // As on PostgreSQL: no lock on rows that are not there.
+                        let sql = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+                        Box::pin(async move {
+                            sqlx::query(sql).execute(connection).await?;
+                            Ok(())
+                        })
+                    });
+                Pool::MySql(pool.connect_with((**service).clone()).await?)
+            }
+            Location::Postgres { service, migration } => {
+                let migrating = PgPool::connect_with((**migration).clone()).await?;
+                migrations(POSTGRES).run(&migrating).await?;
+                migrating.close().await;
+                let pool = PgPoolOptions::new()
+                    .max_connections(CONNECTIONS)
+                    .acquire_timeout(ACQUIRE);
+                Pool::Postgres(pool.connect_with((**service).clone()).await?)
+            }
+        };
+        Ok(Store { pool })
+    }
+}
+
+const SQLITE: &str = include_str!("../../migrations/sqlite/0001_accounts.sql");
+const MYSQL: &str = include_str!("../../migrations/mysql/0001_accounts.sql");
+const POSTGRES: &str = include_str!("../../migrations/postgres/0001_accounts.sql");
+
+/// The migrations of one database, with a history table of our own. Several that start at once
+/// wait for one another.
+fn migrations(accounts: &'static str) -> Migrator {
+    let mut migrator = Migrator::with_migrations(vec![Migration::new(
+        1,
+        "accounts".into(),
+        MigrationType::Simple,
+        accounts.into_sql_str(),
+        false,
+    )]);
+    migrator.dangerous_set_table_name("kubesvc_ferry_migrations");
+    migrator
+}

@@ -1,0 +1,350 @@
+//! The one place where the databases differ: SQLite, MySQL/MariaDB and PostgreSQL behind one pool,
+//! one transaction, one statement and one row. Statements are written with `?`; the few words that
+//! differ stand in [`Dialect`].
+
+use super::StoreError;
+use sqlx::mysql::{MySqlArguments, MySqlRow};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{
+    AssertSqlSafe, Decode, MySql, MySqlPool, PgPool, Postgres, Row, Sqlite, SqlitePool,
+    Transaction, Type,
+};
+
+/// Which database it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Sqlite,
+    MySql,
+    Postgres,
+}
+
+impl Dialect {
+    /// The database's clock in Unix milliseconds, as an expression.
+    pub(super) fn now(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+            Dialect::MySql => "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)",
+            Dialect::Postgres => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+        }
+    }
+
+    /// What follows an INSERT that does nothing when `key` is there already.
+    pub(super) fn or_nothing(self, key: &str) -> String {
+        match self {
+            Dialect::MySql => format!("ON DUPLICATE KEY UPDATE {key} = {key}"),
+            Dialect::Sqlite | Dialect::Postgres => format!("ON CONFLICT ({key}) DO NOTHING"),
+        }
+    }
+
+    /// What follows an INSERT that sets `columns` when `key` is there already.
+    pub(super) fn or_update(self, key: &str, columns: &[&str]) -> String {
+        let assign = |new: fn(&str) -> String| {
+            let columns = columns
+                .iter()
+                .map(|column| format!("{column} = {}", new(column)));
+            columns.collect::<Vec<_>>().join(", ")
+        };
+        match self {
+            Dialect::MySql => {
+                format!(
+                    "ON DUPLICATE KEY UPDATE {}",
+                    assign(|column| format!("VALUES({column})"))
+                )
+            }
+            Dialect::Sqlite | Dialect::Postgres => format!(
+                "ON CONFLICT ({key}) DO UPDATE SET {}",
+                assign(|column| format!("excluded.{column}"))
+            ),
+        }
+    }
+
+    /// The statement with this database's placeholders. No `?` stands in a literal.
+    fn placeholders(self, sql: &str) -> String {
+        if self != Dialect::Postgres {
+            return sql.to_owned();
+        }
+        let mut numbered = String::with_capacity(sql.len() + 16);
+        let mut count = 0;
+        for letter in sql.chars() {
+            if letter == '?' {
+                count += 1;
+                numbered.push_str(&format!("${count}"));
+            } else {
+                numbered.push(letter);
+            }
+        }
+        numbered
+    }
+}
+
+/// The connections to one database.
+#[derive(Debug, Clone)]
+pub(super) enum Pool {
+    /// SQLite has one writer at a time: one connection waits in line instead of failing as busy.
+    Sqlite {
+        writer: SqlitePool,
+        reader: SqlitePool,
+    },
+    MySql(MySqlPool),
+    Postgres(PgPool),
+}
+
+impl Pool {
+    /// A transaction that only reads.
+    pub(super) async fn read(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Pool::Sqlite { reader, .. } => Tx::Sqlite(reader.begin().await?),
+            Pool::MySql(pool) => Tx::MySql(pool.begin().await?),
+            Pool::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// A transaction that writes.
+    pub(super) async fn write(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Pool::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Pool::MySql(pool) => Tx::MySql(pool.begin().await?),
+            Pool::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    pub(super) async fn close(&self) {
+        match self {
+            Pool::Sqlite { writer, reader } => {
+                reader.close().await;
+                writer.close().await;
+            }
+            Pool::MySql(pool) => pool.close().await,
+            Pool::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// A transaction; dropped without [`Tx::commit`] it changes nothing.
+pub(super) enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    MySql(Transaction<'static, MySql>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Tx {
+    pub(super) fn dialect(&self) -> Dialect {
+        match self {
+            Tx::Sqlite(_) => Dialect::Sqlite,
+            Tx::MySql(_) => Dialect::MySql,
+            Tx::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Tx::Sqlite(tx) => tx.commit().await?,
+            Tx::MySql(tx) => tx.commit().await?,
+            Tx::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// The database's clock, in Unix milliseconds.
+    pub(super) async fn now(&mut self) -> Result<i64, StoreError> {
+        sql(format!("SELECT {} AS now", self.dialect().now()))
+            .one(self)
+            .await?
+            .get("now")
+    }
+}
+
+/// A value of a statement.
+#[derive(Debug)]
+enum Value {
+    Text(Option<String>),
+    Number(Option<i64>),
+    Bytes(Option<Vec<u8>>),
+}
+
+/// A statement and its values.
+pub(super) struct Statement {
+    text: String,
+    values: Vec<Value>,
+}
+
+/// A statement; `?` stands for each value that is bound.
+pub(super) fn sql(text: impl Into<String>) -> Statement {
+    Statement {
+        text: text.into(),
+        values: Vec::new(),
+    }
+}
+
+impl Statement {
+    pub(super) fn text<'a>(self, value: impl Into<Option<&'a str>>) -> Statement {
+        self.value(Value::Text(value.into().map(str::to_owned)))
+    }
+
+    pub(super) fn texts<'a>(self, values: impl IntoIterator<Item = &'a str>) -> Statement {
+        values.into_iter().fold(self, Statement::text)
+    }
+
+    pub(super) fn number(self, value: impl Into<Option<i64>>) -> Statement {
+        self.value(Value::Number(value.into()))
+    }
+
+    pub(super) fn bytes(self, value: Option<Vec<u8>>) -> Statement {
+        self.value(Value::Bytes(value))
+    }
+
+    fn value(mut self, value: Value) -> Statement {
+        self.values.push(value);
+        self
+    }
+
+    /// Adds to the statement's text.
+    pub(super) fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    /// Adds a value to a statement that is put together piece by piece.
+    pub(super) fn push_text(&mut self, value: &str) {
+        self.text.push('?');
+        self.values.push(Value::Text(Some(value.to_owned())));
+    }
+
+    /// Runs it; answers how many rows it changed.
+    pub(super) async fn run(self, tx: &mut Tx) -> Result<u64, StoreError> {
+        let text = AssertSqlSafe(tx.dialect().placeholders(&self.text));
+        Ok(match tx {
+            Tx::Sqlite(tx) => {
+                let query = sqlx::query_with(text, sqlite(self.values)?);
+                query.execute(&mut **tx).await?.rows_affected()
+            }
+            Tx::MySql(tx) => {
+                let query = sqlx::query_with(text, mysql(self.values)?);
+                query.execute(&mut **tx).await?.rows_affected()
+            }
+            Tx::Postgres(tx) => {
+                let query = sqlx::query_with(text, postgres(self.values)?);
+                query.execute(&mut **tx).await?.rows_affected()
+            }
+        })
+    }
+
+    /// Every row.
+    pub(super) async fn all(self, tx: &mut Tx) -> Result<Vec<Record>, StoreError> {
+        let text = AssertSqlSafe(tx.dialect().placeholders(&self.text));
+        Ok(match tx {
+            Tx::Sqlite(tx) => {
+                let rows = sqlx::query_with(text, sqlite(self.values)?)
+                    .fetch_all(&mut **tx)
+                    .await?;
+                rows.into_iter().map(Record::Sqlite).collect()
+            }
+            Tx::MySql(tx) => {
+                let rows = sqlx::query_with(text, mysql(self.values)?)
+                    .fetch_all(&mut **tx)
+                    .await?;
+                rows.into_iter().map(Record::MySql).collect()
+            }
+            Tx::Postgres(tx) => {
+                let query = sqlx::query_with(text, postgres(self.values)?);
+                query
+                    .fetch_all(&mut **tx)
+                    .await?
+                    .into_iter()
+                    .map(Record::Postgres)
+                    .collect()
+            }
+        })
+    }
+
+    /// The first row, if there is one.
+    pub(super) async fn optional(self, tx: &mut Tx) -> Result<Option<Record>, StoreError> {
+        Ok(self.all(tx).await?.into_iter().next())
+    }
+
+    /// The first row of a statement that always has one.
+    pub(super) async fn one(self, tx: &mut Tx) -> Result<Record, StoreError> {
+        self.optional(tx)
+            .await?
+            .ok_or(StoreError::Database(sqlx::Error::RowNotFound))
+    }
+
+    /// The text in the first column of every row.
+    pub(super) async fn column(self, tx: &mut Tx) -> Result<Vec<String>, StoreError> {
+        self.all(tx).await?.iter().map(|row| row.at(0)).collect()
+    }
+
+    /// The first column of a `SELECT COUNT(*)`.
+    pub(super) async fn count(self, tx: &mut Tx) -> Result<i64, StoreError> {
+        self.one(tx).await?.at(0)
+    }
+}
+
+macro_rules! arguments {
+    ($name:ident, $arguments:ty) => {
+        fn $name(values: Vec<Value>) -> Result<$arguments, StoreError> {
+            use sqlx::Arguments;
+            let mut arguments = <$arguments>::default();
+            for value in values {
+                match value {
+                    Value::Text(text) => arguments.add(text),
+                    Value::Number(number) => arguments.add(number),
+                    Value::Bytes(bytes) => arguments.add(bytes),
+                }
+                .map_err(|error| StoreError::Database(sqlx::Error::Encode(error)))?;
+            }
+            Ok(arguments)
+        }
+    };
+}
+
+arguments!(sqlite, SqliteArguments);
+arguments!(mysql, MySqlArguments);
+arguments!(postgres, PgArguments);
+
+/// A row.
+pub(super) enum Record {
+    Sqlite(SqliteRow),
+    MySql(MySqlRow),
+    Postgres(PgRow),
+}
+
+/// What a column can be read as, on every database.
+pub(super) trait Readable:
+    for<'r> Decode<'r, Sqlite>
+    + Type<Sqlite>
+    + for<'r> Decode<'r, MySql>
+    + Type<MySql>
+    + for<'r> Decode<'r, Postgres>
+    + Type<Postgres>
+{
+}
+
+impl<T> Readable for T where
+    T: for<'r> Decode<'r, Sqlite>
+        + Type<Sqlite>
+        + for<'r> Decode<'r, MySql>
+        + Type<MySql>
+        + for<'r> Decode<'r, Postgres>
+        + Type<Postgres>
+{
+}
+
+impl Record {
+    /// The value of the column of this name.
+    pub(super) fn get<T: Readable>(&self, column: &str) -> Result<T, StoreError> {
+        Ok(match self {
+            Record::Sqlite(row) => row.try_get(column)?,
+            Record::MySql(row) => row.try_get(column)?,
+            Record::Postgres(row) => row.try_get(column)?,
+        })
+    }
+
+    fn at<T: Readable>(&self, index: usize) -> Result<T, StoreError> {
+        Ok(match self {
+            Record::Sqlite(row) => row.try_get(index)?,
+            Record::MySql(row) => row.try_get(index)?,
+            Record::Postgres(row) => row.try_get(index)?,
+        })
+    }
+}

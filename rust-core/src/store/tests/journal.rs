@@ -1,0 +1,64 @@
+//! The journal of writes to `/credentials`.
+
+use super::*;
+
+fn intent(id: &str, existed: Option<bool>) -> Intent {
+    Intent {
+        id: id.to_owned(),
+        method: "POST".to_owned(),
+        account: "ä".to_owned(),
+        body_fields: "name,type".to_owned(),
+        body_sha256: "ab".to_owned(),
+        existed,
+        accepted: false,
+        who: "anna".to_owned(),
+        opened_at: 0,
+    }
+}
+
+#[tokio::test]
+async fn intents_are_open_until_they_are_closed_also_for_the_next_core() {
+    let base = Base::open().await;
+    assert!(base.store.open_intents().await.unwrap().0.is_empty());
+    let all = [
+        intent("3", Some(true)),
+        intent("1", None),
+        intent("2", Some(false)),
+    ];
+    for intent in &all {
+        base.store.open_intent(intent).await.unwrap();
+    }
+    base.store.accept_intent("2").await.unwrap();
+    base.store.accept_intent("nobody's").await.unwrap();
+    let base = base.reopen().await;
+    let (open, now) = base.store.open_intents().await.unwrap();
+    let mut expected = [all[1].clone(), all[2].clone(), all[0].clone()];
+    expected[1].accepted = true;
+    for (open, expected) in open.iter().zip(&mut expected) {
+        assert!(
+            (now - 60_000..=now).contains(&open.opened_at),
+            "the database's clock"
+        );
+        expected.opened_at = open.opened_at;
+    }
+    assert_eq!(open, expected, "oldest first");
+    base.store.close_intent("2").await.unwrap();
+    base.store.close_intent("2").await.unwrap();
+    let (open, _) = base.store.open_intents().await.unwrap();
+    let ids: Vec<&str> = open.iter().map(|intent| intent.id.as_str()).collect();
+    assert_eq!(ids, ["1", "3"]);
+}
+
+#[tokio::test]
+async fn an_intent_has_one_id() {
+    let base = Base::open().await;
+    base.store.open_intent(&intent("1", None)).await.unwrap();
+    assert!(
+        base.store
+            .open_intent(&intent("1", Some(true)))
+            .await
+            .is_err()
+    );
+    let (open, _) = base.store.open_intents().await.unwrap();
+    assert_eq!((open.len(), open[0].existed), (1, None));
+}
