@@ -1,0 +1,34 @@
+package io.ferry.bridge;
+
+import com.netflix.spinnaker.clouddriver.security.AccountSecurityPolicy;
+import java.util.function.Predicate;
+
+/**
+ * What one user may do with accounts, by Clouddriver's own policy: with Fiat off, everything.
+ *
+ * <p>Account managers and admins may do and see all; others see the accounts they may use.
+ */
+final class Access implements Predicate<String> {
+
+  private final AccountSecurityPolicy policy;
+  private final String user;
+
+  Access(AccountSecurityPolicy policy, String user) {
+    this.policy = policy;
+    this.user = user;
+  }
+
+  boolean toAll() {
+    return policy.isAdmin(user) || policy.isAccountManager(user);
+  }
+
+  /** Whether the account of this name may be seen. */
+  @Override
+  public boolean test(String account) {
+    return toAll() || policy.canUseAccount(user, account);
+  }
+
+  String user() {
+    return user;
+  }
+}

@@ -1,0 +1,103 @@
+package io.ferry.bridge;
+
+import com.netflix.spinnaker.clouddriver.security.AccountSecurityPolicy;
+import com.netflix.spinnaker.security.AuthenticatedRequest;
+import java.net.URI;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import org.springframework.http.RequestEntity;
+import org.springframework.http.ResponseEntity;
+import org.springframework.web.bind.annotation.RequestMapping;
+import org.springframework.web.bind.annotation.RequestMethod;
+import org.springframework.web.bind.annotation.RestController;
+
+/**
+ * Serves /armory/** and /agents/** inside Clouddriver: checks who asks, then lets the core answer.
+ *
+ * <p>The check is code, since an annotation for it would have Spring make a subclass, which it
+ * cannot do with a plugin's classes.
+ */
+@RestController
+class AccountsController {
+
+  private static final String USER = "X-SPINNAKER-USER";
+
+  private final Supplier<Core> core;
+  private final Supplier<AccountSecurityPolicy> policy;
+
+  AccountsController(Supplier<Core> core, Supplier<AccountSecurityPolicy> policy) {
+    this.core = core;
+    this.policy = policy;
+  }
+
+  /** Answers any of them. Its URL is as received: percent-encoding is kept. */
+  @RequestMapping(
+      path = {"/armory/**", "/agents/**"},
+      method = {
+        RequestMethod.GET,
+        RequestMethod.POST,
+        RequestMethod.PATCH,
+        RequestMethod.PUT,
+        RequestMethod.DELETE
+      })
+  public ResponseEntity<byte[]> answer(RequestEntity<byte[]> request) {
+    String user = AuthenticatedRequest.getSpinnakerUser().orElse("anonymous");
+    Access access = new Access(policy.get(), user);
+    try {
+      return answer(request, access);
+    } catch (FerryException e) {
+      return Answers.unavailable(e);
+    }
+  }
+
+  private ResponseEntity<byte[]> answer(RequestEntity<byte[]> request, Access access) {
+    String method = String.valueOf(request.getMethod());
+    URI url = request.getUrl();
+    String path = url.getRawPath();
+    String query = url.getRawQuery();
+    String target = query == null ? path : path + "?" + query;
+    String[] headers = headers(request, access.user());
+    byte[] body = request.getBody() == null ? new byte[0] : request.getBody();
+    Function<String, Reply> ask = asked -> core.get().handle(method, asked, headers, body);
+    if (access.toAll()) {
+      return Answers.of(ask.apply(target));
+    }
+    Route route = Route.of(method, path);
+    VisibleAccounts visible = new VisibleAccounts(access, ask);
+    switch (route.kind) {
+      case ACCOUNTS:
+        return Answers.of(visible.accounts(path, query));
+      case AGENTS:
+        return Answers.of(visible.agents(target));
+      case ACCOUNT:
+        return access.test(route.account)
+            ? Answers.of(ask.apply(target))
+            : Answers.forbidden(
+                String.format(
+                    "%s may not see account %s: that needs WRITE permission on it, or to be"
+                        + " account manager or admin",
+                    access.user(), route.account));
+      default:
+        return Answers.forbidden(
+            String.format(
+                "%s may not %s %s: that needs to be account manager or admin",
+                access.user(), method, path));
+    }
+  }
+
+  /** As received, but the user is the one that was checked. */
+  private static String[] headers(RequestEntity<byte[]> request, String user) {
+    List<String> headers = new ArrayList<>(List.of(USER, user));
+    request
+        .getHeaders()
+        .forEach(
+            (name, values) -> {
+              if (!name.equalsIgnoreCase(USER)) {
+                values.forEach(value -> headers.addAll(List.of(name, value)));
+              }
+            });
+    return headers.toArray(String[]::new);
+  }
+}
