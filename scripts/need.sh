@@ -63,9 +63,9 @@ if command -v apt-get >/dev/null && [ ${#strange[@]} -eq 0 ]; then
   fi
   if [ ${#as_root[@]} -eq 0 ] || command -v sudo >/dev/null; then
     echo "installing ${packages[*]}" >&2
-    "${as_root[@]}" apt-get update -qq >&2
+    "${as_root[@]}" apt-get update -qq
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-      apt-get install -y -qq --no-install-recommends "${packages[@]}" >&2
+      apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
     exit 0
   fi
 fi

@@ -117,8 +117,8 @@ suite() {
   local tests
   case $1 in
   lint)
-    stage rustfmt check cargo fmt --all --check
-    stage clippy check cargo clippy --locked --workspace --all-targets -- -D warnings
+    stage rustfmt check cargo fmt --all --check -- --color never
+    stage clippy check cargo clippy --locked --workspace --all-targets --keep-going -- -D warnings
     stage cargo-deny check deny
     stage go-style check go_style
     stage java-style check gradle --no-daemon --console=plain -q testClasses

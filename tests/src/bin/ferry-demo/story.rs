@@ -240,21 +240,20 @@ impl Story<'_> {
         let mut seen: Vec<String> = Vec::new();
         wait::until(PATIENCE, || {
             let account = table::account(&self.parts.sidecar, name)?;
-            let now = account["status"].as_str().unwrap_or_default().to_owned();
-            let arrived = now == status;
+            let text = |key: &str| account[key].as_str().unwrap_or_default().to_owned();
+            let now = text("status");
             if seen.last() != Some(&now) {
                 seen.push(now.clone());
             }
-            let why = account["errorMessage"].as_str().unwrap_or_default();
-            let missing = with
-                .iter()
-                .find(|key| account[**key].as_str().unwrap_or_default().is_empty());
-            match (arrived, missing) {
-                (true, None) => Ok(()),
-                (true, Some(key)) => Err(format!("{name} is {now} without {key}")),
-                (false, _) => Err(format!("{name} is {now}, not {status} ({why})")),
+            let because = format!("{name} is {now}, not {status}: {}", text("errorMessage"));
+            match with.iter().find(|key| text(key).is_empty()) {
+                // It is tried again after a minute, and the cause says enough.
+                _ if now == "FAILED" && status != "FAILED" => Ok(Err(because)),
+                _ if now != status => Err(because),
+                Some(key) => Err(format!("{name} is {now} without {key}")),
+                None => Ok(Ok(())),
             }
-        })?;
+        })??;
         let took = seconds(begin.elapsed());
         self.screen
             .dim(&format!("{name}: {} after {took}", seen.join(" → ")));
