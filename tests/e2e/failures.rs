@@ -52,7 +52,7 @@ fn every_failure_has_its_own_sentence_and_delays_nobody() {
         ("closed", dead_kubeconfig(), "refuses connections"),
         ("hole", kubeconfig_of(&hole.0), "did not answer"),
         ("otherca", other_ca.collect(), "certificate"),
-        ("forbidden", reader(), "may not"),
+        ("forbidden", reader(), "may list none"),
     ];
     let names: Vec<String> = cases
         .iter()
