@@ -102,6 +102,8 @@ impl Store {
     }
 }
 
+/// The generation is compared, too: a row that was removed and made anew counts its versions from
+/// the start, but no generation twice.
 async fn update(
     tx: &mut Tx,
     before: &Account,
@@ -114,7 +116,7 @@ async fn update(
          status = ?, wanted = ?, generation = ?, requested_zone = ?, target_zone = ?, zone_id = ?,
          kubeconfig_file = ?, failed_count = ?, failure = ?, error_message = ?, toured = ?,
          due_at = ?, kube_host = ?, kube_version = ?, cert_fingerprint = ?
-         WHERE name = ? AND version = ? AND status = ?",
+         WHERE name = ? AND version = ? AND status = ? AND generation = ?",
     )
     .number(now)
     .texts([after.status.as_str(), after.wanted.as_str()])
@@ -134,18 +136,23 @@ async fn update(
     .text(before.name.as_str())
     .number(before.version)
     .text(before.status.as_str())
+    .number(before.generation)
     .run(tx)
     .await?;
     Ok(done == 1)
 }
 
 async fn remove(tx: &mut Tx, before: &Account) -> Result<bool, StoreError> {
-    let done = sql("DELETE FROM kubesvc_accounts WHERE name = ? AND version = ? AND status = ?")
-        .text(before.name.as_str())
-        .number(before.version)
-        .text(before.status.as_str())
-        .run(tx)
-        .await?;
+    let done = sql(
+        "DELETE FROM kubesvc_accounts WHERE name = ? AND version = ? AND status = ?
+         AND generation = ?",
+    )
+    .text(before.name.as_str())
+    .number(before.version)
+    .text(before.status.as_str())
+    .number(before.generation)
+    .run(tx)
+    .await?;
     Ok(done == 1)
 }
 

@@ -2,10 +2,13 @@
 
 use super::*;
 use crate::account::step::Step;
-use crate::account::{Account, Cluster, Holding, HoldingState, Limits, Status, View};
+use crate::account::{Account, Agent, Cluster, Holding, HoldingState, Limits, Status, View};
+use std::time::Duration;
 
 #[path = "tests/agents.rs"]
 mod agents_tests;
+#[path = "tests/cores.rs"]
+mod cores_tests;
 #[path = "tests/journal.rs"]
 mod journal_tests;
 #[path = "tests/listing.rs"]
@@ -21,30 +24,54 @@ struct Base {
     store: Store,
 }
 
+fn location(folder: &tempfile::TempDir) -> Location {
+    Location::Sqlite(folder.path().join("ferry.db"))
+}
+
 impl Base {
     async fn open() -> Base {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("ferry.db")).await.unwrap();
+        let store = Store::open(&location(&folder)).await.unwrap();
         Base { folder, store }
     }
 
     /// Closed and opened anew, as by a core that starts.
     async fn reopen(self) -> Base {
         self.store.close().await;
-        let path = self.folder.path().join("ferry.db");
         Base {
-            store: Store::open(&path).await.unwrap(),
+            store: Store::open(&location(&self.folder)).await.unwrap(),
             folder: self.folder,
         }
     }
 
-    /// Runs this SQL beside the store; answers the first column as texts.
-    async fn sql(&self, sql: &'static str) -> Vec<String> {
-        let rows = sqlx::query(sql)
-            .fetch_all(&self.store.writer)
-            .await
-            .unwrap();
-        rows.iter().map(|row| row.get(0)).collect()
+    /// Runs this SQL beside the store.
+    async fn run(&self, text: &str) {
+        let mut tx = self.store.pool.write().await.unwrap();
+        sql::sql(text).run(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// These text columns of what follows, row by row, joined by `|`; a NULL is empty.
+    async fn select(&self, columns: &[&str], from: &str) -> Vec<String> {
+        let mut tx = self.store.pool.read().await.unwrap();
+        let select = sql::sql(format!("SELECT {} {from}", columns.join(", ")));
+        let rows = select.all(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut lines = Vec::new();
+        for row in rows {
+            let text = |column: &&str| row.get::<Option<String>>(column).unwrap();
+            let texts = columns
+                .iter()
+                .map(|column| text(column).unwrap_or_default());
+            lines.push(texts.collect::<Vec<_>>().join("|"));
+        }
+        lines
+    }
+
+    /// The events of the audit, sorted: two of one millisecond have no order.
+    async fn events(&self, account: &str) -> Vec<String> {
+        let from = format!("FROM kubesvc_ferry_audit WHERE account = '{account}' ORDER BY event");
+        self.select(&["event"], &from).await
     }
 
     /// Every byte that the database keeps.
@@ -55,14 +82,21 @@ impl Base {
             if path
                 .file_name()
                 .unwrap()
-                .to_str()
-                .unwrap()
+                .to_string_lossy()
                 .starts_with("ferry.db")
             {
                 all.extend(std::fs::read(path).unwrap());
             }
         }
         all
+    }
+
+    async fn write(&self, view: &View, step: &Step) -> bool {
+        let actor = Actor::ferry();
+        self.store
+            .write(view, step, &[], None, &actor)
+            .await
+            .unwrap()
     }
 
     /// An INACTIVE row.
@@ -84,12 +118,7 @@ impl Base {
         let view = self.view(name).await;
         let mut step = Step::same(&view);
         change(step.account.as_mut().unwrap());
-        assert!(
-            self.store
-                .write(&view, &step, None, &Actor::ferry())
-                .await
-                .unwrap()
-        );
+        assert!(self.write(&view, &step).await);
     }
 
     /// Gives the account to these agents of zone Z in this state.
@@ -107,12 +136,7 @@ impl Base {
                 cluster: Cluster::default(),
             });
         }
-        assert!(
-            self.store
-                .write(&view, &step, None, &Actor::ferry())
-                .await
-                .unwrap()
-        );
+        assert!(self.write(&view, &step).await);
     }
 
     /// Agent and state of every holding of `name`.

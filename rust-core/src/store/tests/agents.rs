@@ -216,11 +216,11 @@ async fn an_agent_that_leaves_keeps_its_holdings_until_their_lease_is_over() {
     let again = base.store.leave("agent", "s").await.unwrap();
     assert!(again.affected.is_empty(), "it has left already");
     let grace = Duration::from_secs(600);
-    base.sql("UPDATE kubesvc_ferry_agents SET left_at = left_at - 609000")
+    base.run("UPDATE kubesvc_ferry_agents SET left_at = left_at - 609000")
         .await;
     assert!(base.store.expire(grace).await.unwrap().affected.is_empty());
     let version = base.view("a").await.account.version;
-    base.sql("UPDATE kubesvc_ferry_agents SET left_at = left_at - 1000")
+    base.run("UPDATE kubesvc_ferry_agents SET left_at = left_at - 1000")
         .await;
     assert_eq!(base.store.expire(grace).await.unwrap().affected, ["a", "b"]);
     assert!(base.holders("a").await.is_empty());
@@ -256,7 +256,7 @@ async fn the_end_of_an_earlier_connection_changes_nothing() {
         (before.account, before.holdings)
     );
     assert_eq!(base.store.agents().await.unwrap().len(), 1);
-    base.sql("UPDATE kubesvc_ferry_agents SET last_connection = 0")
+    base.run("UPDATE kubesvc_ferry_agents SET last_connection = 0")
         .await;
     let over = base.store.expire(Duration::ZERO).await.unwrap();
     assert!(over.affected.is_empty(), "who is connected has no lease");
@@ -272,7 +272,7 @@ async fn who_comes_back_in_time_keeps_its_lease() {
         .await
         .unwrap();
     base.store.leave("agent", "1").await.unwrap();
-    base.sql("UPDATE kubesvc_ferry_agents SET left_at = left_at - 3600000")
+    base.run("UPDATE kubesvc_ferry_agents SET left_at = left_at - 3600000")
         .await;
     base.store
         .register(&registration("agent", "2", held))

@@ -113,8 +113,6 @@ async fn one_with_two_origins_is_listed_once_as_the_agents() {
         base.store.detail("a").await.unwrap(),
         Some(AccountDetail::Static { .. })
     ));
-    let dynamic = base.store.dynamic_detail("a").await.unwrap();
-    assert!(matches!(dynamic, Some(AccountDetail::Dynamic { .. })));
 }
 
 #[tokio::test]
@@ -202,53 +200,6 @@ async fn many_that_wait_do_not_hide_what_is_due() {
     })
     .await;
     assert_eq!(base.store.due(1).await.unwrap(), ["z"]);
-}
-
-#[tokio::test]
-async fn deadlines_and_leases_begin_anew() {
-    let base = Base::open().await;
-    let now = base.row("a").await.now;
-    base.row("b").await;
-    base.change("a", |account| account.due_at = Some(now - 3_600_000))
-        .await;
-    let agent = registration("agent", "s", vec![said("b", 5, Some(HoldingState::Ready))]);
-    base.store.register(&agent).await.unwrap();
-    let away = registration("away", "s", vec![said("b", 5, Some(HoldingState::Ready))]);
-    base.store.register(&away).await.unwrap();
-    base.store.leave("away", "s").await.unwrap();
-    base.sql("UPDATE kubesvc_ferry_agents SET left_at = left_at - 3600000")
-        .await;
-    base.store.renew(&LIMITS).await.unwrap();
-    let due = base.view("a").await.account.due_at.unwrap();
-    assert!(
-        (now + 60_000..now + 90_000).contains(&due),
-        "{due} after {now}"
-    );
-    assert_eq!(base.view("b").await.account.due_at, None);
-    assert!(
-        base.store.agents().await.unwrap().is_empty(),
-        "nobody is connected to this core"
-    );
-    assert!(
-        base.store
-            .expire(Duration::from_secs(600))
-            .await
-            .unwrap()
-            .affected
-            .is_empty()
-    );
-    assert_eq!(base.holders("b").await.len(), 2, "holdings survive");
-    base.sql("UPDATE kubesvc_ferry_agents SET left_at = left_at - 610000")
-        .await;
-    assert_eq!(
-        base.store
-            .expire(Duration::from_secs(600))
-            .await
-            .unwrap()
-            .affected,
-        ["b"]
-    );
-    assert!(base.holders("b").await.is_empty());
 }
 
 #[tokio::test]

@@ -1,0 +1,148 @@
+//! Which cores are up, and what one leaves to another.
+
+use super::*;
+use crate::account::step::Message;
+use HoldingState::*;
+
+const GRACE: Duration = Duration::from_secs(600);
+
+async fn connect(base: &Base, agent: &str, core_id: &str, held: Vec<Held>) {
+    let registration = Registration {
+        core_id: core_id.to_owned(),
+        ..registration(agent, "s", held)
+    };
+    base.store.register(&registration).await.unwrap();
+}
+
+async fn ids(base: &Base) -> Vec<String> {
+    let agents = base.store.connected().await.unwrap();
+    agents.into_iter().map(|agent| agent.id).collect()
+}
+
+#[tokio::test]
+async fn deadlines_and_leases_begin_anew_with_the_first_core() {
+    let base = Base::open().await;
+    let now = base.row("a").await.now;
+    base.row("b").await;
+    base.change("a", |account| account.due_at = Some(now - 3_600_000))
+        .await;
+    connect(&base, "agent", "one", vec![said("b", 5, Some(Ready))]).await;
+    connect(&base, "away", "one", vec![said("b", 5, Some(Ready))]).await;
+    base.store.leave("away", "s").await.unwrap();
+    base.run("UPDATE kubesvc_ferry_agents SET left_at = left_at - 3600000")
+        .await;
+    base.store.enter("two", &LIMITS).await.unwrap();
+    let due = base.view("a").await.account.due_at.unwrap();
+    assert!(
+        (now + 60_000..now + 90_000).contains(&due),
+        "{due} after {now}"
+    );
+    assert_eq!(base.view("b").await.account.due_at, None);
+    assert!(
+        ids(&base).await.is_empty(),
+        "nobody is connected to this core"
+    );
+    assert!(base.store.expire(GRACE).await.unwrap().affected.is_empty());
+    assert_eq!(base.holders("b").await.len(), 2, "holdings survive");
+    base.run("UPDATE kubesvc_ferry_agents SET left_at = left_at - 610000")
+        .await;
+    assert_eq!(base.store.expire(GRACE).await.unwrap().affected, ["b"]);
+    assert!(base.holders("b").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_core_whose_lease_is_over_is_taken_over_once() {
+    let base = Base::open().await;
+    base.row("a").await;
+    base.store.enter("one", &LIMITS).await.unwrap();
+    assert!(!base.store.seen("two").await.unwrap(), "one is up");
+    connect(&base, "1", "one", vec![said("a", 5, Some(Pending))]).await;
+    connect(&base, "2", "two", vec![said("a", 5, Some(Pending))]).await;
+    assert_eq!(ids(&base).await, ["1", "2"]);
+    base.run("UPDATE kubesvc_ferry_cores SET last_seen = last_seen - 15000 WHERE core_id = 'one'")
+        .await;
+    let version = base.view("a").await.account.version;
+    assert!(base.store.seen("two").await.unwrap());
+    assert_eq!(ids(&base).await, ["2"]);
+    let holders = [("1".to_owned(), Away), ("2".to_owned(), Pending)];
+    assert_eq!(
+        base.holders("a").await,
+        holders,
+        "what one's agent was asked is not on its way"
+    );
+    assert_eq!(base.view("a").await.account.version, version + 1);
+    assert!(!base.store.seen("two").await.unwrap());
+    // One that ends in order leaves no lease behind.
+    base.store.exit("two").await.unwrap();
+    let cores = base.select(&["core_id"], "FROM kubesvc_ferry_cores").await;
+    assert!(cores.is_empty(), "{cores:?}");
+}
+
+#[tokio::test]
+async fn a_message_for_an_agent_of_another_core_is_left_to_it() {
+    let base = Base::open().await;
+    base.row("a").await;
+    base.hold("a", &["far", "near"], Ready).await;
+    let agent = |id: &str| Agent {
+        id: id.to_owned(),
+        zone_id: "Z".to_owned(),
+    };
+    let view = base.view("a").await;
+    let mut step = Step::same(&view);
+    for held in &mut step.holdings {
+        held.state = Dropping;
+        let agent_id = held.agent_id.clone();
+        step.messages.push(Message::Delete { agent_id });
+    }
+    let here = [agent("near")];
+    let written = base
+        .store
+        .write(&view, &step, &here, None, &Actor::ferry())
+        .await;
+    assert!(written.unwrap());
+    assert!(
+        base.store.unsent(&here).await.unwrap().is_empty(),
+        "this core sends it itself"
+    );
+    let there = [agent("far"), agent("idle")];
+    let left = [("a".to_owned(), "far".to_owned(), Dropping)];
+    assert_eq!(base.store.unsent(&there).await.unwrap(), left);
+    base.store.sent("a", "far").await.unwrap();
+    assert!(base.store.unsent(&there).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_message_that_was_left_is_dropped_when_its_agent_connects_or_leaves() {
+    let base = Base::open().await;
+    base.row("a").await;
+    let far = [Agent {
+        id: "far".to_owned(),
+        zone_id: "Z".to_owned(),
+    }];
+    for leaves in [false, true] {
+        connect(&base, "far", "one", Vec::new()).await;
+        let view = base.view("a").await;
+        let mut step = Step::same(&view);
+        step.holdings = vec![Holding {
+            agent_id: "far".to_owned(),
+            zone_id: "Z".to_owned(),
+            generation: 5,
+            state: Pending,
+            cause: None,
+            cluster: Cluster::default(),
+        }];
+        let agent_id = "far".to_owned();
+        step.messages.push(Message::Save { agent_id });
+        assert!(base.write(&view, &step).await);
+        assert_eq!(base.store.unsent(&far).await.unwrap().len(), 1);
+        if leaves {
+            base.store.leave("far", "s").await.unwrap();
+        } else {
+            connect(&base, "far", "two", vec![said("a", 5, Some(Ready))]).await;
+        }
+        assert!(
+            base.store.unsent(&far).await.unwrap().is_empty(),
+            "leaves: {leaves}"
+        );
+    }
+}
