@@ -19,7 +19,7 @@ final class AbsentCore implements Core {
 
   @Override
   public long interceptBegin(String method, String path, String[] headers, byte[] body) {
-    log.warn("Ferry does not record {} {}: {}", method, path, reason.getMessage());
+    log.warn("{} {} is not recorded: Ferry does not run ({})", method, path, reason.kind);
     return 0;
   }
 

@@ -59,19 +59,19 @@ final class CoreBean implements Supplier<Core>, SmartInitializingSingleton, Disp
     if (ended) {
       return null;
     }
+    FerryException failure;
     try {
       core = starter.get();
       return null;
+    } catch (FerryException e) {
+      failure = e;
     } catch (RuntimeException | LinkageError e) {
-      FerryException failure =
-          e instanceof FerryException
-              ? (FerryException) e
-              : new FerryException("INTERNAL", "Ferry cannot start: " + e);
-      core = new AbsentCore(failure);
-      log.error(
-          "FERRY DOES NOT RUN; Clouddriver goes on without it: {}", failure.getMessage(), e);
-      return failure;
+      log.error("Ferry cannot start", e);
+      failure = new FerryException("INTERNAL", "Ferry cannot start: " + e);
     }
+    core = new AbsentCore(failure);
+    log.error("FERRY DOES NOT RUN ({}): {}", failure.kind, failure.getMessage());
+    return failure;
   }
 
   private void retry() {

@@ -5,7 +5,7 @@ final class FerryException extends RuntimeException {
 
   private static final long serialVersionUID = 1L;
 
-  /** CONFIG, DATABASE, PANIC, STALE_HANDLE, BAD_ARGUMENT, SHUTDOWN or INTERNAL. */
+  /** CONFIG, DATABASE, KEY_FILE, LISTEN, PANIC, STALE_HANDLE, BAD_ARGUMENT, SHUTDOWN, INTERNAL. */
   final String kind;
 
   FerryException(String kind, String message) {

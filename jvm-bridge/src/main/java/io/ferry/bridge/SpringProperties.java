@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.stream.Collectors;
 import org.springframework.core.env.ConfigurableEnvironment;
 import org.springframework.core.env.EnumerablePropertySource;
 import org.springframework.core.env.PropertySource;
@@ -16,28 +15,27 @@ import org.springframework.core.env.PropertySource;
  * Clouddriver's configuration, as far as it is for the core: names as spelled, values as Spring
  * resolves them, so that placeholders are filled in and what was encrypted is not any more.
  *
- * <p>Variables of the process keep their names: only the core knows which key they mean.
+ * <p>Variables of the process keep their names: only the core knows which key they mean. Below,
+ * names are compared as {@link #plain} leaves them, those of variables without dots.
  */
 final class SpringProperties {
 
   private static final List<String> ROOTS =
       List.of(
-          "armory.kubesvc",
-          "kubesvc",
-          "account.storage",
-          "sql.connectionPools.default",
-          "sql.migration");
+          "armory.kubesvc.", "kubesvc.", "ferry.", "sql.connectionpools.default.", "sql.migration.");
 
-  private static final List<String> NAME_STARTS = plainRoots(".");
-  private static final List<String> VARIABLE_STARTS = plainRoots("");
+  private static final List<String> ROOTS_OF_VARIABLES =
+      List.of("armorykubesvc", "kubesvc", "sqlconnectionpoolsdefault", "sqlmigration");
 
-  /** The plugin's own keys, which the core does not know; without any separator. */
-  private static final List<String> OWN =
-      List.of(
-          "kubesvcrequired",
-          "kubesvcnativelibrary",
-          "armorykubesvcrequired",
-          "armorykubesvcnativelibrary");
+  /** Clouddriver's own switches that the core minds; the rest of account.storage is not its. */
+  private static final List<String> SWITCHES =
+      List.of("account.storage.enabled", "account.storage.kubernetes.enabled");
+
+  private static final List<String> SWITCHES_AS_VARIABLES =
+      List.of("accountstorageenabled", "accountstoragekubernetesenabled");
+
+  /** The plugin's own keys, which the core does not know. */
+  private static final List<String> OWN = List.of("kubesvcrequired", "kubesvcnativelibrary");
 
   private final ConfigurableEnvironment environment;
 
@@ -55,6 +53,7 @@ final class SpringProperties {
     return own("native-library");
   }
 
+  /** Spring finds a name with dashes in whatever spelling it was set. */
   private String own(String key) {
     String armory = environment.getProperty("armory.kubesvc." + key);
     return armory != null ? armory : environment.getProperty("kubesvc." + key);
@@ -80,7 +79,7 @@ final class SpringProperties {
       if (source instanceof EnumerablePropertySource) {
         for (String name : ((EnumerablePropertySource<?>) source).getPropertyNames()) {
           if (isForTheCore(name)
-              && owners.computeIfAbsent(key(name), unowned -> source) == source) {
+              && owners.computeIfAbsent(plain(name), unowned -> source) == source) {
             collected.put(name, value(name));
           }
         }
@@ -100,26 +99,19 @@ final class SpringProperties {
 
   private static boolean isForTheCore(String name) {
     String plain = plain(name);
-    if (OWN.contains(plain.replace(".", ""))) {
+    String joined = plain.replace(".", "");
+    if (OWN.stream().anyMatch(own -> joined.equals(own) || joined.equals("armory" + own))) {
       return false;
     }
-    boolean variable = name.indexOf('.') < 0 && name.equals(name.toUpperCase(Locale.ROOT));
-    return (variable ? VARIABLE_STARTS : NAME_STARTS).stream().anyMatch(plain::startsWith);
+    if (name.indexOf('.') < 0 && name.equals(name.toUpperCase(Locale.ROOT))) {
+      return SWITCHES_AS_VARIABLES.contains(plain)
+          || ROOTS_OF_VARIABLES.stream().anyMatch(plain::startsWith);
+    }
+    return SWITCHES.contains(plain) || ROOTS.stream().anyMatch(plain::startsWith);
   }
 
   /** What all spellings of a key, and all entries of a list, have in common. */
-  private static String key(String name) {
-    int index = name.indexOf('[');
-    return plain(index < 0 ? name : name.substring(0, index));
-  }
-
   private static String plain(String name) {
-    return name.replace("-", "").replace("_", "").toLowerCase(Locale.ROOT);
-  }
-
-  private static List<String> plainRoots(String separator) {
-    return ROOTS.stream()
-        .map(root -> plain(root).replace(".", separator) + separator)
-        .collect(Collectors.toUnmodifiableList());
+    return name.replaceAll("\\[\\d*\\]|[-_]", "").toLowerCase(Locale.ROOT);
   }
 }
