@@ -68,7 +68,10 @@ fn log(values: &mut Values) -> Targets {
     let name = "kubesvc.log.level";
     let level = values.text(name).unwrap_or("info").to_owned();
     level.parse().unwrap_or_else(|_| {
-        values.refuse(name, format!("{level:?} is not a level, or levels by module"));
+        values.refuse(
+            name,
+            format!("{level:?} is not a level, or levels by module"),
+        );
         Targets::new()
     })
 }
@@ -123,7 +126,7 @@ mod tests {
     fn defaults_listen_on_every_address() {
         let settings = read(br#"{"properties": {}}"#).unwrap();
         assert_eq!(settings.core.grpc.listen.to_string(), "0.0.0.0:9091");
-        assert_eq!(settings.core.place.database, "ferry.db");
+        assert_eq!(settings.core.place.clouddriver_url, "http://127.0.0.1:7002");
         assert!(settings.unused.is_empty());
     }
 

@@ -91,7 +91,7 @@ impl From<ConfigErrors> for Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Failure {
         let kind = match error {
-            StartError::Store { .. } => Kind::Database,
+            StartError::Store { .. } | StartError::NoSource => Kind::Database,
             StartError::Location(_) => Kind::Config,
             StartError::Secret(_) | StartError::NoKey => Kind::KeyFile,
             StartError::Listen(_) => Kind::Listen,

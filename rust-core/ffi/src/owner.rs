@@ -184,7 +184,10 @@ impl Life {
 
     fn serve(&self, jobs: &Queue<Job>) {
         while let Some(job) = jobs.pop() {
-            let job = self.stop.clone().run_until_cancelled_owned(job(self.inside.clone()));
+            let job = self
+                .stop
+                .clone()
+                .run_until_cancelled_owned(job(self.inside.clone()));
             self.runtime.spawn(self.tasks.track_future(job));
         }
     }

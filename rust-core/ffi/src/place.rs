@@ -11,6 +11,6 @@ pub(crate) fn place(values: &Values) -> Place {
     Place {
         database: text("ferry.database").into(),
         key_file: values.text("ferry.keyFile").map(PathBuf::from),
-        clouddriver_url: text("ferry.clouddriverUrl"),
+        clouddriver_url: Some(text("ferry.clouddriverUrl")),
     }
 }

@@ -59,8 +59,7 @@ fn create(body: *mut c_void) -> io::Result<libc::pthread_t> {
     check(unsafe { libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), STACK) })?;
     let mut id = MaybeUninit::<libc::pthread_t>::uninit();
     // SAFETY: the attributes are initialized, and `enter` takes what `spawn` passes.
-    let code =
-        unsafe { libc::pthread_create(id.as_mut_ptr(), attributes.as_ptr(), enter, body) };
+    let code = unsafe { libc::pthread_create(id.as_mut_ptr(), attributes.as_ptr(), enter, body) };
     // SAFETY: initialized above, and not used again.
     unsafe { libc::pthread_attr_destroy(attributes.as_mut_ptr()) };
     check(code)?;

@@ -8,6 +8,8 @@
 //! Nothing of them is kept: a reference that is would keep that loader, and so this library, alive.
 
 mod convert;
+#[cfg(debug_assertions)]
+mod fault;
 mod throw;
 
 use crate::failure::Failure;
@@ -104,11 +106,9 @@ pub fn metrics<'a>(mut env: EnvUnowned<'a>, _class: JClass<'a>, core: jlong) -> 
 /// `String notReady(long core)`
 #[jni_mangle("io.ferry.bridge.NativeCore")]
 pub fn not_ready<'a>(mut env: EnvUnowned<'a>, _class: JClass<'a>, core: jlong) -> JString<'a> {
-    cross(&mut env, "notReady", |env| {
-        match verbs::not_ready(core)? {
-            Some(reason) => Ok(env.new_string(reason)?),
-            None => Ok(JString::null()),
-        }
+    cross(&mut env, "notReady", |env| match verbs::not_ready(core)? {
+        Some(reason) => Ok(env.new_string(reason)?),
+        None => Ok(JString::null()),
     })
 }
 

@@ -1,0 +1,52 @@
+//! What the tests of both doors share: a source of accounts, the built library, and commands whose
+//! output is told when they fail.
+
+mod source;
+
+pub use source::Source;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The library that `cargo test` built beside the test programs.
+pub fn library() -> PathBuf {
+    let program = std::env::current_exe().unwrap();
+    let profile = program.parent().and_then(Path::parent).unwrap();
+    let library = profile.join("libferry_ffi.so");
+    assert!(library.exists(), "{} is not built", library.display());
+    library
+}
+
+/// The repository.
+pub fn repository() -> &'static Path {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().and_then(Path::parent).unwrap()
+}
+
+/// The JSON that starts a core on `folder`'s database, with `more` properties.
+pub fn config(folder: &Path, source: &str, more: &[(&str, &str)]) -> String {
+    let mut properties = serde_json::json!({
+        "ferry.database": folder.join("ferry.db"),
+        "ferry.clouddriverUrl": source,
+        "kubesvc.grpc.server.address": "127.0.0.1",
+        "kubesvc.grpc.server.port": "0",
+        "sql.connectionPools.default.password": "not ours",
+    });
+    for (name, value) in more {
+        properties[name] = (*value).into();
+    }
+    serde_json::json!({ "properties": properties }).to_string()
+}
+
+/// Runs `command`, which must succeed: its output.
+pub fn run(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
