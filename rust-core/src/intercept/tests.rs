@@ -131,12 +131,10 @@ impl Post {
         rows.iter().map(|row| row.get(0)).collect()
     }
 
-    /// Who did what, in order.
+    /// Who did what, sorted: two of one millisecond have no order.
     async fn audit(&self) -> Vec<String> {
-        self.sql(
-            "SELECT account || ' ' || event || ' ' || who FROM kubesvc_ferry_audit ORDER BY id",
-        )
-        .await
+        self.sql("SELECT account || ' ' || event || ' ' || who FROM kubesvc_ferry_audit ORDER BY 1")
+            .await
     }
 
     /// Every open intent is looked at once, as at the start of a core.

@@ -167,7 +167,7 @@ async fn activate_goes_on_to_active_and_both_steps_are_told() {
     post.source.put("a", fields());
     begun.settle(answered(201)).await;
     assert_eq!(post.status("a").await, Some(Status::ToMigrate));
-    assert_eq!(post.audit().await, ["a Adopt anna", "a Activate anna"]);
+    assert_eq!(post.audit().await, ["a Activate anna", "a Adopt anna"]);
     // A later PUT is no reason to switch on what a person switched off.
     let (lifecycle, actor) = (&post.interceptor.lifecycle, Actor::ferry());
     lifecycle.deactivate("a", &actor).await.unwrap();
