@@ -6,7 +6,7 @@ SHELL := bash
 .NOTPARALLEL:
 .PHONY: help demo test ci lint fmt cluster host clean
 
-SUITES = lint unit agent cluster host integration
+SUITES = lint unit agent cluster java integration
 GOFLAGS ?= -mod=readonly
 export GOFLAGS
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test.sh SUITE...: runs suites in stages, says how long each took, and ends with one line that
 # counts every test of all of them. A stage that fails does not keep the others from running.
-# Suites: lint unit agent cluster host integration demo.
+# Suites: lint unit agent cluster java integration demo.
 #
 # In lint, and for the demo, a check counts as one. A build counts only when it fails.
 set -uo pipefail
@@ -105,10 +105,10 @@ build() {
   case " $* " in *" lint "* | *" agent "* | *" cluster "* | *" integration "* | *" demo "*)
     stage build-cluster build make --no-print-directory cluster ;;
   esac
-  case " $* " in *" host "* | *" integration "* | *" demo "*)
+  case " $* " in *" java "* | *" integration "* | *" demo "*)
     stage build-host build make --no-print-directory host ;;
   esac
-  case " $* " in *" unit "* | *" agent "* | *" integration "*)
+  case " $* " in *" unit "* | *" agent "* | *" java "* | *" integration "*)
     stage build-rust build cargo build --locked --workspace --all-targets ;;
   esac
 }
@@ -134,7 +134,7 @@ suite() {
     stage agent cargo cargo_tests "${tests[@]}"
     ;;
   cluster) stage cluster go go_tests ;;
-  host) stage host junit gradle --no-daemon --console=plain --continue check ;;
+  java) stage java junit gradle --no-daemon --console=plain --continue check ;;
   integration)
     mapfile -t tests < <(sed -n '/^\[\[test\]\]/,/^$/s/^name = "\(.*\)"/\1/p' tests/Cargo.toml)
     stage integration cargo cargo_tests "${tests[@]}"
