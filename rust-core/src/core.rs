@@ -39,6 +39,12 @@ pub enum StartError {
     /// The database's URL.
     #[error("the database: {0}")]
     Location(#[from] BadLocation),
+    /// Nowhere to read accounts from.
+    #[error(
+        "the database has no table `accounts` of Clouddriver's that its user may read; grant \
+         SELECT on it"
+    )]
+    NoSource,
     /// A shared database needs a key that all cores have.
     #[error("a shared database needs a key file that every core has: set its path")]
     NoKey,
@@ -82,7 +88,16 @@ impl Core {
             .map_err(|source| StartError::Store { place, source })?;
         let metrics = Arc::new(Metrics::new());
         let registry = Arc::new(Registry::default());
-        let source = Source::new(&config.place.clouddriver_url);
+        let source = match Source::table(store.pool()).await {
+            Some(table) => table,
+            None => Source::rest(
+                config
+                    .place
+                    .clouddriver_url
+                    .as_ref()
+                    .ok_or(StartError::NoSource)?,
+            ),
+        };
         let lifecycle = Arc::new(Lifecycle::new(Parts {
             store: store.clone(),
             keyring,

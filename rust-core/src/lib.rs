@@ -18,6 +18,7 @@ mod lifecycle;
 mod metrics;
 mod secret;
 mod source;
+mod sql;
 mod store;
 
 pub use crate::core::{Core, StartError};

@@ -153,7 +153,7 @@ impl Settings {
         let place = Place {
             database: text(&mut values, "sidecar.database").into(),
             key_file: values.text("sidecar.keyFile").map(PathBuf::from),
-            clouddriver_url: format!("http://{upstream}"),
+            clouddriver_url: Some(format!("http://{upstream}")),
         };
         let settings = Settings {
             listen: values.socket("sidecar.listen"),

@@ -54,8 +54,9 @@ pub struct Place {
     pub database: SecretString,
     /// The file of the key that encrypts inline kubeconfigs. `None`: beside the database's file.
     pub key_file: Option<PathBuf>,
-    /// `http://host:port` of Clouddriver, without a path.
-    pub clouddriver_url: String,
+    /// `http://host:port` of Clouddriver, without a path: where accounts are read from when
+    /// Clouddriver's table is not beside ours. `None`: it must be.
+    pub clouddriver_url: Option<String>,
 }
 
 /// Dynamic accounts.

@@ -23,7 +23,7 @@ fn place() -> Place {
     Place {
         database: "ferry.db".into(),
         key_file: None,
-        clouddriver_url: "http://127.0.0.1:7002".into(),
+        clouddriver_url: Some("http://127.0.0.1:7002".into()),
     }
 }
 

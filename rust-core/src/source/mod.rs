@@ -1,23 +1,23 @@
-//! Where accounts come from: Clouddriver's own REST API, read only. `lifecycle`, `intercept` and
-//! `api` ask it; nothing here writes, and no definition is kept or logged.
+//! Where accounts come from, read only: Clouddriver's table `accounts` when its database is at hand,
+//! else its REST API. `intercept` and `api` ask it; nothing here writes, and no definition is kept
+//! or logged.
 
+mod rest;
+mod table;
 #[cfg(test)]
 pub(crate) mod test_source;
 
-use crate::error::causes;
-use bytes::Bytes;
-use http::{Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Empty};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use crate::sql::Pool;
+use http::StatusCode;
+use rest::Rest;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use table::Table;
 
-/// How long one request may take.
-const TIMEOUT: Duration = Duration::from_secs(20);
-/// Accounts per request when all are read.
+/// An account as Clouddriver stores it: secrets included.
+pub type Definition = Map<String, Value>;
+
+/// Accounts per request or query when all are read.
 const PAGE: usize = 500;
 
 /// Why the source could not be read.
@@ -48,135 +48,58 @@ pub enum SourceError {
         /// Its URL.
         base: String,
     },
+    /// The table cannot be read.
+    #[error("Clouddriver's table `accounts` cannot be read; the database user needs SELECT on it")]
+    Table(#[from] sqlx::Error),
 }
 
-/// Clouddriver's REST API as a source of Kubernetes accounts.
+/// A source of Kubernetes accounts.
 #[derive(Debug, Clone)]
-pub struct Source {
-    client: Client<HttpConnector, Empty<Bytes>>,
-    base: String,
+pub struct Source(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Rest(Rest),
+    Table(Table),
 }
 
 impl Source {
-    /// The source at `base`, such as `http://127.0.0.1:7002`.
-    pub fn new(base: &str) -> Source {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(Duration::from_secs(5)));
-        Source {
-            client: Client::builder(TokioExecutor::new()).build(connector),
-            base: base.trim_end_matches('/').to_owned(),
-        }
+    /// Clouddriver's REST API at `base`, such as `http://127.0.0.1:7002`.
+    pub fn rest(base: &str) -> Source {
+        Source(Kind::Rest(Rest::new(base)))
     }
 
-    /// The Kubernetes account `name`; `None`: the source has none of that name.
+    /// The table `accounts` beside ours, if it is there and may be read.
+    pub async fn table(pool: &Pool) -> Option<Source> {
+        let table = Table::new(pool.clone());
+        table.is_there().await.then_some(Source(Kind::Table(table)))
+    }
+
+    /// The Kubernetes account `name`; `None`: the source has none of that name. `user` is who asks,
+    /// as far as Clouddriver itself is asked.
     pub async fn find(
         &self,
         name: &str,
         user: Option<&str>,
-    ) -> Result<Option<Map<String, Value>>, SourceError> {
-        let page = self.page(Some(name), 1, user).await?;
-        Ok(page
-            .into_iter()
-            .find(|account| name_of(account) == Some(name)))
+    ) -> Result<Option<Definition>, SourceError> {
+        match &self.0 {
+            Kind::Rest(rest) => rest.find(name, user).await,
+            Kind::Table(table) => Ok(table.find(name).await?),
+        }
     }
 
     /// Every Kubernetes account, by name.
     pub async fn all(
         &self,
         user: Option<&str>,
-    ) -> Result<BTreeMap<String, Map<String, Value>>, SourceError> {
-        let mut accounts = BTreeMap::new();
-        let mut start: Option<String> = None;
-        loop {
-            let page = self.page(start.as_deref(), PAGE, user).await?;
-            let full = page.len() >= PAGE;
-            let before = accounts.len();
-            for account in page {
-                if let Some(name) = name_of(&account).map(str::to_owned) {
-                    start = Some(name.clone());
-                    accounts.insert(name, account);
-                }
-            }
-            // The next page begins with the last account of this one.
-            if !full || accounts.len() == before {
-                return Ok(accounts);
-            }
+    ) -> Result<BTreeMap<String, Definition>, SourceError> {
+        match &self.0 {
+            Kind::Rest(rest) => rest.all(user).await,
+            Kind::Table(table) => Ok(table.all().await?),
         }
-    }
-
-    async fn page(
-        &self,
-        start: Option<&str>,
-        limit: usize,
-        user: Option<&str>,
-    ) -> Result<Vec<Map<String, Value>>, SourceError> {
-        let start = start.map(encode).unwrap_or_default();
-        let start = if start.is_empty() {
-            start
-        } else {
-            format!("&startingAccountName={start}")
-        };
-        let uri = format!(
-            "{}/credentials/type/kubernetes?limit={limit}{start}",
-            self.base
-        );
-        let away = |reason: String| SourceError::Away {
-            base: self.base.clone(),
-            reason,
-        };
-        let uri: Uri = uri
-            .parse()
-            .map_err(|_| away("its URL is not valid".to_owned()))?;
-        let mut request = Request::get(uri).header(http::header::ACCEPT, "application/json");
-        if let Some(user) = user.filter(|user| !user.is_empty()) {
-            request = request.header("X-SPINNAKER-USER", user);
-        }
-        let request = request
-            .body(Empty::new())
-            .map_err(|error| away(error.to_string()))?;
-        let read = async {
-            let response = self
-                .client
-                .request(request)
-                .await
-                .map_err(|e| away(causes(&e)))?;
-            let status = response.status();
-            let body = response
-                .into_body()
-                .collect()
-                .await
-                .map_err(|e| away(causes(&e)))?;
-            Ok((status, body.to_bytes()))
-        };
-        let (status, body) = tokio::time::timeout(TIMEOUT, read)
-            .await
-            .map_err(|_| away(format!("no answer within {} s", TIMEOUT.as_secs())))??;
-        if !status.is_success() {
-            return Err(SourceError::Refused {
-                base: self.base.clone(),
-                status,
-            });
-        }
-        serde_json::from_slice(&body).map_err(|_| SourceError::Unreadable {
-            base: self.base.clone(),
-        })
     }
 }
 
-fn name_of(account: &Map<String, Value>) -> Option<&str> {
+fn name_of(account: &Definition) -> Option<&str> {
     account.get("name")?.as_str()
-}
-
-/// Percent-encodes a value of a query.
-fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
 }

@@ -44,7 +44,7 @@ impl TestSource {
     }
 
     pub(crate) fn source(&self) -> Source {
-        Source::new(&self.url)
+        Source::rest(&self.url)
     }
 
     fn content(&self) -> std::sync::MutexGuard<'_, Content> {

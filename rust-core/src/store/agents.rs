@@ -3,10 +3,10 @@
 
 use super::cores::millis;
 use super::rows::read_holding;
-use super::sql::{Tx, sql};
 use super::steps::write_holding;
 use super::{Store, StoreError, failpoint, transaction};
 use crate::account::{Agent, Cluster, Holding, HoldingState};
+use crate::sql::{Tx, sql};
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -2,9 +2,9 @@
 //! left: the connections of its agents count as ended, and every account is looked at.
 
 use super::agents::end_connections;
-use super::sql::{Dialect, sql};
 use super::{Store, StoreError, failpoint, transaction};
 use crate::account::Limits;
+use crate::sql::{Dialect, sql};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ impl Store {
             .text(core_id)
             .run(&mut tx)
             .await?;
-        tx.commit().await
+        Ok(tx.commit().await?)
     }
 }
 

@@ -2,8 +2,8 @@
 //! closed once what Clouddriver made of it is recorded. What a dead process left open is settled
 //! against the source at the next start.
 
-use super::sql::{Record, sql};
 use super::{Store, StoreError, failpoint, transaction};
+use crate::sql::{Record, sql};
 
 /// A write to `/credentials` under way.
 #[derive(Debug, Clone, PartialEq, Eq)]

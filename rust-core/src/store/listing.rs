@@ -1,9 +1,9 @@
 //! Reading many accounts: for the API's lists, the sweep and the metrics.
 
 use super::rows::{Content, holdings, read_account, read_cluster, read_content};
-use super::sql::{Statement, Tx, sql};
 use super::{Store, StoreError, word};
 use crate::account::{Account, Cluster, Holding, HoldingState, Status};
+use crate::sql::{Statement, Tx, sql};
 
 /// Where an account comes from, spelled as in the contract's `source`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,7 +2,7 @@
 //! compare-and-swap on its version, in one transaction with its holdings and its audit row.
 //!
 //! `lifecycle`, `intercept` and `api` call it. It decides nothing: what a change means is
-//! `account`'s. The databases differ in [`sql`] alone.
+//! `account`'s. The databases differ in `sql` alone.
 
 mod agents;
 mod cores;
@@ -10,7 +10,6 @@ mod journal;
 mod listing;
 mod open;
 mod rows;
-mod sql;
 mod steps;
 
 pub use agents::{Gone, Held, Registration, StaticAccount};
@@ -21,7 +20,7 @@ pub use rows::Content;
 pub use steps::Actor;
 
 use crate::failpoint;
-use sql::{Pool, Record};
+use crate::sql::{Pool, Record};
 
 /// What can go wrong with the tables.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +93,12 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         let mut tx = self.pool.read().await?;
         tx.now().await?;
-        tx.commit().await
+        Ok(tx.commit().await?)
+    }
+
+    /// The connections, for reading what lies beside our tables.
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     /// Closes every connection.

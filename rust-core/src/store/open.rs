@@ -1,7 +1,7 @@
 //! Opening a database: where it is, its tables brought up to date, its pool.
 
-use super::sql::Pool;
 use super::{Store, StoreError};
+use crate::sql::Pool;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};

@@ -1,11 +1,11 @@
 //! Reading and making rows of `kubesvc_accounts`.
 
-use super::sql::{Record, Tx, sql};
 use super::steps::{self, Actor};
 use super::{Store, StoreError, failpoint, transaction, word};
 use crate::account::transition::Event;
 use crate::account::{Account, Cluster, Holding, View};
 use crate::secret::Sealed;
+use crate::sql::{Record, Tx, sql};
 
 const ACCOUNTS: &str = "kubesvc_accounts";
 const HOLDINGS: &str = "kubesvc_ferry_holdings";

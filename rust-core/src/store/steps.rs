@@ -1,11 +1,11 @@
 //! Writing a step: row, holdings and audit in one transaction, a compare-and-swap on the version.
 
 use super::rows::Content;
-use super::sql::{Tx, sql};
 use super::{Store, StoreError, failpoint, transaction, word};
 use crate::account::step::Step;
 use crate::account::transition::Event;
 use crate::account::{Account, Agent, Holding, HoldingState, View};
+use crate::sql::{Tx, sql};
 
 /// Who is behind a change, for the audit.
 #[derive(Debug, Clone)]
@@ -98,7 +98,7 @@ impl Store {
             .texts([account, agent_id])
             .run(&mut tx)
             .await?;
-        tx.commit().await
+        Ok(tx.commit().await?)
     }
 }
 

@@ -47,14 +47,14 @@ impl Base {
     /// Runs this SQL beside the store.
     async fn run(&self, text: &str) {
         let mut tx = self.store.pool.write().await.unwrap();
-        sql::sql(text).run(&mut tx).await.unwrap();
+        crate::sql::sql(text).run(&mut tx).await.unwrap();
         tx.commit().await.unwrap();
     }
 
     /// These text columns of what follows, row by row, joined by `|`; a NULL is empty.
     async fn select(&self, columns: &[&str], from: &str) -> Vec<String> {
         let mut tx = self.store.pool.read().await.unwrap();
-        let select = sql::sql(format!("SELECT {} {from}", columns.join(", ")));
+        let select = crate::sql::sql(format!("SELECT {} {from}", columns.join(", ")));
         let rows = select.all(&mut tx).await.unwrap();
         tx.commit().await.unwrap();
         let mut lines = Vec::new();

@@ -1,8 +1,7 @@
 //! The one place where the databases differ: SQLite, MySQL/MariaDB and PostgreSQL behind one pool,
 //! one transaction, one statement and one row. Statements are written with `?`; the few words that
-//! differ stand in [`Dialect`].
+//! differ stand in [`Dialect`]. `store` and `source` use it.
 
-use super::StoreError;
 use sqlx::mysql::{MySqlArguments, MySqlRow};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
@@ -13,7 +12,7 @@ use sqlx::{
 
 /// Which database it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialect {
+pub(crate) enum Dialect {
     Sqlite,
     MySql,
     Postgres,
@@ -21,7 +20,7 @@ pub(super) enum Dialect {
 
 impl Dialect {
     /// The database's clock in Unix milliseconds, as an expression.
-    pub(super) fn now(self) -> &'static str {
+    pub(crate) fn now(self) -> &'static str {
         match self {
             Dialect::Sqlite => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
             Dialect::MySql => "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)",
@@ -30,7 +29,7 @@ impl Dialect {
     }
 
     /// What follows an INSERT that does nothing when `key` is there already.
-    pub(super) fn or_nothing(self, key: &str) -> String {
+    pub(crate) fn or_nothing(self, key: &str) -> String {
         match self {
             Dialect::MySql => format!("ON DUPLICATE KEY UPDATE {key} = {key}"),
             Dialect::Sqlite | Dialect::Postgres => format!("ON CONFLICT ({key}) DO NOTHING"),
@@ -38,7 +37,7 @@ impl Dialect {
     }
 
     /// What follows an INSERT that sets `columns` when `key` is there already.
-    pub(super) fn or_update(self, key: &str, columns: &[&str]) -> String {
+    pub(crate) fn or_update(self, key: &str, columns: &[&str]) -> String {
         let assign = |new: fn(&str) -> String| {
             let columns = columns
                 .iter()
@@ -56,6 +55,15 @@ impl Dialect {
                 "ON CONFLICT ({key}) DO UPDATE SET {}",
                 assign(|column| format!("excluded.{column}"))
             ),
+        }
+    }
+
+    /// A column of JSON as text.
+    pub(crate) fn json_text(self, column: &str) -> String {
+        match self {
+            Dialect::Sqlite => column.to_owned(),
+            Dialect::MySql => format!("CAST({column} AS CHAR)"),
+            Dialect::Postgres => format!("CAST({column} AS TEXT)"),
         }
     }
 
@@ -80,7 +88,7 @@ impl Dialect {
 
 /// The connections to one database.
 #[derive(Debug, Clone)]
-pub(super) enum Pool {
+pub(crate) enum Pool {
     /// SQLite has one writer at a time: one connection waits in line instead of failing as busy.
     Sqlite {
         writer: SqlitePool,
@@ -92,7 +100,7 @@ pub(super) enum Pool {
 
 impl Pool {
     /// A transaction that only reads.
-    pub(super) async fn read(&self) -> Result<Tx, StoreError> {
+    pub(crate) async fn read(&self) -> Result<Tx, sqlx::Error> {
         Ok(match self {
             Pool::Sqlite { reader, .. } => Tx::Sqlite(reader.begin().await?),
             Pool::MySql(pool) => Tx::MySql(pool.begin().await?),
@@ -101,7 +109,7 @@ impl Pool {
     }
 
     /// A transaction that writes.
-    pub(super) async fn write(&self) -> Result<Tx, StoreError> {
+    pub(crate) async fn write(&self) -> Result<Tx, sqlx::Error> {
         Ok(match self {
             Pool::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             Pool::MySql(pool) => Tx::MySql(pool.begin().await?),
@@ -109,7 +117,7 @@ impl Pool {
         })
     }
 
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         match self {
             Pool::Sqlite { writer, reader } => {
                 reader.close().await;
@@ -122,14 +130,14 @@ impl Pool {
 }
 
 /// A transaction; dropped without [`Tx::commit`] it changes nothing.
-pub(super) enum Tx {
+pub(crate) enum Tx {
     Sqlite(Transaction<'static, Sqlite>),
     MySql(Transaction<'static, MySql>),
     Postgres(Transaction<'static, Postgres>),
 }
 
 impl Tx {
-    pub(super) fn dialect(&self) -> Dialect {
+    pub(crate) fn dialect(&self) -> Dialect {
         match self {
             Tx::Sqlite(_) => Dialect::Sqlite,
             Tx::MySql(_) => Dialect::MySql,
@@ -137,7 +145,7 @@ impl Tx {
         }
     }
 
-    pub(super) async fn commit(self) -> Result<(), StoreError> {
+    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
         match self {
             Tx::Sqlite(tx) => tx.commit().await?,
             Tx::MySql(tx) => tx.commit().await?,
@@ -147,7 +155,7 @@ impl Tx {
     }
 
     /// The database's clock, in Unix milliseconds.
-    pub(super) async fn now(&mut self) -> Result<i64, StoreError> {
+    pub(crate) async fn now(&mut self) -> Result<i64, sqlx::Error> {
         sql(format!("SELECT {} AS now", self.dialect().now()))
             .one(self)
             .await?
@@ -164,13 +172,13 @@ enum Value {
 }
 
 /// A statement and its values.
-pub(super) struct Statement {
+pub(crate) struct Statement {
     text: String,
     values: Vec<Value>,
 }
 
 /// A statement; `?` stands for each value that is bound.
-pub(super) fn sql(text: impl Into<String>) -> Statement {
+pub(crate) fn sql(text: impl Into<String>) -> Statement {
     Statement {
         text: text.into(),
         values: Vec::new(),
@@ -178,19 +186,19 @@ pub(super) fn sql(text: impl Into<String>) -> Statement {
 }
 
 impl Statement {
-    pub(super) fn text<'a>(self, value: impl Into<Option<&'a str>>) -> Statement {
+    pub(crate) fn text<'a>(self, value: impl Into<Option<&'a str>>) -> Statement {
         self.value(Value::Text(value.into().map(str::to_owned)))
     }
 
-    pub(super) fn texts<'a>(self, values: impl IntoIterator<Item = &'a str>) -> Statement {
+    pub(crate) fn texts<'a>(self, values: impl IntoIterator<Item = &'a str>) -> Statement {
         values.into_iter().fold(self, Statement::text)
     }
 
-    pub(super) fn number(self, value: impl Into<Option<i64>>) -> Statement {
+    pub(crate) fn number(self, value: impl Into<Option<i64>>) -> Statement {
         self.value(Value::Number(value.into()))
     }
 
-    pub(super) fn bytes(self, value: Option<Vec<u8>>) -> Statement {
+    pub(crate) fn bytes(self, value: Option<Vec<u8>>) -> Statement {
         self.value(Value::Bytes(value))
     }
 
@@ -200,18 +208,18 @@ impl Statement {
     }
 
     /// Adds to the statement's text.
-    pub(super) fn push(&mut self, text: &str) {
+    pub(crate) fn push(&mut self, text: &str) {
         self.text.push_str(text);
     }
 
     /// Adds a value to a statement that is put together piece by piece.
-    pub(super) fn push_text(&mut self, value: &str) {
+    pub(crate) fn push_text(&mut self, value: &str) {
         self.text.push('?');
         self.values.push(Value::Text(Some(value.to_owned())));
     }
 
     /// Runs it; answers how many rows it changed.
-    pub(super) async fn run(self, tx: &mut Tx) -> Result<u64, StoreError> {
+    pub(crate) async fn run(self, tx: &mut Tx) -> Result<u64, sqlx::Error> {
         let text = AssertSqlSafe(tx.dialect().placeholders(&self.text));
         Ok(match tx {
             Tx::Sqlite(tx) => {
@@ -230,7 +238,7 @@ impl Statement {
     }
 
     /// Every row.
-    pub(super) async fn all(self, tx: &mut Tx) -> Result<Vec<Record>, StoreError> {
+    pub(crate) async fn all(self, tx: &mut Tx) -> Result<Vec<Record>, sqlx::Error> {
         let text = AssertSqlSafe(tx.dialect().placeholders(&self.text));
         Ok(match tx {
             Tx::Sqlite(tx) => {
@@ -258,31 +266,29 @@ impl Statement {
     }
 
     /// The first row, if there is one.
-    pub(super) async fn optional(self, tx: &mut Tx) -> Result<Option<Record>, StoreError> {
+    pub(crate) async fn optional(self, tx: &mut Tx) -> Result<Option<Record>, sqlx::Error> {
         Ok(self.all(tx).await?.into_iter().next())
     }
 
     /// The first row of a statement that always has one.
-    pub(super) async fn one(self, tx: &mut Tx) -> Result<Record, StoreError> {
-        self.optional(tx)
-            .await?
-            .ok_or(StoreError::Database(sqlx::Error::RowNotFound))
+    pub(crate) async fn one(self, tx: &mut Tx) -> Result<Record, sqlx::Error> {
+        self.optional(tx).await?.ok_or(sqlx::Error::RowNotFound)
     }
 
     /// The text in the first column of every row.
-    pub(super) async fn column(self, tx: &mut Tx) -> Result<Vec<String>, StoreError> {
+    pub(crate) async fn column(self, tx: &mut Tx) -> Result<Vec<String>, sqlx::Error> {
         self.all(tx).await?.iter().map(|row| row.at(0)).collect()
     }
 
     /// The first column of a `SELECT COUNT(*)`.
-    pub(super) async fn count(self, tx: &mut Tx) -> Result<i64, StoreError> {
+    pub(crate) async fn count(self, tx: &mut Tx) -> Result<i64, sqlx::Error> {
         self.one(tx).await?.at(0)
     }
 }
 
 macro_rules! arguments {
     ($name:ident, $arguments:ty) => {
-        fn $name(values: Vec<Value>) -> Result<$arguments, StoreError> {
+        fn $name(values: Vec<Value>) -> Result<$arguments, sqlx::Error> {
             use sqlx::Arguments;
             let mut arguments = <$arguments>::default();
             for value in values {
@@ -291,7 +297,7 @@ macro_rules! arguments {
                     Value::Number(number) => arguments.add(number),
                     Value::Bytes(bytes) => arguments.add(bytes),
                 }
-                .map_err(|error| StoreError::Database(sqlx::Error::Encode(error)))?;
+                .map_err(sqlx::Error::Encode)?;
             }
             Ok(arguments)
         }
@@ -303,14 +309,14 @@ arguments!(mysql, MySqlArguments);
 arguments!(postgres, PgArguments);
 
 /// A row.
-pub(super) enum Record {
+pub(crate) enum Record {
     Sqlite(SqliteRow),
     MySql(MySqlRow),
     Postgres(PgRow),
 }
 
 /// What a column can be read as, on every database.
-pub(super) trait Readable:
+pub(crate) trait Readable:
     for<'r> Decode<'r, Sqlite>
     + Type<Sqlite>
     + for<'r> Decode<'r, MySql>
@@ -332,7 +338,7 @@ impl<T> Readable for T where
 
 impl Record {
     /// The value of the column of this name.
-    pub(super) fn get<T: Readable>(&self, column: &str) -> Result<T, StoreError> {
+    pub(crate) fn get<T: Readable>(&self, column: &str) -> Result<T, sqlx::Error> {
         Ok(match self {
             Record::Sqlite(row) => row.try_get(column)?,
             Record::MySql(row) => row.try_get(column)?,
@@ -340,7 +346,7 @@ impl Record {
         })
     }
 
-    fn at<T: Readable>(&self, index: usize) -> Result<T, StoreError> {
+    fn at<T: Readable>(&self, index: usize) -> Result<T, sqlx::Error> {
         Ok(match self {
             Record::Sqlite(row) => row.try_get(index)?,
             Record::MySql(row) => row.try_get(index)?,

@@ -1,0 +1,142 @@
+//! Clouddriver's REST API as a source: `GET /credentials/type/kubernetes`, in pages.
+
+use super::{Definition, PAGE, SourceError, name_of};
+use crate::error::causes;
+use bytes::Bytes;
+use http::{Request, Uri};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long one request may take.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Clouddriver's REST API at one address.
+#[derive(Debug, Clone)]
+pub(super) struct Rest {
+    client: Client<HttpConnector, Empty<Bytes>>,
+    base: String,
+}
+
+impl Rest {
+    /// The API at `base`, such as `http://127.0.0.1:7002`.
+    pub(super) fn new(base: &str) -> Rest {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(Duration::from_secs(5)));
+        Rest {
+            client: Client::builder(TokioExecutor::new()).build(connector),
+            base: base.trim_end_matches('/').to_owned(),
+        }
+    }
+
+    /// The Kubernetes account `name`; `None`: the source has none of that name.
+    pub(super) async fn find(
+        &self,
+        name: &str,
+        user: Option<&str>,
+    ) -> Result<Option<Definition>, SourceError> {
+        let page = self.page(Some(name), 1, user).await?;
+        Ok(page
+            .into_iter()
+            .find(|account| name_of(account) == Some(name)))
+    }
+
+    /// Every Kubernetes account, by name.
+    pub(super) async fn all(
+        &self,
+        user: Option<&str>,
+    ) -> Result<BTreeMap<String, Definition>, SourceError> {
+        let mut accounts = BTreeMap::new();
+        let mut start: Option<String> = None;
+        loop {
+            let page = self.page(start.as_deref(), PAGE, user).await?;
+            let full = page.len() >= PAGE;
+            let before = accounts.len();
+            for account in page {
+                if let Some(name) = name_of(&account).map(str::to_owned) {
+                    start = Some(name.clone());
+                    accounts.insert(name, account);
+                }
+            }
+            // The next page begins with the last account of this one.
+            if !full || accounts.len() == before {
+                return Ok(accounts);
+            }
+        }
+    }
+
+    async fn page(
+        &self,
+        start: Option<&str>,
+        limit: usize,
+        user: Option<&str>,
+    ) -> Result<Vec<Definition>, SourceError> {
+        let start = start.map(encode).unwrap_or_default();
+        let start = if start.is_empty() {
+            start
+        } else {
+            format!("&startingAccountName={start}")
+        };
+        let uri = format!(
+            "{}/credentials/type/kubernetes?limit={limit}{start}",
+            self.base
+        );
+        let away = |reason: String| SourceError::Away {
+            base: self.base.clone(),
+            reason,
+        };
+        let uri: Uri = uri
+            .parse()
+            .map_err(|_| away("its URL is not valid".to_owned()))?;
+        let mut request = Request::get(uri).header(http::header::ACCEPT, "application/json");
+        if let Some(user) = user.filter(|user| !user.is_empty()) {
+            request = request.header("X-SPINNAKER-USER", user);
+        }
+        let request = request
+            .body(Empty::new())
+            .map_err(|error| away(error.to_string()))?;
+        let read = async {
+            let response = self
+                .client
+                .request(request)
+                .await
+                .map_err(|e| away(causes(&e)))?;
+            let status = response.status();
+            let body = response
+                .into_body()
+                .collect()
+                .await
+                .map_err(|e| away(causes(&e)))?;
+            Ok::<_, SourceError>((status, body.to_bytes()))
+        };
+        let (status, body) = tokio::time::timeout(TIMEOUT, read)
+            .await
+            .map_err(|_| away(format!("no answer within {} s", TIMEOUT.as_secs())))??;
+        if !status.is_success() {
+            return Err(SourceError::Refused {
+                base: self.base.clone(),
+                status,
+            });
+        }
+        serde_json::from_slice(&body).map_err(|_| SourceError::Unreadable {
+            base: self.base.clone(),
+        })
+    }
+}
+
+/// Percent-encodes a value of a query.
+fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}

@@ -1,0 +1,84 @@
+//! Clouddriver's table `accounts` as a source. The only statements here are SELECTs.
+
+use super::{Definition, PAGE};
+use crate::sql::{Pool, Record, Tx, sql};
+use std::collections::BTreeMap;
+
+/// The table, in the database that ours are in.
+#[derive(Debug, Clone)]
+pub(super) struct Table {
+    pool: Pool,
+}
+
+impl Table {
+    pub(super) fn new(pool: Pool) -> Table {
+        Table { pool }
+    }
+
+    pub(super) async fn is_there(&self) -> bool {
+        let probe = async {
+            let mut tx = self.pool.read().await?;
+            sql("SELECT COUNT(*) FROM accounts WHERE 1 = 0")
+                .count(&mut tx)
+                .await
+        };
+        probe.await.is_ok()
+    }
+
+    pub(super) async fn find(&self, name: &str) -> Result<Option<Definition>, sqlx::Error> {
+        let mut tx = self.pool.read().await?;
+        let rows = select(&mut tx, "id = ?", name, 1).await?;
+        tx.commit().await?;
+        // A collation may hold other names to be the same.
+        Ok(rows
+            .into_iter()
+            .find(|(id, _)| id == name)
+            .map(|(_, account)| account))
+    }
+
+    pub(super) async fn all(&self) -> Result<BTreeMap<String, Definition>, sqlx::Error> {
+        let mut accounts = BTreeMap::new();
+        let mut tx = self.pool.read().await?;
+        let mut last = String::new();
+        loop {
+            let page = select(&mut tx, "id > ?", &last, PAGE).await?;
+            let full = page.len() == PAGE;
+            if let Some((id, _)) = page.last() {
+                last.clone_from(id);
+            }
+            accounts.extend(page);
+            if !full {
+                tx.commit().await?;
+                return Ok(accounts);
+            }
+        }
+    }
+}
+
+async fn select(
+    tx: &mut Tx,
+    which: &str,
+    id: &str,
+    limit: usize,
+) -> Result<Vec<(String, Definition)>, sqlx::Error> {
+    let body = tx.dialect().json_text("body");
+    let rows = sql(format!(
+        "SELECT id, {body} AS body FROM accounts WHERE type = 'kubernetes' AND {which}
+         ORDER BY id LIMIT {limit}"
+    ));
+    rows.text(id).all(tx).await?.iter().map(read).collect()
+}
+
+fn read(row: &Record) -> Result<(String, Definition), sqlx::Error> {
+    let (id, body): (String, String) = (row.get("id")?, row.get("body")?);
+    let mut account: Definition = serde_json::from_str(&body).unwrap_or_else(|_| {
+        // Clouddriver cannot read it either. Its text is not shown: it may hold secrets.
+        tracing::warn!(
+            account = id,
+            "its body in Clouddriver's table is not a JSON object"
+        );
+        Definition::new()
+    });
+    account.insert("name".to_owned(), id.clone().into());
+    Ok((id, account))
+}
