@@ -11,6 +11,8 @@ export CARGO_TERM_COLOR=never GOFLAGS=-mod=readonly
 logs=${CARGO_TARGET_DIR:-target}/stages
 cache=${FERRY_CACHE:-$HOME/.cache/ferry}
 passed=0 failed=0 summary=()
+# Ctrl-C ends everything, not just the stage.
+trap 'exit 130' INT
 
 # stage NAME KIND COMMAND...: runs the command, and counts by its output.
 stage() {
@@ -103,10 +105,10 @@ shell_style() {
 # build SUITE...: what these suites need.
 build() {
   case " $* " in *" lint "* | *" agent "* | *" cluster "* | *" integration "* | *" demo "*)
-    stage build-cluster build make --no-print-directory cluster ;;
+    stage build-cluster build make -s --no-print-directory cluster ;;
   esac
   case " $* " in *" java "* | *" integration "* | *" demo "*)
-    stage build-host build make --no-print-directory host ;;
+    stage build-host build make -s --no-print-directory host ;;
   esac
   case " $* " in *" unit "* | *" agent "* | *" java "* | *" integration "*)
     stage build-rust build cargo build --locked --workspace --all-targets ;;
