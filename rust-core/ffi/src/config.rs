@@ -126,7 +126,6 @@ mod tests {
     fn defaults_listen_on_every_address() {
         let settings = read(br#"{"properties": {}}"#).unwrap();
         assert_eq!(settings.core.grpc.listen.to_string(), "0.0.0.0:9091");
-        assert_eq!(settings.core.place.clouddriver_url, "http://127.0.0.1:7002");
         assert!(settings.unused.is_empty());
     }
 

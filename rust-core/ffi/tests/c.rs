@@ -1,0 +1,180 @@
+//! The C ABI: a program that has nothing but the header, and every function's faults.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod support;
+
+use ferry_ffi::c::*;
+use ferry_ffi::fault::{Fault, arm};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use support::{Source, config, library, repository, run};
+
+#[test]
+fn a_c_program_walks_an_account() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Source::start();
+    let program = folder.path().join("walk");
+    let library = library();
+    let beside = library.parent().unwrap();
+    let mut cc = Command::new("cc");
+    cc.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-I"]);
+    cc.arg(repository().join("rust-core/ffi/include"));
+    cc.arg(repository().join("tests/c/walk.c"))
+        .arg("-o")
+        .arg(&program);
+    cc.arg(&library)
+        .arg(format!("-Wl,-rpath,{}", beside.display()));
+    run(&mut cc);
+    let json = config(folder.path(), &source.url(), &[]);
+    let output = run(Command::new(&program).arg(json));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "walked\n");
+}
+
+/// A result that nobody filled.
+fn empty() -> FerryResult {
+    // SAFETY: numbers and pointers, for which zero is a value.
+    unsafe { std::mem::zeroed() }
+}
+
+fn slice(text: &str) -> FerrySlice {
+    FerrySlice {
+        data: text.as_ptr(),
+        len: text.len(),
+    }
+}
+
+/// What a call gives: its kind, its id and its message. Frees the result.
+fn call(function: impl FnOnce(*mut FerryResult) -> i32) -> (i32, i64, String) {
+    let mut out = empty();
+    let kind = function(&mut out);
+    assert_eq!(kind, out.kind);
+    let message = if out.message.data.is_null() {
+        String::new()
+    } else {
+        // SAFETY: the library says that so many bytes are there.
+        let said = unsafe { std::slice::from_raw_parts(out.message.data, out.message.len) };
+        String::from_utf8(said.to_vec()).unwrap()
+    };
+    let id = out.id;
+    // SAFETY: filled above.
+    unsafe { ferry_free(&mut out) };
+    (kind, id, message)
+}
+
+fn start(json: &str) -> i64 {
+    // SAFETY: both are here.
+    let (kind, id, message) = call(|out| unsafe { ferry_start(slice(json), out) });
+    assert_eq!(kind, 0, "{message}");
+    id
+}
+
+fn ask(core: i64, target: &str, out: *mut FerryResult) -> i32 {
+    let request = FerryRequest {
+        method: slice("GET"),
+        target: slice(target),
+        headers: std::ptr::null(),
+        headers_len: 0,
+        body: slice(""),
+    };
+    // SAFETY: all of it lives until the call returns.
+    unsafe { ferry_handle(core, &request, out) }
+}
+
+/// The faults are the process's: the tests that arm them follow one another in this one.
+#[test]
+fn every_function_survives_its_faults() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = config(
+        folder.path(),
+        "http://127.0.0.1:1",
+        &[("kubesvc.log.level", "error")],
+    );
+    let core = start(&json);
+    type Function<'a> = &'a dyn Fn(*mut FerryResult) -> i32;
+    let request = FerryRequest {
+        method: slice("DELETE"),
+        target: slice("/credentials/x"),
+        headers: std::ptr::null(),
+        headers_len: 0,
+        body: slice(""),
+    };
+    // SAFETY, of all of them: `call` gives a result, and the rest lives until the end.
+    let verbs: [(&str, bool, Function); 8] = [
+        ("start", true, &|out| unsafe {
+            ferry_start(slice(&json), out)
+        }),
+        ("interceptBegin", true, &|out| unsafe {
+            ferry_intercept_begin(core, &request, out)
+        }),
+        ("interceptEnd", true, &|out| unsafe {
+            ferry_intercept_end(core, 0, 0, out)
+        }),
+        ("handle", true, &|out| ask(core, "/armory/agents", out)),
+        ("metrics", true, &|out| unsafe { ferry_metrics(core, out) }),
+        ("notReady", true, &|out| unsafe {
+            ferry_not_ready(core, out)
+        }),
+        ("grpcAddress", true, &|out| unsafe {
+            ferry_grpc_address(core, out)
+        }),
+        ("shutdown", false, &|out| unsafe {
+            ferry_shutdown(core, out)
+        }),
+    ];
+    for (verb, has_task, function) in verbs {
+        for (fault, expected) in [
+            (Fault::Panic, FERRY_PANIC),
+            (Fault::Error, FERRY_INTERNAL),
+            (Fault::TaskPanic, FERRY_PANIC),
+        ] {
+            if fault == Fault::TaskPanic && !has_task {
+                continue;
+            }
+            arm(verb, fault);
+            let (kind, _, message) = call(function);
+            assert_eq!(kind, expected, "{verb} {fault:?}: {message}");
+            assert!(message.contains("fault"), "{message}");
+        }
+    }
+    arm("abiVersion", Fault::Panic);
+    assert_eq!(ferry_abi_version(), 0);
+    assert_eq!(ferry_abi_version(), 1);
+    arm("free", Fault::Panic);
+    let mut out = empty();
+    // SAFETY: all zero.
+    unsafe { ferry_free(&mut out) };
+    assert_eq!(call(|out| ask(core, "/armory/agents", out)).0, 0);
+    hangs(core);
+}
+
+/// A call that hangs holds neither the shutdown up nor its caller.
+fn hangs(core: i64) {
+    arm("metrics", Fault::TaskHang);
+    let hung = std::thread::spawn(move || {
+        // SAFETY: `call` gives a result.
+        call(|out| unsafe { ferry_metrics(core, out) }).0
+    });
+    std::thread::sleep(Duration::from_millis(200));
+    let began = Instant::now();
+    let second = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(300));
+        let late = call(|out| ask(core, "/armory/agents", out)).0;
+        // SAFETY: `call` gives a result.
+        (late, call(|out| unsafe { ferry_shutdown(core, out) }).0)
+    });
+    // SAFETY: `call` gives a result.
+    assert_eq!(call(|out| unsafe { ferry_shutdown(core, out) }).0, 0);
+    assert!(
+        began.elapsed() < Duration::from_secs(11),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(second.join().unwrap(), (FERRY_SHUTDOWN, 0));
+    assert_eq!(hung.join().unwrap(), FERRY_SHUTDOWN);
+    // SAFETY: `call` gives a result.
+    assert_eq!(
+        call(|out| unsafe { ferry_metrics(core, out) }).0,
+        FERRY_STALE_HANDLE
+    );
+}
