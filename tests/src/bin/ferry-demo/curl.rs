@@ -87,3 +87,18 @@ fn short(object: &Map<String, Value>) -> String {
     }
     format!("{{{}}}", parts.join(","))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_shown_without_the_kubeconfig() {
+        let text = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 \r\nA: b\r\n\r\n\
+                    {\"kubeconfigContents\":\"token\",\"name\":\"good\"}";
+        let answer = parse(text).unwrap();
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.shown(), "{\"name\":\"good\",…}");
+        assert!(parse("").is_none());
+    }
+}
