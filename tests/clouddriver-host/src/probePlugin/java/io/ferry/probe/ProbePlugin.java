@@ -10,7 +10,8 @@ import org.springframework.core.env.Environment;
 /**
  * The least a plugin can be that sees account writes and serves a path; only tests load it.
  *
- * <p>With {@code probe.read-only} it also takes the place of Clouddriver's account policy.
+ * <p>With {@code probe.policy} one of its own takes the place of Clouddriver's account policy:
+ * {@code read-only} or {@code roles}.
  */
 public class ProbePlugin extends PrivilegedSpringPlugin {
 
@@ -23,9 +24,13 @@ public class ProbePlugin extends PrivilegedSpringPlugin {
     register(registry, "probe.writes", WriteProbe.class);
     register(registry, "probe.controller", ProbeController.class);
     Environment environment = ((BeanFactory) registry).getBean(Environment.class);
-    if (environment.getProperty("probe.read-only", Boolean.class, false)) {
+    String policy = environment.getProperty("probe.policy");
+    if (policy != null) {
       registry.removeBeanDefinition("accountSecurity");
-      register(registry, "accountSecurity", ReadOnlyPolicy.class);
+      register(
+          registry,
+          "accountSecurity",
+          policy.equals("roles") ? RolesPolicy.class : ReadOnlyPolicy.class);
     }
   }
 

@@ -1,22 +1,22 @@
 package io.ferry.clouddriverhost;
 
 /** Account definitions to send. */
-final class Accounts {
+public final class Accounts {
 
   private Accounts() {}
 
-  static String kubernetes(String name) {
+  public static String kubernetes(String name) {
     return kubernetes(name, "one");
   }
 
-  static String kubernetes(String name, String context) {
+  public static String kubernetes(String name, String context) {
     return String.format(
         "{\"type\":\"kubernetes\",\"name\":\"%s\",\"context\":\"%s\","
             + "\"kubeconfigContents\":\"apiVersion: v1\",\"namespaces\":[\"default\"]}",
         name, context);
   }
 
-  static String dockerRegistry(String name) {
+  public static String dockerRegistry(String name) {
     return String.format(
         "{\"type\":\"dockerRegistry\",\"name\":\"%s\",\"address\":\"registry.test\"}", name);
   }

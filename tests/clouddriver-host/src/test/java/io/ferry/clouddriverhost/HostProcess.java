@@ -17,11 +17,11 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * A host of one's own, started by its script as anyone would, on a free port.
+ * A host of one's own, started by its script as anyone would, on a free port unless one is given.
  *
  * <p>Its working directory is temporary, with standard error in host.log; close deletes it.
  */
-final class HostProcess implements AutoCloseable {
+public final class HostProcess implements AutoCloseable {
 
   private static final Path SCRIPT =
       Path.of(System.getProperty("host.install"), "bin", "clouddriver-host");
@@ -45,12 +45,14 @@ final class HostProcess implements AutoCloseable {
     this.ready = new ObjectMapper().readTree(readyLine);
   }
 
-  static HostProcess start(String... arguments) {
+  public static HostProcess start(String... arguments) {
     try {
       Path directory = Files.createTempDirectory("host-test");
       List<String> command = new ArrayList<>();
       command.add(SCRIPT.toString());
-      command.add("--server.port=0");
+      if (Stream.of(arguments).noneMatch(argument -> argument.startsWith("--server.port="))) {
+        command.add("--server.port=0");
+      }
       command.add("--host.exit-with-stdin=true");
       command.addAll(List.of(arguments));
       Process process =
@@ -64,24 +66,24 @@ final class HostProcess implements AutoCloseable {
     }
   }
 
-  Http http() {
+  public Http http() {
     return new Http(ready.required("url").asText());
   }
 
-  String readyLine() {
+  public String readyLine() {
     return readyLine;
   }
 
-  Process process() {
+  public Process process() {
     return process;
   }
 
-  String log() throws IOException {
+  public String log() throws IOException {
     return Files.readString(directory.resolve("host.log"));
   }
 
   /** Closes standard input, then returns the exit code and what else standard output carried. */
-  Ended end() throws IOException, InterruptedException {
+  public Ended end() throws IOException, InterruptedException {
     process.getOutputStream().close();
     if (!process.waitFor(20, TimeUnit.SECONDS)) {
       process.destroyForcibly();
@@ -114,9 +116,9 @@ final class HostProcess implements AutoCloseable {
   }
 
   /** What is left of a host. */
-  static final class Ended {
-    final int exitCode;
-    final List<String> furtherOutput;
+  public static final class Ended {
+    public final int exitCode;
+    public final List<String> furtherOutput;
 
     private Ended(int exitCode, List<String> furtherOutput) {
       this.exitCode = exitCode;

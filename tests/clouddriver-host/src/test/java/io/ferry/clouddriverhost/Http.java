@@ -13,7 +13,7 @@ import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 
 /** Requests to one host, as Gate or a person would send them. */
-final class Http {
+public final class Http {
 
   private static final ObjectMapper MAPPER = new ObjectMapper();
 
@@ -25,20 +25,25 @@ final class Http {
     this.url = url;
   }
 
-  Reply get(String path) {
-    return send("GET", path, BodyPublishers.noBody());
+  public Reply get(String path, String... headers) {
+    return send("GET", path, BodyPublishers.noBody(), headers);
   }
 
-  Reply post(String path, String body, String... headers) {
+  public Reply post(String path, String body, String... headers) {
     return send("POST", path, BodyPublishers.ofString(body), headers);
   }
 
-  Reply put(String path, String body, String... headers) {
+  public Reply put(String path, String body, String... headers) {
     return send("PUT", path, BodyPublishers.ofString(body), headers);
   }
 
-  Reply delete(String path) {
-    return send("DELETE", path, BodyPublishers.noBody());
+  public Reply delete(String path, String... headers) {
+    return send("DELETE", path, BodyPublishers.noBody(), headers);
+  }
+
+  /** Any other request. */
+  public Reply send(String method, String path, String body, String... headers) {
+    return send(method, path, BodyPublishers.ofString(body), headers);
   }
 
   private Reply send(String method, String path, BodyPublisher body, String... headers) {
@@ -60,9 +65,9 @@ final class Http {
   }
 
   /** One answer. */
-  static final class Reply {
-    final int status;
-    final String body;
+  public static final class Reply {
+    public final int status;
+    public final String body;
     private final HttpResponse<String> response;
 
     private Reply(HttpResponse<String> response) {
@@ -71,11 +76,11 @@ final class Http {
       this.body = response.body();
     }
 
-    String header(String name) {
+    public String header(String name) {
       return response.headers().firstValue(name).orElse("");
     }
 
-    JsonNode json() {
+    public JsonNode json() {
       try {
         return MAPPER.readTree(body);
       } catch (IOException e) {
@@ -83,7 +88,7 @@ final class Http {
       }
     }
 
-    String message() {
+    public String message() {
       return json().path("message").asText();
     }
 

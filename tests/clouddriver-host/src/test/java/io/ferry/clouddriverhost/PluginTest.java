@@ -37,7 +37,7 @@ class PluginTest {
     try (HostProcess host =
         start(
             "--spinnaker.extensibility.plugins.Ferry.Probe.enabled=true",
-            "--probe.read-only=true")) {
+            "--probe.policy=read-only")) {
       Http http = host.http();
       assertEquals(403, http.post("/credentials", Accounts.kubernetes("acc1")).status);
       assertEquals(403, http.put("/credentials", Accounts.kubernetes("acc1")).status);

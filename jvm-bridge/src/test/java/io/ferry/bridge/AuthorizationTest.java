@@ -1,0 +1,142 @@
+package io.ferry.bridge;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.ferry.clouddriverhost.Accounts;
+import io.ferry.clouddriverhost.HostProcess;
+import io.ferry.clouddriverhost.Http;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/**
+ * Who may do what, under a policy that knows an admin, a manager and a writer. Fiat is on, so that
+ * Clouddriver minds who asks; the policy stands in for what it would say.
+ */
+class AuthorizationTest {
+
+  private static final String BODY = "[{\"name\":\"unknown\",\"state\":\"ACTIVE\"}]";
+
+  @TempDir static Path plugins;
+  private static HostProcess host;
+
+  @BeforeAll
+  static void start() {
+    PluginHost.install("probe.plugin", plugins);
+    host =
+        PluginHost.start(
+            PluginHost.JAR,
+            plugins,
+            "--spinnaker.extensibility.plugins.Ferry.Probe.enabled=true",
+            "--probe.policy=roles",
+            "--services.fiat.enabled=true");
+    for (String name : List.of("writable1", "private", "writable2")) {
+      assertEquals(
+          200, host.http().post("/credentials", Accounts.kubernetes(name), as("admin")).status);
+    }
+  }
+
+  @AfterAll
+  static void stop() {
+    host.close();
+  }
+
+  /** 400: the core was asked, and does not know the account. */
+  @ParameterizedTest
+  @CsvSource({
+    // method, target, admin, manager, writer, reader, nobody
+    "POST,   /armory/accounts,                        400, 400, 403, 403, 403",
+    "PATCH,  /armory/accounts,                        400, 400, 403, 403, 403",
+    "DELETE, /armory/accounts,                        400, 400, 403, 403, 403",
+    "DELETE, /armory/accounts/unknown,                400, 400, 403, 403, 403",
+    "PUT,    /armory/accounts,                        405, 405, 403, 403, 403",
+    "POST,   /agents/kubernetes/accounts/private,     405, 405, 403, 403, 403",
+    "GET,    /armory/accounts,                        200, 200, 200, 200, 200",
+    "GET,    /armory/agents,                          200, 200, 200, 200, 200",
+    "GET,    /armory/accounts/writable1,              200, 200, 200, 403, 403",
+    "GET,    /armory/accounts/private,                200, 200, 403, 403, 403",
+    "GET,    /armory/accounts/unknown,                404, 404, 403, 403, 403",
+    "GET,    /agents/kubernetes/accounts/writable1,   200, 200, 200, 403, 403",
+    "GET,    /agents/kubernetes/accounts/private,     200, 200, 403, 403, 403",
+    "GET,    /%61rmory/%61ccounts/private,            200, 200, 403, 403, 403",
+    "GET,    /armory/something,                       404, 404, 403, 403, 403",
+    "GET,    /agents/kubernetes,                      404, 404, 403, 403, 403",
+  })
+  void eachRouteAsksWho(
+      String method, String target, int admin, int manager, int writer, int reader, int nobody) {
+    assertEquals(
+        List.of(admin, manager, writer, reader, nobody),
+        List.of(
+            status(method, target, as("admin")),
+            status(method, target, as("manager")),
+            status(method, target, as("writer")),
+            status(method, target, as("reader")),
+            status(method, target)));
+  }
+
+  @Test
+  void aListShowsWhatOneMaySee() {
+    assertEquals(List.of("private", "writable1", "writable2"), listed("", as("manager")));
+    assertEquals(List.of("writable1", "writable2"), listed("", as("writer")));
+    assertEquals(List.of("writable2"), listed("?limit=1&page=2", as("writer")));
+    assertEquals(List.of(), listed("", as("reader")));
+    assertEquals(
+        2,
+        host.http()
+            .get("/armory/accounts?limit=1", as("writer"))
+            .json()
+            .path("total")
+            .asInt());
+  }
+
+  @Test
+  void aRefusalIsInClouddriversShapeAndSaysWhatIsNeeded() {
+    Http.Reply write = host.http().send("PATCH", "/armory/accounts", BODY, as("writer"));
+    assertEquals("Forbidden", write.json().path("error").asText());
+    assertEquals(403, write.json().path("status").asInt());
+    assertEquals(
+        "writer may not PATCH /armory/accounts: that needs to be account manager or admin",
+        write.message());
+    Http.Reply read = host.http().get("/armory/accounts/private", as("writer"));
+    assertTrue(read.message().contains("WRITE permission on it"), read.body);
+  }
+
+  @Test
+  void aPolicyThatCannotTellLetsNobodyIn() {
+    for (String target : List.of("/armory/accounts", "/armory/accounts/writable1")) {
+      assertEquals(500, status("GET", target, as("lost")));
+    }
+    assertEquals(500, status("PATCH", "/armory/accounts", as("lost")));
+  }
+
+  private static int status(String method, String target, String... headers) {
+    return method.equals("GET")
+        ? host.http().get(target, headers).status
+        : host.http().send(method, target, bodyOf(method), headers).status;
+  }
+
+  private static String bodyOf(String method) {
+    return method.equals("DELETE") ? "[\"unknown\"]" : BODY;
+  }
+
+  private static List<String> listed(String query, String... headers) {
+    List<String> names = new ArrayList<>();
+    host.http()
+        .get("/armory/accounts" + query, headers)
+        .json()
+        .path("items")
+        .forEach(item -> names.add(item.path("name").asText()));
+    return names;
+  }
+
+  private static String[] as(String user) {
+    return new String[] {"X-SPINNAKER-USER", user};
+  }
+}

@@ -1,0 +1,186 @@
+package io.ferry.bridge;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.netflix.spinnaker.clouddriver.security.AccountDefinitionRepository;
+import com.netflix.spinnaker.credentials.definition.CredentialsDefinition;
+import com.netflix.spinnaker.security.AuthenticatedRequest;
+import java.lang.reflect.Proxy;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What the core is told of a write, and what the caller gets. */
+class InterceptedRepositoryTest {
+
+  private final FakeCore core = new FakeCore();
+  private final StoredDefinitions delegate = new StoredDefinitions(core.calls);
+  private final AccountDefinitionRepository repository =
+      repository(definition -> "{\"name\":\"" + definition.getName() + "\"}");
+
+  @BeforeEach
+  void asAnn() {
+    AuthenticatedRequest.setUser("ann");
+  }
+
+  @AfterEach
+  void asNobody() {
+    AuthenticatedRequest.clear();
+  }
+
+  @Test
+  void eachWriteIsToldBeforeAndAfterInTheWordsOfItsRequest() {
+    repository.create(named("a"));
+    repository.save(named("b"));
+    repository.update(named("c"));
+    repository.delete("d");
+    assertEquals(
+        List.of(
+            "begin POST /credentials X-SPINNAKER-USER=ann {\"name\":\"a\"}",
+            "create a",
+            "end 7 200",
+            "begin PUT /credentials X-SPINNAKER-USER=ann {\"name\":\"b\"}",
+            "save b",
+            "end 7 200",
+            "begin PUT /credentials/c X-SPINNAKER-USER=ann {\"name\":\"c\"}",
+            "update c",
+            "end 7 200",
+            "begin DELETE /credentials/d X-SPINNAKER-USER=ann",
+            "delete d",
+            "end 7 200"),
+        core.calls);
+  }
+
+  @Test
+  void aNameIsPercentEncodedAsOneSegment() {
+    AuthenticatedRequest.clear();
+    repository.delete("a/b c%ü?");
+    assertEquals("begin DELETE /credentials/a%2Fb%20c%25%C3%BC%3F", core.calls.get(0));
+  }
+
+  @Test
+  void theRepositorysExceptionReachesTheCallerAndTheCoreLearnsOfARefusal() {
+    IllegalStateException refusal = new IllegalStateException("duplicate key");
+    delegate.failure = refusal;
+    assertSame(
+        refusal, assertThrows(RuntimeException.class, () -> repository.create(named("a"))));
+    assertEquals("end 7 500", core.calls.get(2));
+  }
+
+  @Test
+  void anErrorOfTheRepositoryGoesOnToo() {
+    delegate.error = new StackOverflowError();
+    assertSame(
+        delegate.error, assertThrows(StackOverflowError.class, () -> repository.delete("a")));
+  }
+
+  @Test
+  void aFailureOfTheCoreIsNotTheCallers() {
+    core.failure = new FerryException("PANIC", "a defect");
+    repository.create(named("a"));
+    repository.delete("a");
+    assertEquals(
+        List.of("create a", "delete a"),
+        List.of(core.calls.get(1), core.calls.get(3)));
+    assertEquals(4, core.calls.size());
+  }
+
+  @Test
+  void aFailureOfTheCoreAfterTheWriteIsNotTheCallers() {
+    FakeCore failing =
+        new FakeCore() {
+          @Override
+          public void interceptEnd(long interception, int status) {
+            throw new FerryException("SHUTDOWN", "gone");
+          }
+        };
+    AccountDefinitionRepository repository =
+        (AccountDefinitionRepository)
+            proxy(new InterceptedRepository(delegate, () -> failing, CredentialsDefinition::getName));
+    repository.create(named("a"));
+    assertEquals(List.of("create a"), core.calls);
+  }
+
+  @Test
+  void aDefinitionThatCannotBeWrittenAsJsonIsStoredAllTheSame() {
+    repository(
+            definition -> {
+              throw new Exception("no JSON");
+            })
+        .create(named("a"));
+    assertEquals(List.of("create a"), core.calls);
+  }
+
+  @Test
+  void aNativeLibraryThatWentWrongIsNotTheCallers() {
+    repository(
+            definition -> {
+              throw new NoClassDefFoundError("AccountDefinitionMapper");
+            })
+        .save(named("a"));
+    assertEquals(List.of("save a"), core.calls);
+  }
+
+  @Test
+  void aWriteThatIsNobodysConcernIsNotEnded() {
+    core.interception = 0;
+    repository.create(named("a"));
+    assertFalse(core.calls.stream().anyMatch(call -> call.startsWith("end")));
+  }
+
+  @Test
+  void readsPassThrough() {
+    assertEquals("found", repository.getByName("found").getName());
+    assertEquals(List.of(), repository.listByType("kubernetes"));
+    assertEquals(List.of(), repository.listByType("kubernetes", 1, null));
+    assertEquals(List.of(), repository.revisionHistory("a"));
+    assertEquals(List.of(), core.calls);
+  }
+
+  @Test
+  void itIsAsEqualAsItsDelegate() {
+    assertEquals(delegate.hashCode(), repository.hashCode());
+    assertEquals(delegate.toString(), repository.toString());
+    assertTrue(repository.equals(repository));
+    assertTrue(repository.equals(delegate));
+    assertFalse(repository.equals(null));
+    assertFalse(repository.equals(new StoredDefinitions(core.calls)));
+  }
+
+  @Test
+  void onlyRepositoriesAreWrapped() {
+    RepositoryInterceptor interceptor =
+        new RepositoryInterceptor(
+            () -> core,
+            () -> {
+              throw new AssertionError("asked before the first write");
+            });
+    Object other = new Object();
+    assertSame(other, interceptor.postProcessAfterInitialization(other, "other"));
+    Object wrapped = interceptor.postProcessAfterInitialization(delegate, "repository");
+    assertTrue(Proxy.isProxyClass(wrapped.getClass()));
+    ((AccountDefinitionRepository) wrapped).delete("a");
+    assertEquals("begin DELETE /credentials/a X-SPINNAKER-USER=ann", core.calls.get(0));
+  }
+
+  private AccountDefinitionRepository repository(InterceptedRepository.Json json) {
+    return (AccountDefinitionRepository)
+        proxy(new InterceptedRepository(delegate, () -> core, json));
+  }
+
+  private static Object proxy(InterceptedRepository handler) {
+    return Proxy.newProxyInstance(
+        InterceptedRepositoryTest.class.getClassLoader(),
+        new Class<?>[] {AccountDefinitionRepository.class},
+        handler);
+  }
+
+  private static CredentialsDefinition named(String name) {
+    return () -> name;
+  }
+}

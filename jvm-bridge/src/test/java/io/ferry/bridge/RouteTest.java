@@ -1,0 +1,40 @@
+package io.ferry.bridge;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What is a read, of what; all else is management. */
+class RouteTest {
+
+  @ParameterizedTest
+  @CsvSource({
+    "GET, /armory/accounts, ACCOUNTS,",
+    "GET, /armory/accounts/, ACCOUNTS,",
+    "GET, /%61rmory/accounts, ACCOUNTS,",
+    "GET, /armory/agents, AGENTS,",
+    "GET, /armory/accounts/a, ACCOUNT, a",
+    "GET, /armory/accounts/a%20b%C3%BC, ACCOUNT, a bü",
+    "GET, /armory/accounts/a+b, ACCOUNT, a+b",
+    "GET, /armory/accounts/a%2Fb, ACCOUNT, a/b",
+    "GET, /agents/kubernetes/accounts/a, ACCOUNT, a",
+    "GET, /armory, MANAGEMENT,",
+    "GET, /, MANAGEMENT,",
+    "GET, /armory//accounts, MANAGEMENT,",
+    "GET, /armory/accounts/a/history, MANAGEMENT,",
+    "GET, /agents/kubernetes/accounts, MANAGEMENT,",
+    "GET, /agents/kubernetes, MANAGEMENT,",
+    "GET, /armory/something, MANAGEMENT,",
+    "HEAD, /armory/accounts, MANAGEMENT,",
+    "POST, /armory/accounts, MANAGEMENT,",
+    "PATCH, /armory/accounts, MANAGEMENT,",
+    "PUT, /armory/accounts, MANAGEMENT,",
+    "DELETE, /armory/accounts/a, MANAGEMENT,",
+  })
+  void isKnownByMethodAndPath(String method, String path, Route.Kind kind, String account) {
+    Route route = Route.of(method, path);
+    assertEquals(kind, route.kind);
+    assertEquals(account, route.account);
+  }
+}
