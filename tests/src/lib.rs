@@ -1,11 +1,12 @@
 //! The real parts that the suites and the demo run on, each a process: API servers, Clouddriver,
-//! sidecar and agent. What is started here ends when its value is dropped.
+//! databases, sidecar and agent. What is started here ends when its value is dropped.
 
 #![allow(clippy::unwrap_used)]
 
 pub mod agent;
 pub mod clouddriver;
 pub mod cluster;
+pub mod database;
 pub mod http;
 pub mod place;
 pub mod process;
@@ -15,6 +16,7 @@ pub mod wait;
 pub use agent::Agent;
 pub use clouddriver::Clouddriver;
 pub use cluster::Cluster;
+pub use database::{Database, Schema};
 pub use http::Answer;
 pub use process::Process;
 pub use sidecar::Sidecar;

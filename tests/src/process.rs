@@ -3,10 +3,11 @@
 
 use serde_json::Value;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::Mutex;
+use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 /// How long a process may take until it is ready, on a busy machine.
@@ -17,7 +18,9 @@ const START: Duration = Duration::from_secs(90);
 pub struct Process {
     child: Child,
     /// Held open: some programs end when it closes, also when this process is killed.
-    _stdin: Option<ChildStdin>,
+    stdin: Option<ChildStdin>,
+    /// The JSON lines that it says.
+    said: Mutex<Receiver<Value>>,
     log: PathBuf,
     /// What it said when it was ready, if it says so.
     pub ready: Value,
@@ -42,10 +45,10 @@ impl Process {
             .stderr(file)
             .spawn()
             .unwrap_or_else(|error| panic!("{:?} does not start: {error}", command.get_program()));
-        let stdin = child.stdin.take();
         Process {
+            stdin: child.stdin.take(),
             child,
-            _stdin: stdin,
+            said: Mutex::new(mpsc::channel().1),
             log: log.to_owned(),
             ready: Value::Null,
         }
@@ -62,7 +65,7 @@ impl Process {
             .unwrap_or_else(|error| panic!("{:?} does not start: {error}", command.get_program()));
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().unwrap();
-        let (sender, lines) = mpsc::channel();
+        let (sender, said) = mpsc::channel();
         // It reads on after the line: a full pipe would stop the process.
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -74,16 +77,17 @@ impl Process {
         });
         let mut process = Process {
             child,
-            _stdin: stdin,
+            stdin,
+            said: Mutex::new(said),
             log: log.to_owned(),
             ready: Value::Null,
         };
-        match lines.recv_timeout(START) {
-            Ok(ready) => {
+        match process.hear() {
+            Some(ready) => {
                 process.ready = ready;
                 Ok(process)
             }
-            Err(_) => {
+            None => {
                 let deadline = Instant::now() + Duration::from_secs(2);
                 let mut status = process.child.try_wait().unwrap();
                 while status.is_none() && Instant::now() < deadline {
@@ -96,6 +100,24 @@ impl Process {
                 })
             }
         }
+    }
+
+    fn hear(&self) -> Option<Value> {
+        let said = self.said.lock().unwrap();
+        said.recv_timeout(START).ok()
+    }
+
+    /// Writes a line to its stdin and waits for the line it says then; `None`: it says none.
+    pub fn ask(&mut self, line: &str) -> Option<Value> {
+        let stdin = self.stdin.as_mut().unwrap();
+        writeln!(stdin, "{line}").ok()?;
+        self.hear()
+    }
+
+    /// Closes the stdin of a program that ends then, and waits until it has.
+    pub fn close(&mut self) {
+        drop(self.stdin.take());
+        self.child.wait().unwrap();
     }
 
     /// Its process id.
