@@ -45,9 +45,6 @@ pub enum StartError {
          SELECT on it"
     )]
     NoSource,
-    /// A shared database needs a key that all cores have.
-    #[error("a shared database needs a key file that every core has: set its path")]
-    NoKey,
     /// The database.
     #[error("the database {place}")]
     Store {
@@ -67,9 +64,12 @@ pub enum StartError {
 impl Core {
     /// Opens the store, settles what an earlier core left open, and listens for agents.
     pub async fn start(config: Config) -> Result<Core, StartError> {
-        let location = Location::parse(&config.place.database)?;
+        let location = Location::parse(&config.place.database, config.place.migration.as_ref())?;
         let key_file = config.place.key_file.clone().or_else(|| beside(&location));
-        let keyring = Keyring::open(&key_file.ok_or(StartError::NoKey)?)?;
+        let keyring = match key_file {
+            Some(path) => Keyring::open(&path)?,
+            None => Keyring::none(),
+        };
         let accounts = &config.dynamic_accounts;
         let limits = Limits {
             transition: accounts.transition_timeout,
@@ -90,17 +90,15 @@ impl Core {
         let registry = Arc::new(Registry::default());
         let source = match Source::table(store.pool()).await {
             Some(table) => table,
-            None => Source::rest(
-                config
-                    .place
-                    .clouddriver_url
-                    .as_ref()
-                    .ok_or(StartError::NoSource)?,
-            ),
+            None => {
+                let url = config.place.clouddriver_url.as_deref();
+                Source::rest(url.ok_or(StartError::NoSource)?)
+            }
         };
         let lifecycle = Arc::new(Lifecycle::new(Parts {
             store: store.clone(),
             keyring,
+            source: source.clone(),
             registry: registry.clone(),
             limits,
             grace: config.account_cleanup,

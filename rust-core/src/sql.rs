@@ -28,14 +28,6 @@ impl Dialect {
         }
     }
 
-    /// What follows an INSERT that does nothing when `key` is there already.
-    pub(crate) fn or_nothing(self, key: &str) -> String {
-        match self {
-            Dialect::MySql => format!("ON DUPLICATE KEY UPDATE {key} = {key}"),
-            Dialect::Sqlite | Dialect::Postgres => format!("ON CONFLICT ({key}) DO NOTHING"),
-        }
-    }
-
     /// What follows an INSERT that sets `columns` when `key` is there already.
     pub(crate) fn or_update(self, key: &str, columns: &[&str]) -> String {
         let assign = |new: fn(&str) -> String| {

@@ -152,6 +152,7 @@ impl Settings {
         let upstream = upstream(&mut values);
         let place = Place {
             database: text(&mut values, "sidecar.database").into(),
+            migration: None,
             key_file: values.text("sidecar.keyFile").map(PathBuf::from),
             clouddriver_url: Some(format!("http://{upstream}")),
         };
@@ -244,7 +245,10 @@ mod tests {
         assert_eq!(settings.admin.to_string(), "127.0.0.1:7009");
         assert_eq!(settings.upstream, "127.0.0.1:7002");
         assert_eq!(settings.core.place.database.expose_secret(), "ferry.db");
-        assert_eq!(settings.core.place.clouddriver_url, "http://127.0.0.1:7002");
+        assert_eq!(
+            settings.core.place.clouddriver_url.as_deref(),
+            Some("http://127.0.0.1:7002")
+        );
         assert_eq!(settings.core.grpc.listen.to_string(), "127.0.0.1:9091");
         assert_eq!(settings.upstream_timeout, Duration::from_secs(300));
         assert!(!settings.log.json);

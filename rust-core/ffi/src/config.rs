@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::place::place;
 use ferry_core::config::{CORE, Config, ConfigErrors, Key, Kind, Table, Values};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use tracing_subscriber::filter::Targets;
 
 /// This crate's keys; then the core's.
@@ -56,9 +57,12 @@ pub(crate) struct Settings {
 
 /// Reads the JSON.
 pub(crate) fn read(json: &[u8]) -> Result<Settings, Failure> {
-    let mut values = Values::of_clouddriver(TABLES, properties(json)?);
+    let properties = properties(json)?;
+    let by_name: BTreeMap<String, String> = properties.iter().cloned().collect();
+    let mut values = Values::of_clouddriver(TABLES, properties);
     let log = log(&mut values);
-    let place = place(&values);
+    let place = place(&values, &by_name)
+        .map_err(|error| Failure::new(crate::failure::Kind::Config, error.to_string()))?;
     let core = Config::read(&mut values, place);
     let unused = values.finish().map_err(|errors: ConfigErrors| errors)?;
     Ok(Settings { core, log, unused })

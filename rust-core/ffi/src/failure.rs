@@ -93,7 +93,7 @@ impl From<StartError> for Failure {
         let kind = match error {
             StartError::Store { .. } | StartError::NoSource => Kind::Database,
             StartError::Location(_) => Kind::Config,
-            StartError::Secret(_) | StartError::NoKey => Kind::KeyFile,
+            StartError::Secret(_) => Kind::KeyFile,
             StartError::Listen(_) => Kind::Listen,
         };
         Failure::new(kind, causes(&error))

@@ -72,16 +72,17 @@ impl Desk {
             retry: Duration::from_secs(5),
             max_retries: 3,
         };
+        let source = TestSource::start().await;
         let lifecycle = Lifecycle::new(Parts {
             store: store.clone(),
             keyring,
+            source: source.source(),
             registry: Arc::new(Registry::default()),
             limits,
             grace: Duration::from_secs(600),
             metrics: Arc::new(Metrics::new()),
             core_id: "core".to_owned(),
         });
-        let source = TestSource::start().await;
         let api = Api {
             store,
             source: source.source(),

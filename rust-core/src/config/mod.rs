@@ -7,6 +7,7 @@
 
 mod error;
 mod help;
+pub mod jdbc;
 mod key;
 mod name;
 mod pattern;
@@ -52,6 +53,8 @@ pub struct Place {
     /// Path of an SQLite file, or a `sqlite:`, `mysql:` or `postgres:` URL; it may hold a
     /// password.
     pub database: SecretString,
+    /// The same database for the user who may make and alter tables. `None`: as `database`.
+    pub migration: Option<SecretString>,
     /// The file of the key that encrypts inline kubeconfigs. `None`: beside the database's file.
     pub key_file: Option<PathBuf>,
     /// `http://host:port` of Clouddriver, without a path: where accounts are read from when

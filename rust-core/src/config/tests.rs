@@ -22,6 +22,7 @@ const SEED_SCAN: &str = "kubesvc:
 fn place() -> Place {
     Place {
         database: "ferry.db".into(),
+        migration: None,
         key_file: None,
         clouddriver_url: Some("http://127.0.0.1:7002".into()),
     }

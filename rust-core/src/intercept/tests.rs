@@ -41,16 +41,17 @@ impl Post {
             max_retries: 3,
         };
         let metrics = Arc::new(Metrics::new());
+        let source = TestSource::start().await;
         let lifecycle = Arc::new(Lifecycle::new(Parts {
             store: store.clone(),
             keyring,
+            source: source.source(),
             registry: Arc::new(Registry::default()),
             limits,
             grace: Duration::from_secs(600),
             metrics: metrics.clone(),
             core_id: "core".to_owned(),
         }));
-        let source = TestSource::start().await;
         let clouddriver = source.source();
         let interceptor = Interceptor::new(
             store.clone(),

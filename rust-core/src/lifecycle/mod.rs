@@ -15,6 +15,7 @@ use crate::account::Limits;
 use crate::hub::{AgentEvent, Registry};
 use crate::metrics::Metrics;
 use crate::secret::Keyring;
+use crate::source::Source;
 use crate::store::Store;
 use peers::Agents;
 use queue::Queue;
@@ -37,6 +38,8 @@ pub struct Parts {
     pub store: Store,
     /// The key that seals secrets.
     pub keyring: Keyring,
+    /// Clouddriver's accounts, for secrets that are kept there alone.
+    pub source: Source,
     /// The agents of this core.
     pub registry: Arc<Registry>,
     /// Times and bounds.
@@ -53,6 +56,7 @@ pub struct Parts {
 pub struct Lifecycle {
     store: Store,
     keyring: Keyring,
+    source: Source,
     registry: Arc<Registry>,
     limits: Limits,
     grace: Duration,
@@ -74,6 +78,7 @@ impl Lifecycle {
         let Parts {
             store,
             keyring,
+            source,
             registry,
             limits,
             grace,
@@ -84,6 +89,7 @@ impl Lifecycle {
         Lifecycle {
             store,
             keyring,
+            source,
             registry,
             limits,
             grace,

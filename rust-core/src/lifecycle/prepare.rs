@@ -4,6 +4,7 @@
 use super::Lifecycle;
 use crate::account::Account;
 use crate::account::definition::{Definition, is_reference};
+use crate::error::causes;
 use crate::secret::SecretError;
 use crate::store::{Content, StoreError};
 use ferry_wire::v1;
@@ -19,9 +20,9 @@ impl Lifecycle {
         let Some(content) = self.store.content(&account.name).await? else {
             return Ok(Err("its row is gone".to_owned()));
         };
-        let definition = match self.open(&account.name, &content) {
+        let definition = match self.open(&account.name, &content).await {
             Ok(definition) => definition,
-            Err(error) => return Ok(Err(error.to_string())),
+            Err(cause) => return Ok(Err(cause)),
         };
         let kubeconfig = match kubeconfig(account, &definition) {
             Ok(kubeconfig) => kubeconfig,
@@ -36,14 +37,33 @@ impl Lifecycle {
         }))
     }
 
-    /// Opens a kept definition.
-    pub(super) fn open(&self, name: &str, content: &Content) -> Result<Definition, SecretError> {
+    /// Opens a kept definition, with the secrets from the source when they are kept there alone.
+    async fn open(&self, name: &str, content: &Content) -> Result<Definition, String> {
         let public = serde_json::from_str(&content.definition).unwrap_or_default();
-        let secrets = match &content.secret {
-            Some(sealed) => Some(self.keyring.open_sealed(name, sealed)?),
+        let sealed = content.secret.as_ref();
+        let secrets = match sealed.map(|sealed| self.keyring.open_sealed(name, sealed)) {
             None => None,
+            Some(Ok(secrets)) => Some(secrets),
+            Some(Err(SecretError::AtSource)) => match self.source.find(name, None).await {
+                Ok(Some(account)) => Definition::part(account).secrets,
+                Ok(None) => return Err(GONE.to_owned()),
+                Err(error) => return Err(causes(&error)),
+            },
+            Some(Err(error)) => return Err(error.to_string()),
         };
         Ok(Definition { public, secrets })
+    }
+
+    /// Whether what is kept is this very definition.
+    pub(super) fn is_kept(&self, name: &str, content: &Content, definition: &Definition) -> bool {
+        let public: serde_json::Map<_, _> =
+            serde_json::from_str(&content.definition).unwrap_or_default();
+        let secrets = match (&content.secret, &definition.secrets) {
+            (None, None) => true,
+            (Some(sealed), Some(secrets)) => self.keyring.holds(name, sealed, secrets),
+            _ => false,
+        };
+        secrets && public == definition.public
     }
 
     /// Seals a definition to be kept.
@@ -63,6 +83,9 @@ impl Lifecycle {
         })
     }
 }
+
+const GONE: &str = "Clouddriver, which alone keeps its kubeconfig, has no account of this name any \
+    longer; POST it there again, or DELETE it here";
 
 fn kubeconfig(account: &Account, definition: &Definition) -> Result<Kubeconfig, String> {
     if let Some(path) = &account.kubeconfig_file {

@@ -8,7 +8,6 @@ use crate::account::transition::Event;
 use crate::account::{Account, Status, View};
 use crate::secret::SecretError;
 use crate::store::{Actor, Content, StoreError};
-use secrecy::ExposeSecret;
 
 /// What a request asks for beside the event itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -111,17 +110,7 @@ impl Lifecycle {
         actor: &Actor,
     ) -> Result<(), Refusal> {
         let kept = self.store.content(name).await?.ok_or(Refusal::Unknown)?;
-        let text = |definition: &Definition| {
-            definition
-                .secrets
-                .as_ref()
-                .map(|secrets| secrets.expose_secret().to_owned())
-        };
-        // What cannot be opened any longer is replaced by what can.
-        let same = self
-            .open(name, &kept)
-            .is_ok_and(|kept| kept.public == definition.public && text(&kept) == text(definition));
-        if same {
+        if self.is_kept(name, &kept, definition) {
             return Ok(());
         }
         let content = self.close(name, definition)?;

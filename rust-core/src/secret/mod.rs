@@ -11,12 +11,16 @@ use std::path::{Path, PathBuf};
 
 const KEY_BYTES: usize = 32;
 
+/// Before the digest of a secret that is not kept here but read from the source.
+const AT_SOURCE: &str = "source:";
+
 /// A sealed secret: nonce, ciphertext and tag, and which key opens it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
-    /// The key's id: the first 16 hex digits of its SHA-256.
+    /// The key's id: the first 16 hex digits of its SHA-256. For a secret that stays at the source:
+    /// `source:` and the SHA-256 of account and secret.
     pub key_id: String,
-    /// 12 bytes of nonce, then ciphertext and tag.
+    /// 12 bytes of nonce, then ciphertext and tag. Empty for a secret that stays at the source.
     pub bytes: Vec<u8>,
 }
 
@@ -58,6 +62,9 @@ pub enum SecretError {
         /// The key of this core.
         at_hand: String,
     },
+    /// There was no key to seal it with: the source has it.
+    #[error("the secret is kept by the source alone")]
+    AtSource,
     /// It does not open: it was changed, or belongs to another account.
     #[error("the sealed secret does not open: it was changed, or belongs to another account")]
     Broken,
@@ -66,8 +73,10 @@ pub enum SecretError {
     NoRandomness,
 }
 
-/// The key that seals the secrets of one database.
-pub struct Keyring {
+/// The key that seals the secrets of one database, if there is one: without, no secret is kept.
+pub struct Keyring(Option<Key>);
+
+struct Key {
     key: RandomizedNonceKey,
     id: String,
 }
@@ -102,35 +111,56 @@ impl Keyring {
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes.expose_secret());
         let key = RandomizedNonceKey::new(&AES_256_GCM, bytes.expose_secret())
             .expect("the length was checked");
-        Ok(Keyring {
-            key,
-            id: hex(&digest.as_ref()[..8]),
-        })
+        let id = hex(&digest.as_ref()[..8]);
+        Ok(Keyring(Some(Key { key, id })))
+    }
+
+    /// No key: secrets stay at the source.
+    pub fn none() -> Keyring {
+        Keyring(None)
+    }
+
+    /// Whether `sealed` is this very secret of this account.
+    pub fn holds(&self, account: &str, sealed: &Sealed, secret: &SecretString) -> bool {
+        match self.open_sealed(account, sealed) {
+            Ok(opened) => opened.expose_secret() == secret.expose_secret(),
+            Err(SecretError::AtSource) => sealed.key_id == at_source(account, secret),
+            Err(_) => false,
+        }
     }
 
     /// Seals `secret` for `account`.
     pub fn seal(&self, account: &str, secret: &SecretString) -> Result<Sealed, SecretError> {
+        let Some(Key { key, id }) = &self.0 else {
+            return Ok(Sealed {
+                key_id: at_source(account, secret),
+                bytes: Vec::new(),
+            });
+        };
         let mut bytes = secret.expose_secret().as_bytes().to_vec();
-        let nonce = self
-            .key
+        let nonce = key
             .seal_in_place_append_tag(Aad::from(account), &mut bytes)
             .map_err(|_| SecretError::NoRandomness)?;
         let mut sealed = nonce.as_ref().to_vec();
         sealed.extend(bytes);
         Ok(Sealed {
-            key_id: self.id.clone(),
+            key_id: id.clone(),
             bytes: sealed,
         })
     }
 
     /// Opens what was sealed for `account`.
     pub fn open_sealed(&self, account: &str, sealed: &Sealed) -> Result<SecretString, SecretError> {
-        if sealed.key_id != self.id {
-            let at_hand = self.id.clone();
-            return Err(SecretError::OtherKey {
-                sealed: sealed.key_id.clone(),
-                at_hand,
-            });
+        if sealed.key_id.starts_with(AT_SOURCE) {
+            return Err(SecretError::AtSource);
+        }
+        let other = |at_hand: &str| SecretError::OtherKey {
+            sealed: sealed.key_id.clone(),
+            at_hand: at_hand.to_owned(),
+        };
+        let Key { key, id } = self.0.as_ref().ok_or_else(|| other("none"))?;
+        if sealed.key_id != *id {
+            return Err(other(id));
         }
         let (nonce, rest) = sealed
             .bytes
@@ -138,8 +168,7 @@ impl Keyring {
             .ok_or(SecretError::Broken)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SecretError::Broken)?;
         let mut bytes = rest.to_vec();
-        let plain = self
-            .key
+        let plain = key
             .open_in_place(nonce, Aad::from(account), &mut bytes)
             .map_err(|_| SecretError::Broken)?;
         let text = std::str::from_utf8(plain).map_err(|_| SecretError::Broken)?;
@@ -177,6 +206,13 @@ fn make(path: &Path) -> Result<Vec<u8>, SecretError> {
     }
 }
 
+/// How a secret that stays at the source is known again.
+fn at_source(account: &str, secret: &SecretString) -> String {
+    let text = format!("{account}\n{}", secret.expose_secret());
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    format!("{AT_SOURCE}{}", hex(digest.as_ref()))
+}
+
 /// Lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -207,6 +243,21 @@ mod tests {
             other.open_sealed("a", &sealed),
             Err(SecretError::OtherKey { .. })
         ));
+    }
+
+    #[test]
+    fn without_a_key_no_secret_is_kept() {
+        let none = Keyring::none();
+        let secret = SecretString::from("s3cret");
+        let sealed = none.seal("a", &secret).unwrap();
+        assert!(sealed.bytes.is_empty() && !sealed.key_id.contains("s3cret"));
+        assert!(matches!(
+            none.open_sealed("a", &sealed),
+            Err(SecretError::AtSource)
+        ));
+        assert!(none.holds("a", &sealed, &secret));
+        assert!(!none.holds("b", &sealed, &secret));
+        assert!(!none.holds("a", &sealed, &SecretString::from("other")));
     }
 
     #[test]

@@ -47,28 +47,33 @@ pub enum Location {
 pub struct BadLocation(String);
 
 impl Location {
-    /// The location in a path or URL.
-    pub fn parse(database: &SecretString) -> Result<Location, BadLocation> {
+    /// The location in a path or URL; `migration` is the URL for the user who may make and alter
+    /// tables, when that is another one.
+    pub fn parse(
+        database: &SecretString,
+        migration: Option<&SecretString>,
+    ) -> Result<Location, BadLocation> {
         let text = database.expose_secret();
-        let Some((scheme, rest)) = text.split_once(':').filter(|(_, rest)| !rest.is_empty()) else {
-            return Ok(Location::Sqlite(PathBuf::from(text)));
-        };
-        match scheme {
-            "sqlite" => Ok(Location::Sqlite(PathBuf::from(
-                rest.strip_prefix("//").unwrap_or(rest),
-            ))),
-            "mysql" | "mariadb" => {
-                let options = MySqlConnectOptions::from_str(&format!("mysql:{rest}"))
-                    .map_err(|error| BadLocation(error.to_string()))?;
-                Ok(Location::mysql(options.clone(), options))
+        let migration = migration.unwrap_or(database).expose_secret();
+        let bad = |error: sqlx::Error| BadLocation(error.to_string());
+        match text.split_once("://").map(|(scheme, _)| scheme) {
+            Some("mysql" | "mariadb") => Ok(Location::mysql(
+                MySqlConnectOptions::from_str(text).map_err(bad)?,
+                MySqlConnectOptions::from_str(migration).map_err(bad)?,
+            )),
+            Some("postgres" | "postgresql") => Ok(Location::postgres(
+                PgConnectOptions::from_str(text).map_err(bad)?,
+                PgConnectOptions::from_str(migration).map_err(bad)?,
+            )),
+            Some(scheme) if scheme != "sqlite" => {
+                Err(BadLocation(format!("unknown scheme {scheme}:")))
             }
-            "postgres" | "postgresql" => {
-                let options = PgConnectOptions::from_str(text)
-                    .map_err(|error| BadLocation(error.to_string()))?;
-                Ok(Location::postgres(options.clone(), options))
+            _ => {
+                let path = text.strip_prefix("sqlite:").unwrap_or(text);
+                Ok(Location::Sqlite(PathBuf::from(
+                    path.strip_prefix("//").unwrap_or(path),
+                )))
             }
-            _ if rest.starts_with("//") => Err(BadLocation(format!("unknown scheme {scheme}:"))),
-            _ => Ok(Location::Sqlite(PathBuf::from(text))),
         }
     }
 

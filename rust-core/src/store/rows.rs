@@ -56,12 +56,9 @@ impl Store {
                     kubeconfig_file: kubeconfig_file.clone(),
                     ..Account::adopted(name, requested_zone.clone(), now)
                 };
-                let insert = format!(
-                    "INSERT INTO kubesvc_accounts (name, last_updated, status, definition, wanted,
-                 version, generation, requested_zone, kubeconfig_file, toured, secret,
-                 secret_key_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '[]', ?, ?) {}",
-                    tx.dialect().or_nothing("name")
-                );
+                let insert = "INSERT INTO kubesvc_accounts (name, last_updated, status, definition,
+                 wanted, version, generation, requested_zone, kubeconfig_file, toured, secret,
+                 secret_key_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '[]', ?, ?)";
                 let made = sql(insert)
                     .text(name)
                     .number(now)
@@ -77,10 +74,13 @@ impl Store {
                     .bytes(content.secret.as_ref().map(|sealed| sealed.bytes.clone()))
                     .text(content.secret.as_ref().map(|sealed| sealed.key_id.as_str()))
                     .run(&mut tx)
-                    .await?;
-                if made == 0 {
-                    return Ok(false);
-                }
+                    .await;
+                match made {
+                    Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+                        return Ok(false);
+                    }
+                    made => made?,
+                };
                 steps::audit(
                     &mut tx,
                     name,

@@ -3,45 +3,86 @@
 use super::*;
 use crate::account::step::Step;
 use crate::account::{Account, Agent, Cluster, Holding, HoldingState, Limits, Status, View};
+use ferry_tests::database::{Database, Kind, Schema, User};
+use secrecy::SecretString;
 use std::time::Duration;
 
-#[path = "tests/agents.rs"]
-mod agents_tests;
-#[path = "tests/cores.rs"]
-mod cores_tests;
-#[path = "tests/journal.rs"]
-mod journal_tests;
-#[path = "tests/listing.rs"]
-mod listing_tests;
-#[path = "tests/rows.rs"]
-mod rows_tests;
-#[path = "tests/statics.rs"]
-mod statics_tests;
+/// The suite on one database: each module is compiled anew for it, so that a test's name says where
+/// it fails.
+macro_rules! suite {
+    ($name:ident, $database:expr) => {
+        #[path = "tests"]
+        #[allow(clippy::duplicate_mod)]
+        mod $name {
+            use super::*;
 
-/// A database of its own for a test.
+            const DATABASE: On = $database;
+
+            #[path = "agents.rs"]
+            mod agents_tests;
+            #[path = "cores.rs"]
+            mod cores_tests;
+            #[path = "journal.rs"]
+            mod journal_tests;
+            #[path = "listing.rs"]
+            mod listing_tests;
+            #[path = "rows.rs"]
+            mod rows_tests;
+            #[path = "statics.rs"]
+            mod statics_tests;
+        }
+    };
+}
+suite!(sqlite, On::File);
+suite!(mariadb, On::Server(Kind::MariaDb));
+suite!(postgres, On::Server(Kind::Postgres));
+
+/// Which database.
+#[derive(Clone, Copy)]
+enum On {
+    File,
+    Server(Kind),
+}
+
+/// A database of its own for a test. Its tables are made by one user, and used by another.
 struct Base {
     folder: tempfile::TempDir,
+    schema: Option<Schema>,
+    location: Location,
     store: Store,
 }
 
-fn location(folder: &tempfile::TempDir) -> Location {
-    Location::Sqlite(folder.path().join("ferry.db"))
+/// Where `schema` is, for its two users.
+fn location(schema: &Schema) -> Location {
+    let url = |user| SecretString::from(schema.url(user));
+    Location::parse(&url(User::Service), Some(&url(User::Migrate))).unwrap()
 }
 
 impl Base {
-    async fn open() -> Base {
+    async fn open(on: On) -> Base {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&location(&folder)).await.unwrap();
-        Base { folder, store }
+        let schema = match on {
+            On::File => None,
+            On::Server(kind) => Some(Database::shared(kind).schema()),
+        };
+        let location = match &schema {
+            Some(schema) => location(schema),
+            None => Location::Sqlite(folder.path().join("ferry.db")),
+        };
+        let store = Store::open(&location).await.unwrap();
+        Base {
+            folder,
+            schema,
+            location,
+            store,
+        }
     }
 
     /// Closed and opened anew, as by a core that starts.
     async fn reopen(self) -> Base {
         self.store.close().await;
-        Base {
-            store: Store::open(&location(&self.folder)).await.unwrap(),
-            folder: self.folder,
-        }
+        let store = Store::open(&self.location).await.unwrap();
+        Base { store, ..self }
     }
 
     /// Runs this SQL beside the store.
@@ -74,19 +115,28 @@ impl Base {
         self.select(&["event"], &from).await
     }
 
-    /// Every byte that the database keeps.
+    /// Every byte that the database keeps; of a server, every value.
     async fn bytes(&self) -> Vec<u8> {
         let mut all = Vec::new();
-        for file in std::fs::read_dir(self.folder.path()).unwrap() {
-            let path = file.unwrap().path();
-            if path
-                .file_name()
-                .unwrap()
-                .to_string_lossy()
-                .starts_with("ferry.db")
-            {
-                all.extend(std::fs::read(path).unwrap());
+        let Some(schema) = &self.schema else {
+            for file in std::fs::read_dir(self.folder.path()).unwrap() {
+                let file = file.unwrap();
+                if file.file_name().to_string_lossy().starts_with("ferry.db") {
+                    all.extend(std::fs::read(file.path()).unwrap());
+                }
             }
+            return all;
+        };
+        let tables =
+            "SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'kubesvc%'";
+        for table in schema.query(tables) {
+            // Bytes that are text are shown as such.
+            let text = match self.location {
+                Location::Postgres { .. } => "SET bytea_output = 'escape';",
+                _ => "",
+            };
+            let rows = schema.query(&format!("{text}SELECT * FROM {table}"));
+            all.extend(rows.join("\n").into_bytes());
         }
         all
     }

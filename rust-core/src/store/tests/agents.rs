@@ -5,7 +5,7 @@ use HoldingState::*;
 
 #[tokio::test]
 async fn an_agent_that_connects_holds_what_it_brings_and_no_more() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     for name in ["kept", "lost", "new"] {
         base.row(name).await;
     }
@@ -40,7 +40,7 @@ async fn an_agent_that_connects_holds_what_it_brings_and_no_more() {
 
 #[tokio::test]
 async fn an_agent_that_connects_moves_those_that_wait_for_one() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     let waiting = [
         ("1", Status::ToMigrate, None, None, true),
         ("2", Status::Failed, Some("NO_AGENT"), None, true),
@@ -77,7 +77,7 @@ async fn an_agent_that_connects_moves_those_that_wait_for_one() {
 
 #[tokio::test]
 async fn an_agent_that_moved_to_another_zone_holds_there() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.row("a").await;
     base.hold("a", &["agent"], Ready).await;
     let mut moved = registration("agent", "s", vec![said("a", 5, Some(Ready))]);
@@ -88,7 +88,7 @@ async fn an_agent_that_moved_to_another_zone_holds_there() {
 
 /// What becomes of a holding in generation 5 and this state by this report.
 async fn after(known: HoldingState, generation: i64, said_state: Option<HoldingState>) -> String {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.row("a").await;
     let held = vec![said("a", 5, Some(known))];
     base.store
@@ -146,7 +146,7 @@ async fn a_report_counts_when_it_is_about_what_was_asked_last() {
 
 #[tokio::test]
 async fn a_report_says_what_was_found_out() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.row("a").await;
     base.store
         .register(&registration("agent", "s", Vec::new()))
@@ -166,7 +166,7 @@ async fn a_report_says_what_was_found_out() {
 
 #[tokio::test]
 async fn a_report_of_no_account_or_no_session_changes_nothing() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.row("a").await;
     base.store
         .register(&registration("agent", "new", Vec::new()))
@@ -200,7 +200,7 @@ async fn a_report_of_no_account_or_no_session_changes_nothing() {
 
 #[tokio::test]
 async fn an_agent_that_leaves_keeps_its_holdings_until_their_lease_is_over() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.row("a").await;
     base.row("b").await;
     let held = vec![said("a", 5, Some(Ready)), said("b", 5, Some(Pending))];
@@ -230,7 +230,7 @@ async fn an_agent_that_leaves_keeps_its_holdings_until_their_lease_is_over() {
 
 #[tokio::test]
 async fn the_end_of_an_earlier_connection_changes_nothing() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.row("a").await;
     let held = vec![said("a", 5, Some(Pending))];
     base.store
@@ -264,7 +264,7 @@ async fn the_end_of_an_earlier_connection_changes_nothing() {
 
 #[tokio::test]
 async fn who_comes_back_in_time_keeps_its_lease() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.row("a").await;
     let held = vec![said("a", 5, Some(Ready))];
     base.store
@@ -291,7 +291,7 @@ async fn who_comes_back_in_time_keeps_its_lease() {
 
 #[tokio::test]
 async fn one_agent_of_an_account_caches() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.row("a").await;
     for (agent, state) in [("1", Failed), ("2", Ready), ("3", Ready)] {
         let held = vec![said("a", 5, Some(state))];

@@ -21,7 +21,7 @@ async fn ids(base: &Base) -> Vec<String> {
 
 #[tokio::test]
 async fn deadlines_and_leases_begin_anew_with_the_first_core() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     let now = base.row("a").await.now;
     base.row("b").await;
     base.change("a", |account| account.due_at = Some(now - 3_600_000))
@@ -52,7 +52,7 @@ async fn deadlines_and_leases_begin_anew_with_the_first_core() {
 
 #[tokio::test]
 async fn a_core_whose_lease_is_over_is_taken_over_once() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.row("a").await;
     base.store.enter("one", &LIMITS).await.unwrap();
     assert!(!base.store.seen("two").await.unwrap(), "one is up");
@@ -80,7 +80,7 @@ async fn a_core_whose_lease_is_over_is_taken_over_once() {
 
 #[tokio::test]
 async fn a_message_for_an_agent_of_another_core_is_left_to_it() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.row("a").await;
     base.hold("a", &["far", "near"], Ready).await;
     let agent = |id: &str| Agent {
@@ -113,7 +113,7 @@ async fn a_message_for_an_agent_of_another_core_is_left_to_it() {
 
 #[tokio::test]
 async fn a_message_that_was_left_is_dropped_when_its_agent_connects_or_leaves() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.row("a").await;
     let far = [Agent {
         id: "far".to_owned(),

@@ -18,7 +18,7 @@ fn intent(id: &str, existed: Option<bool>) -> Intent {
 
 #[tokio::test]
 async fn intents_are_open_until_they_are_closed_also_for_the_next_core() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     assert!(base.store.open_intents().await.unwrap().0.is_empty());
     let all = [
         intent("3", Some(true)),
@@ -51,7 +51,7 @@ async fn intents_are_open_until_they_are_closed_also_for_the_next_core() {
 
 #[tokio::test]
 async fn an_intent_has_one_id() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.store.open_intent(&intent("1", None)).await.unwrap();
     assert!(
         base.store

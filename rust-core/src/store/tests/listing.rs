@@ -9,7 +9,7 @@ async fn names(base: &Base, filter: Filter) -> Vec<String> {
 
 #[tokio::test]
 async fn names_come_in_byte_order_and_filters_narrow() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     for name in ["ä", "a b", "a", "B", "a%", "A"] {
         base.row(name).await;
     }
@@ -90,7 +90,7 @@ async fn names_come_in_byte_order_and_filters_narrow() {
 
 #[tokio::test]
 async fn one_with_two_origins_is_listed_once_as_the_agents() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.row("a").await;
     let own = StaticAccount {
         definition: "{}".to_owned(),
@@ -117,7 +117,7 @@ async fn one_with_two_origins_is_listed_once_as_the_agents() {
 
 #[tokio::test]
 async fn a_detail_is_the_row_with_its_holdings() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.row("a").await;
     base.hold("a", &["2", "1"], HoldingState::Ready).await;
     let view = base.view("a").await;
@@ -136,7 +136,7 @@ async fn a_detail_is_the_row_with_its_holdings() {
 
 #[tokio::test]
 async fn due_is_what_has_its_time_or_a_message_to_send() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     let now = base.row("idle").await.now;
     for (name, status, due_at) in [
         ("waits", Status::Activating, Some(now + 3_600_000)),
@@ -186,7 +186,7 @@ async fn due_is_what_has_its_time_or_a_message_to_send() {
 
 #[tokio::test]
 async fn many_that_wait_do_not_hide_what_is_due() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     let now = base.row("z").await.now;
     let wait = |account: &mut Account| {
         (account.status, account.due_at) = (Status::ToMigrate, Some(now + 3_600_000));
@@ -204,7 +204,7 @@ async fn many_that_wait_do_not_hide_what_is_due() {
 
 #[tokio::test]
 async fn rows_are_counted_by_status() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     assert!(base.store.count_by_status().await.unwrap().is_empty());
     for name in ["a", "b", "c"] {
         base.row(name).await;

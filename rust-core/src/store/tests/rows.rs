@@ -4,7 +4,7 @@ use super::*;
 use crate::account::state::{Failure, Wanted};
 use crate::account::transition::Event;
 use crate::secret::Keyring;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 fn person() -> Actor {
     Actor {
@@ -15,7 +15,7 @@ fn person() -> Actor {
 
 #[tokio::test]
 async fn a_row_is_made_once() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     let first = content(r#"{"name":"a"}"#);
     let zone = Some("Z".to_owned());
     let file = Some("/k".to_owned());
@@ -55,7 +55,7 @@ async fn a_row_is_made_once() {
 
 #[tokio::test]
 async fn a_step_keeps_every_column() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     let view = base.row("a").await;
     let text = |text: &str| Some(text.to_owned());
     let mut step = Step::same(&view);
@@ -115,7 +115,7 @@ async fn a_step_keeps_every_column() {
 
 #[tokio::test]
 async fn a_stale_step_writes_nothing() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.row("a").await;
     base.hold("a", &["agent"], HoldingState::Ready).await;
     let stale = base.view("a").await;
@@ -144,7 +144,7 @@ async fn a_stale_step_writes_nothing() {
 
 #[tokio::test]
 async fn a_removed_row_takes_its_holdings_along_and_its_audit_stays() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.row("a").await;
     base.row("b").await;
     base.hold("a", &["agent"], HoldingState::Ready).await;
@@ -163,7 +163,7 @@ async fn a_removed_row_takes_its_holdings_along_and_its_audit_stays() {
 
 #[tokio::test]
 async fn a_step_does_not_fit_a_row_that_was_made_anew() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     let old = base.row("a").await;
     let mut step = Step::same(&old);
     step.account = None;
@@ -182,7 +182,7 @@ async fn a_step_does_not_fit_a_row_that_was_made_anew() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_sixteen_that_write_at_once_one_wins() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.row("a").await;
     for round in 0..10 {
         let view = base.view("a").await;
@@ -222,7 +222,7 @@ async fn of_sixteen_that_write_at_once_one_wins() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_sixteen_that_make_a_row_one_does() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     let makers = (0..16).map(|maker| {
         let store = base.store.clone();
         let actor = Actor {
@@ -241,7 +241,7 @@ async fn of_sixteen_that_make_a_row_one_does() {
 #[tokio::test]
 async fn a_secret_lies_in_no_byte_of_the_database() {
     const TOKEN: &str = "pla1n-t0ken";
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     let keyring = Keyring::open(&base.folder.path().join("key")).unwrap();
     let seal = |secret: &str| {
         let secret = SecretString::from(format!("kubeconfig with {TOKEN} {secret}"));
@@ -294,7 +294,7 @@ async fn a_secret_lies_in_no_byte_of_the_database() {
 
 #[tokio::test]
 async fn everything_is_there_after_reopening() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.row("a").await;
     base.hold("a", &["agent"], HoldingState::Dropping).await;
     let agent = registration("other", "s", vec![said("a", 5, Some(HoldingState::Ready))]);
@@ -315,7 +315,7 @@ async fn everything_is_there_after_reopening() {
 
 #[tokio::test]
 async fn a_word_that_is_none_is_named() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.row("a").await;
     base.run("UPDATE kubesvc_accounts SET status = 'ASLEEP'")
         .await;

@@ -16,7 +16,7 @@ fn brings(agent: &str, names: &[&str], state: HoldingState) -> Registration {
 
 #[tokio::test]
 async fn they_claim_their_names_as_long_as_an_agent_brings_them() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.row("a").await;
     let gone = base
         .store
@@ -46,7 +46,7 @@ async fn they_claim_their_names_as_long_as_an_agent_brings_them() {
 
 #[tokio::test]
 async fn they_outlast_their_agent_by_the_grace_time() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.store
         .register(&brings("agent", &["a"], Ready))
         .await
@@ -62,7 +62,7 @@ async fn they_outlast_their_agent_by_the_grace_time() {
 
 #[tokio::test]
 async fn reports_of_them_change_what_is_shown_and_no_row() {
-    let base = Base::open().await;
+    let base = Base::open(DATABASE).await;
     base.row("a").await;
     base.store
         .register(&brings("two", &["a"], Pending))
