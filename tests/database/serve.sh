@@ -49,7 +49,7 @@ serve_mariadb() {
   exec "${as[@]}" mariadbd --no-defaults "--datadir=$folder/data" "--socket=$folder/socket" \
     "--pid-file=$folder/pid" --bind-address=127.0.0.1 "--port=$port" --skip-name-resolve \
     --skip-log-bin --innodb-flush-method=nosync --innodb-flush-log-at-trx-commit=0 \
-    --innodb-doublewrite=0 --innodb-buffer-pool-size=32M --max-connections=500
+    --innodb-doublewrite=0 --innodb-buffer-pool-size=32M --sync-frm=0 --max-connections=500
 }
 
 ask_mariadb() {
@@ -69,7 +69,7 @@ SQL
 
 create_postgres() {
   "${as[@]}" initdb -D "$folder/data" -U postgres --no-sync --auth-local=trust \
-    --auth-host=scram-sha-256 -E UTF8 --locale=C.UTF-8
+    --auth-host=password -E UTF8 --locale=C.UTF-8
 }
 
 serve_postgres() {
