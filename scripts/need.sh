@@ -9,6 +9,7 @@ package() {
   case $1 in
   cc) echo "gcc libc6-dev" ;;
   javac) echo openjdk-17-jdk-headless ;;
+  mariadb) echo mariadb-server ;;
   flock) echo util-linux ;;
   python-venv) echo python3-venv ;;
   cargo | rustfmt | clippy | go) ;;
@@ -26,6 +27,8 @@ advice() {
   gradle) echo "gradle, 4.4.1 or newer" ;;
   cc) echo "a C compiler with its headers, gcc or clang" ;;
   python-venv) echo "Python 3 with its module venv" ;;
+  mariadb) echo "MariaDB's server and client" ;;
+  postgresql) echo "PostgreSQL's server and client" ;;
   *) echo "$1" ;;
   esac
 }
@@ -34,6 +37,8 @@ here() {
   case $1 in
   clippy) command -v cargo-clippy ;;
   python-venv) python3 -c 'import ensurepip, venv' ;;
+  mariadb) PATH=$PATH:/usr/sbin command -v mariadbd && command -v mariadb ;;
+  postgresql) command -v initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' ;;
   *) command -v "$1" ;;
   esac >/dev/null 2>&1
 }

@@ -98,7 +98,7 @@ deny() {
 }
 
 shell_style() {
-  shellcheck .ci/run scripts/*.sh tests/cluster/build.sh \
+  shellcheck .ci/run scripts/*.sh tests/cluster/build.sh tests/database/serve.sh \
     tests/clouddriver-host/src/main/scripts/clouddriver-host
 }
 
@@ -152,6 +152,7 @@ suite() {
 mkdir -p "$logs"
 programs=(cargo rustfmt clippy cc go javac gradle flock curl)
 case " $* " in *" lint "*) programs+=(python-venv shellcheck) ;; esac
+case " $* " in *" unit "* | *" integration "*) programs+=(mariadb postgresql) ;; esac
 stage prerequisites build scripts/need.sh "${programs[@]}"
 build "$@"
 for name in "$@"; do
