@@ -1,7 +1,8 @@
--- Times are Unix milliseconds by the database's clock.
+-- Times are Unix milliseconds by the database's clock. A statement may be repeated: making tables is
+-- no part of a transaction here.
 
 -- The columns of the contract (section 6), then Ferry's own.
-CREATE TABLE kubesvc_accounts (
+CREATE TABLE IF NOT EXISTS kubesvc_accounts (
     name                 VARCHAR(255) NOT NULL PRIMARY KEY,
     last_updated         BIGINT       NOT NULL,
     kube_version         VARCHAR(255),
@@ -27,12 +28,12 @@ CREATE TABLE kubesvc_accounts (
     due_at               BIGINT,
     -- The secret part, sealed with the key of this id.
     secret               LONGBLOB,
-    secret_key_id        VARCHAR(255)
+    secret_key_id        VARCHAR(255),
+    INDEX kubesvc_accounts_due (due_at),
+    INDEX kubesvc_accounts_status (status)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
-CREATE INDEX kubesvc_accounts_due ON kubesvc_accounts (due_at);
-CREATE INDEX kubesvc_accounts_status ON kubesvc_accounts (status);
 
-CREATE TABLE kubesvc_ferry_holdings (
+CREATE TABLE IF NOT EXISTS kubesvc_ferry_holdings (
     account              VARCHAR(255) NOT NULL,
     agent_id             VARCHAR(255) NOT NULL,
     zone_id              VARCHAR(255) NOT NULL,
@@ -45,18 +46,18 @@ CREATE TABLE kubesvc_ferry_holdings (
     since                BIGINT       NOT NULL,
     -- 1 while a message about it waits for the core that the agent is connected to.
     unsent               BIGINT       NOT NULL DEFAULT 0,
-    PRIMARY KEY (account, agent_id)
+    PRIMARY KEY (account, agent_id),
+    INDEX kubesvc_ferry_holdings_agent (agent_id),
+    INDEX kubesvc_ferry_holdings_unsent (unsent)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
-CREATE INDEX kubesvc_ferry_holdings_agent ON kubesvc_ferry_holdings (agent_id);
-CREATE INDEX kubesvc_ferry_holdings_unsent ON kubesvc_ferry_holdings (unsent);
 
 -- One row per running core.
-CREATE TABLE kubesvc_ferry_cores (
+CREATE TABLE IF NOT EXISTS kubesvc_ferry_cores (
     core_id              VARCHAR(255) NOT NULL PRIMARY KEY,
     last_seen            BIGINT       NOT NULL
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
-CREATE TABLE kubesvc_ferry_agents (
+CREATE TABLE IF NOT EXISTS kubesvc_ferry_agents (
     agent_id             VARCHAR(255) NOT NULL PRIMARY KEY,
     zone_id              VARCHAR(255) NOT NULL,
     agent_version        VARCHAR(255) NOT NULL,
@@ -68,7 +69,7 @@ CREATE TABLE kubesvc_ferry_agents (
     left_at              BIGINT
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
-CREATE TABLE kubesvc_ferry_static_accounts (
+CREATE TABLE IF NOT EXISTS kubesvc_ferry_static_accounts (
     name                 VARCHAR(255) NOT NULL,
     agent_id             VARCHAR(255) NOT NULL,
     zone_id              VARCHAR(255) NOT NULL,
@@ -79,12 +80,12 @@ CREATE TABLE kubesvc_ferry_static_accounts (
     kube_host            LONGTEXT,
     cert_fingerprint     VARCHAR(255),
     last_updated         BIGINT       NOT NULL,
-    PRIMARY KEY (name, agent_id)
+    PRIMARY KEY (name, agent_id),
+    INDEX kubesvc_ferry_static_accounts_agent (agent_id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
-CREATE INDEX kubesvc_ferry_static_accounts_agent ON kubesvc_ferry_static_accounts (agent_id);
 
 -- Writes to /credentials whose outcome is not recorded yet. No secret: a hash of the body.
-CREATE TABLE kubesvc_ferry_intents (
+CREATE TABLE IF NOT EXISTS kubesvc_ferry_intents (
     id                   VARCHAR(255) NOT NULL PRIMARY KEY,
     method               VARCHAR(255) NOT NULL,
     account              VARCHAR(255) NOT NULL,
@@ -98,7 +99,7 @@ CREATE TABLE kubesvc_ferry_intents (
     opened_at            BIGINT       NOT NULL
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
-CREATE TABLE kubesvc_ferry_audit (
+CREATE TABLE IF NOT EXISTS kubesvc_ferry_audit (
     id                   VARCHAR(255) NOT NULL PRIMARY KEY,
     account              VARCHAR(255) NOT NULL,
     from_status          VARCHAR(255),
@@ -107,6 +108,6 @@ CREATE TABLE kubesvc_ferry_audit (
     who                  VARCHAR(255) NOT NULL,
     request_id           VARCHAR(255),
     message              LONGTEXT,
-    at                   BIGINT       NOT NULL
+    at                   BIGINT       NOT NULL,
+    INDEX kubesvc_ferry_audit_account (account)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
-CREATE INDEX kubesvc_ferry_audit_account ON kubesvc_ferry_audit (account);

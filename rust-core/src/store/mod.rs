@@ -31,6 +31,9 @@ pub enum StoreError {
     /// The tables cannot be made or altered.
     #[error("the tables cannot be brought up to date")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// Another core makes the tables, and does not end.
+    #[error("another core has been bringing the tables up to date for a minute; see its log")]
+    Locked,
     /// A column holds what this program never writes.
     #[error("table {table}, row `{row}`, column {column}: {reason}")]
     Corrupt {

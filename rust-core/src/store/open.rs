@@ -3,11 +3,11 @@
 use super::{Store, StoreError};
 use crate::sql::Pool;
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
+use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
+use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqlSafeStr};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqlSafeStr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -139,9 +139,7 @@ impl Store {
                 }
             }
             Location::MySql { service, migration } => {
-                let migrating = MySqlPool::connect_with((**migration).clone()).await?;
-                migrations(MYSQL).run(&migrating).await?;
-                migrating.close().await;
+                migrate_mysql(migration).await?;
                 let pool = MySqlPoolOptions::new()
                     .max_connections(CONNECTIONS)
                     .acquire_timeout(ACQUIRE)
@@ -169,11 +167,38 @@ impl Store {
     }
 }
 
+/// Here making tables is no part of a transaction: what an earlier start left half done is done
+/// again.
+async fn migrate_mysql(options: &MySqlConnectOptions) -> Result<(), StoreError> {
+    let mut connection = options.connect().await?;
+    // In place of sqlx's lock, which waits without end: MariaDB refuses that and takes no lock. This
+    // one ends with the connection.
+    let lock = "SELECT GET_LOCK(MD5(CONCAT(DATABASE(), '.kubesvc_ferry')), 60)";
+    let locked: Option<i64> = sqlx::query_scalar(lock).fetch_one(&mut connection).await?;
+    if locked != Some(1) {
+        return Err(StoreError::Locked);
+    }
+    let mut migrator = migrations(MYSQL);
+    migrator.set_locking(false);
+    connection.ensure_migrations_table(HISTORY).await?;
+    sqlx::query(AssertSqlSafe(format!(
+        "DELETE FROM {HISTORY} WHERE NOT success"
+    )))
+    .execute(&mut connection)
+    .await?;
+    migrator.run(&mut connection).await?;
+    connection.close().await?;
+    Ok(())
+}
+
+/// The history of migrations, a table of our own.
+const HISTORY: &str = "kubesvc_ferry_migrations";
+
 const SQLITE: &str = include_str!("../../migrations/sqlite/0001_accounts.sql");
 const MYSQL: &str = include_str!("../../migrations/mysql/0001_accounts.sql");
 const POSTGRES: &str = include_str!("../../migrations/postgres/0001_accounts.sql");
 
-/// The migrations of one database, with a history table of our own. Several that start at once
+/// The migrations of one database. Several that start at once
 /// wait for one another.
 fn migrations(accounts: &'static str) -> Migrator {
     let mut migrator = Migrator::with_migrations(vec![Migration::new(
@@ -183,6 +208,6 @@ fn migrations(accounts: &'static str) -> Migrator {
         accounts.into_sql_str(),
         false,
     )]);
-    migrator.dangerous_set_table_name("kubesvc_ferry_migrations");
+    migrator.dangerous_set_table_name(HISTORY);
     migrator
 }

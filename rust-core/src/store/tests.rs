@@ -7,35 +7,55 @@ use ferry_tests::database::{Database, Kind, Schema, User};
 use secrecy::SecretString;
 use std::time::Duration;
 
-/// The suite on one database: each module is compiled anew for it, so that a test's name says where
-/// it fails.
-macro_rules! suite {
-    ($name:ident, $database:expr) => {
-        #[path = "tests"]
-        #[allow(clippy::duplicate_mod)]
-        mod $name {
-            use super::*;
+// The suite is compiled anew for each database, so that a test's name says where it fails.
 
-            const DATABASE: On = $database;
+#[path = "tests"]
+#[allow(clippy::duplicate_mod)]
+mod sqlite {
+    use super::*;
 
-            #[path = "agents.rs"]
-            mod agents_tests;
-            #[path = "cores.rs"]
-            mod cores_tests;
-            #[path = "journal.rs"]
-            mod journal_tests;
-            #[path = "listing.rs"]
-            mod listing_tests;
-            #[path = "rows.rs"]
-            mod rows_tests;
-            #[path = "statics.rs"]
-            mod statics_tests;
-        }
-    };
+    const DATABASE: On = On::File;
+
+    mod agents;
+    mod cores;
+    mod journal;
+    mod listing;
+    mod rows;
+    mod statics;
 }
-suite!(sqlite, On::File);
-suite!(mariadb, On::Server(Kind::MariaDb));
-suite!(postgres, On::Server(Kind::Postgres));
+
+#[path = "tests"]
+#[allow(clippy::duplicate_mod)]
+mod mariadb {
+    use super::*;
+
+    const DATABASE: On = On::Server(Kind::MariaDb);
+
+    mod agents;
+    mod clashes;
+    mod cores;
+    mod halves;
+    mod journal;
+    mod listing;
+    mod rows;
+    mod statics;
+}
+
+#[path = "tests"]
+#[allow(clippy::duplicate_mod)]
+mod postgres {
+    use super::*;
+
+    const DATABASE: On = On::Server(Kind::Postgres);
+
+    mod agents;
+    mod clashes;
+    mod cores;
+    mod journal;
+    mod listing;
+    mod rows;
+    mod statics;
+}
 
 /// Which database.
 #[derive(Clone, Copy)]
@@ -61,13 +81,12 @@ fn location(schema: &Schema) -> Location {
 impl Base {
     async fn open(on: On) -> Base {
         let folder = tempfile::tempdir().unwrap();
-        let schema = match on {
-            On::File => None,
-            On::Server(kind) => Some(Database::shared(kind).schema()),
-        };
-        let location = match &schema {
-            Some(schema) => location(schema),
-            None => Location::Sqlite(folder.path().join("ferry.db")),
+        let (schema, location) = match on {
+            On::File => (None, Location::Sqlite(folder.path().join("ferry.db"))),
+            On::Server(kind) => {
+                let schema = Database::shared(kind).schema();
+                (Some(schema.clone()), location(&schema))
+            }
         };
         let store = Store::open(&location).await.unwrap();
         Base {
