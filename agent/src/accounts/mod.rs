@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use ferry_wire::v1::account::Kubeconfig;
 use ferry_wire::v1::account_report::State;
-use ferry_wire::v1::{Account, AccountReport, Failed, Refused, StaticAccount};
+use ferry_wire::v1::{Account, AccountReport, Deletion, Failed, Refused, StaticAccount};
 use secrecy::SecretString;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,7 @@ use crate::cause::{Refusal, printable};
 use crate::cluster::watch::Watched;
 use crate::kubeconfig::Source;
 use definition::Definition;
-use table::{Held, Table, connecting, report};
+use table::{Closing, Held, Table, connecting, report};
 
 /// The time an account of the agent's own configuration has for one attempt, and one for which the
 /// core names none.
@@ -93,7 +93,7 @@ impl Accounts {
             .table()
             .closing
             .values()
-            .map(|(_, ended)| ended.clone())
+            .map(|closing| closing.ended.clone())
             .collect();
         for ended in ending {
             ended.cancelled().await;
@@ -165,16 +165,16 @@ impl Accounts {
             generation = account.generation,
             "saved"
         );
-        self.end(table, &name, false);
+        self.end(table, &name, None);
         let (generation, budget) = (account.generation, budget(account.deadline_seconds));
         let order = order(account);
         self.begin(table, name, generation, None, order, budget);
     }
 
     /// Carries out DeleteAccounts.
-    pub fn delete(&self, names: Vec<String>) {
+    pub fn delete(&self, accounts: Vec<Deletion>) {
         let mut table = self.0.table();
-        for name in names {
+        for Deletion { name, generation } in accounts {
             match table.held.get(&name) {
                 Some(held) if held.fixed.is_some() => {
                     let cause =
@@ -186,11 +186,13 @@ impl Accounts {
                 }
                 Some(_) => {
                     info!(account = printable(&name), "deleted");
-                    self.end(&mut table, &name, true);
+                    self.end(&mut table, &name, Some(generation));
                 }
-                // One that is ending is reported at its end.
-                None if table.closing.contains_key(&name) => {}
-                None => table.dropped(&name, 0),
+                None => match table.closing.get_mut(&name) {
+                    // One that is ending is reported at its end.
+                    Some(closing) => closing.tell = closing.tell.max(Some(generation)),
+                    None => table.dropped(&name, generation),
+                },
             }
         }
         drop(table);
@@ -203,7 +205,7 @@ impl Accounts {
         let dynamic = table.held.iter().filter(|(_, held)| held.fixed.is_none());
         let names: Vec<String> = dynamic.map(|(name, _)| name.clone()).collect();
         for name in &names {
-            self.end(&mut table, name, true);
+            self.end(&mut table, name, Some(0));
         }
         names.len()
     }
@@ -238,7 +240,10 @@ impl Accounts {
         budget: Duration,
     ) {
         let incarnation = table.incarnation();
-        let former = table.closing.get(&name).map(|(_, ended)| ended.clone());
+        let former = table
+            .closing
+            .get(&name)
+            .map(|closing| closing.ended.clone());
         let cancel = CancellationToken::new();
         let account = supervise::Account {
             order,
@@ -277,31 +282,36 @@ impl Accounts {
         table.held.insert(name, held);
     }
 
-    /// Ends a held account's task. `tell`: reports it dropped when it has ended.
-    fn end(&self, table: &mut Table, name: &str, tell: bool) {
+    /// Ends a held account's task. `tell`: reports it dropped when it has ended, in this generation
+    /// or the one that is held.
+    fn end(&self, table: &mut Table, name: &str, tell: Option<u64>) {
         let Some(held) = table.held.remove(name) else {
             return;
         };
         held.cancel.cancel();
         let ended = CancellationToken::new();
-        table
-            .closing
-            .insert(name.to_owned(), (held.incarnation, ended.clone()));
+        let closing = Closing {
+            incarnation: held.incarnation,
+            ended: ended.clone(),
+            tell: tell.map(|generation| generation.max(held.generation)),
+        };
+        table.closing.insert(name.to_owned(), closing);
         let shared = self.0.clone();
         let name = name.to_owned();
         self.0.tasks.spawn(async move {
             // A panic of the task has ended it as well.
             held.task.await.ok();
             let mut table = shared.table();
-            if tell {
-                table.dropped(&name, held.generation);
-            }
-            if table
-                .closing
-                .get(&name)
-                .is_some_and(|(of, _)| *of == held.incarnation)
-            {
+            let ours = |closing: &Closing| closing.incarnation == held.incarnation;
+            let tell = match table.closing.get(&name).filter(|closing| ours(closing)) {
+                Some(closing) => closing.tell,
+                None => tell,
+            };
+            if table.closing.get(&name).is_some_and(ours) {
                 table.closing.remove(&name);
+            }
+            if let Some(generation) = tell {
+                table.dropped(&name, generation.max(held.generation));
             }
             drop(table);
             ended.cancel();

@@ -39,12 +39,21 @@ enum Outgoing {
     Answer(AccountReport),
 }
 
+/// The former task of an account, which is ending.
+pub(super) struct Closing {
+    pub(super) incarnation: u64,
+    /// Cancelled when it has ended.
+    pub(super) ended: CancellationToken,
+    /// The generation in which it is then reported dropped, if it is.
+    pub(super) tell: Option<u64>,
+}
+
 /// All of it.
 #[derive(Default)]
 pub(super) struct Table {
     pub(super) held: BTreeMap<String, Held>,
-    /// Accounts whose former task is ending, by incarnation, and what tells its end.
-    pub(super) closing: HashMap<String, (u64, CancellationToken)>,
+    /// Accounts whose former task is ending.
+    pub(super) closing: HashMap<String, Closing>,
     outbox: VecDeque<Outgoing>,
     incarnations: u64,
 }

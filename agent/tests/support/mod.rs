@@ -15,8 +15,8 @@ use ferry_wire::v1::agent_message::Kind as Up;
 use ferry_wire::v1::agents_server::{Agents, AgentsServer};
 use ferry_wire::v1::core_message::Kind as Down;
 use ferry_wire::v1::{
-    Account, AccountReport, AgentMessage, CoreMessage, DeleteAccounts, Heartbeat, Register,
-    Registered, SaveAccounts,
+    Account, AccountReport, AgentMessage, CoreMessage, DeleteAccounts, Deletion, Heartbeat,
+    Register, Registered, SaveAccounts,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
@@ -230,7 +230,11 @@ impl CoreSession {
     }
 
     pub async fn delete(&self, names: &[&str]) {
-        let accounts = names.iter().map(|name| (*name).to_owned()).collect();
+        let deletion = |name: &&str| Deletion {
+            name: (*name).to_owned(),
+            generation: 0,
+        };
+        let accounts = names.iter().map(deletion).collect();
         self.send(Down::DeleteAccounts(DeleteAccounts { accounts }))
             .await;
     }

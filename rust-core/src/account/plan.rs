@@ -188,7 +188,10 @@ impl Planner<'_> {
 
     fn to_migrate(&self) -> Option<Step> {
         let Some(zone) = self.untried_zone() else {
-            return self.is_due().then(|| self.no_agent_in_time()).flatten();
+            let requested = self.account().requested_zone.as_deref();
+            let elsewhere = |held: &Holding| requested.is_some_and(|zone| zone != held.zone_id);
+            let drop = self.drop_holders(elsewhere);
+            return drop.or_else(|| self.is_due().then(|| self.no_agent_in_time()).flatten());
         };
         let outside = |holding: &Holding| holding.zone_id != zone;
         if self.view.holdings.iter().any(outside) {
@@ -198,11 +201,8 @@ impl Planner<'_> {
             return self.is_due().then(|| self.held_elsewhere(zone)).flatten();
         }
         let mut step = self.event(Event::AgentAvailable, None)?;
-        if let Some(account) = &mut step.account
-            && account.target_zone.as_deref() != Some(zone)
-        {
+        if let Some(account) = &mut step.account {
             account.target_zone = Some(zone.to_owned());
-            account.generation += 1;
         }
         self.save(&mut step, zone, |_| true);
         Some(step)

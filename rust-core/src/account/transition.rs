@@ -248,7 +248,8 @@ pub static TABLE: &[Rule] = &[
         Event::AgentAvailable,
         &[],
         To::Status(Activating),
-        &[],
+        // What an agent still has to say of an earlier try is not about this one.
+        &[Effect::NewGeneration],
     ),
     rule(
         &[Failed],

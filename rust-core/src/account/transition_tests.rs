@@ -330,12 +330,13 @@ fn failures_are_counted_and_forgiven_where_it_was_decided() {
 }
 
 #[test]
-fn a_generation_begins_with_a_new_target_or_definition() {
+fn a_generation_begins_with_a_new_try_or_definition() {
     for (before, event, rule, after) in transitions() {
         let Some(after) = after else { continue };
         let begins = match event {
             Event::Activate => rule.to != To::Same,
             Event::Update => true,
+            Event::AgentAvailable => after.status == Activating,
             _ => false,
         };
         let expected = before.generation + i64::from(begins);

@@ -35,7 +35,7 @@ pub(super) enum Manner {
 #[derive(Debug, Clone, Copy)]
 enum Down {
     Save(i64),
-    Delete,
+    Delete(i64),
 }
 
 /// Generation and state; no state: dropped.
@@ -184,7 +184,10 @@ impl World {
                     );
                     (agent_id, Down::Save(account.generation))
                 }
-                Message::Delete { agent_id } => (agent_id, Down::Delete),
+                Message::Delete { agent_id } => {
+                    let held = step.holdings.iter().find(|held| held.agent_id == *agent_id);
+                    (agent_id, Down::Delete(held.unwrap().generation))
+                }
             };
             let agent = self.agents.iter_mut().find(|agent| agent.id == id).unwrap();
             agent
@@ -350,7 +353,7 @@ impl World {
                 true
             }
             Some(_) => {
-                self.agents[at].down.push_back((session, Down::Delete));
+                self.agents[at].down.push_back((session, Down::Delete(0)));
                 false
             }
         };
@@ -392,12 +395,12 @@ impl World {
                 agent.runs = Some((generation, HoldingState::Pending));
                 None
             }
-            (Down::Delete, _) if agent.own => Some(Up(0, Some(HoldingState::Refused))),
-            (Down::Delete, None) => Some(Up(0, None)),
-            (Down::Delete, Some((generation, _))) => match agent.on_delete {
+            (Down::Delete(_), _) if agent.own => Some(Up(0, Some(HoldingState::Refused))),
+            (Down::Delete(generation), None) => Some(Up(generation, None)),
+            (Down::Delete(asked), Some((generation, _))) => match agent.on_delete {
                 Manner::Obeys => {
                     agent.runs = None;
-                    Some(Up(generation, None))
+                    Some(Up(generation.max(asked), None))
                 }
                 Manner::Fails => Some(Up(generation, Some(HoldingState::Refused))),
                 Manner::IsSilent => None,
@@ -439,7 +442,7 @@ impl World {
         let dropping = known.is_some_and(|(_, state)| state == HoldingState::Dropping);
         match (state, known) {
             (None, Some((of, _))) => {
-                if !dropping || (generation != 0 && generation < of) {
+                if !dropping || generation < of {
                     return true;
                 }
                 self.unhold(at);
@@ -453,7 +456,7 @@ impl World {
             }
             (Some(state), None) => {
                 if self.row.is_none() {
-                    self.agents[at].down.push_back((session, Down::Delete));
+                    self.agents[at].down.push_back((session, Down::Delete(0)));
                     return true;
                 }
                 self.hold(at, generation, state);

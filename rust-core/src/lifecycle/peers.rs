@@ -3,7 +3,7 @@
 
 use super::Lifecycle;
 use crate::account::{Agent, HoldingState};
-use crate::store::StoreError;
+use crate::store::{StoreError, Unsent};
 use ferry_wire::v1::SaveAccounts;
 use ferry_wire::v1::core_message::Kind;
 use std::sync::{Arc, Mutex};
@@ -59,12 +59,16 @@ impl Lifecycle {
 
     /// Sends what other cores left to be sent to our agents.
     pub(super) async fn send_for_peers(&self) -> Result<(), StoreError> {
-        for (name, agent_id, state) in self.store.unsent(&self.registry.connected()).await? {
-            match state {
-                HoldingState::Dropping => self.drop_at(&agent_id, &name).await,
-                _ => self.save_at(&agent_id, &name).await?,
+        for unsent in self.store.unsent(&self.registry.connected()).await? {
+            let Unsent { account, holding } = unsent;
+            match holding.state {
+                HoldingState::Dropping => {
+                    self.drop_at(&holding.agent_id, &account, holding.generation)
+                        .await;
+                }
+                _ => self.save_at(&holding.agent_id, &account).await?,
             }
-            self.store.sent(&name, &agent_id).await?;
+            self.store.sent(&account, &holding.agent_id).await?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use crate::account::step::{Message, Step};
 use crate::account::{Account, View};
 use crate::store::{Actor, StoreError};
 use ferry_wire::v1::core_message::Kind;
-use ferry_wire::v1::{DeleteAccounts, SaveAccounts};
+use ferry_wire::v1::{DeleteAccounts, Deletion, SaveAccounts};
 
 /// More steps than any account can take in a row; more would be a circle.
 const MAX_STEPS: usize = 100;
@@ -78,19 +78,24 @@ impl Lifecycle {
                     };
                     self.registry.send(agent_id, Kind::SaveAccounts(save)).await;
                 }
-                Message::Delete { agent_id } => self.drop_at(agent_id, name).await,
+                Message::Delete { agent_id } => {
+                    let held = step.holdings.iter().find(|held| held.agent_id == *agent_id);
+                    let generation = held.map_or(0, |held| held.generation);
+                    self.drop_at(agent_id, name, generation).await;
+                }
             }
         }
     }
 
-    /// Tells one agent to drop one account.
-    pub(super) async fn drop_at(&self, agent_id: &str, name: &str) {
-        let delete = DeleteAccounts {
-            accounts: vec![name.to_owned()],
+    /// Tells one agent to drop one account, which we take it to have in this generation.
+    pub(super) async fn drop_at(&self, agent_id: &str, name: &str, generation: i64) {
+        let deletion = Deletion {
+            name: name.to_owned(),
+            generation: u64::try_from(generation).unwrap_or_default(),
         };
-        self.registry
-            .send(agent_id, Kind::DeleteAccounts(delete))
-            .await;
+        let accounts = vec![deletion];
+        let delete = Kind::DeleteAccounts(DeleteAccounts { accounts });
+        self.registry.send(agent_id, delete).await;
     }
 
     /// How long an agent may take: what is left of the deadline, less the way back.

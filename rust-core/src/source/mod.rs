@@ -59,14 +59,14 @@ pub struct Source(Kind);
 
 #[derive(Debug, Clone)]
 enum Kind {
-    Rest(Rest),
+    Rest(Box<Rest>),
     Table(Table),
 }
 
 impl Source {
     /// Clouddriver's REST API at `base`, such as `http://127.0.0.1:7002`.
     pub fn rest(base: &str) -> Source {
-        Source(Kind::Rest(Rest::new(base)))
+        Source(Kind::Rest(Box::new(Rest::new(base))))
     }
 
     /// The table `accounts` beside ours, if it is there and may be read.

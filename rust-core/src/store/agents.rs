@@ -329,7 +329,7 @@ fn says(held: &Held, known: Option<&Holding>) -> Says {
     match (held.state, known) {
         (None, Some(known)) => {
             // Otherwise it is about an earlier life of a holding that was saved anew since.
-            let about_this = held.generation == 0 || held.generation >= known.generation;
+            let about_this = held.generation >= known.generation;
             if dropping && about_this {
                 Says::Gone
             } else {

@@ -17,7 +17,7 @@ pub use journal::Intent;
 pub use listing::{AccountDetail, Filter, Listed, Source};
 pub use open::{BadLocation, Location};
 pub use rows::Content;
-pub use steps::Actor;
+pub use steps::{Actor, Unsent};
 
 use crate::failpoint;
 use crate::sql::{Pool, Record};

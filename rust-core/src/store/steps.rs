@@ -1,11 +1,12 @@
 //! Writing a step: row, holdings and audit in one transaction, a compare-and-swap on the version.
 
-use super::rows::Content;
-use super::{Store, StoreError, failpoint, transaction, word};
+use super::rows::{Content, read_holding};
+use super::{Store, StoreError, failpoint, transaction};
 use crate::account::step::Step;
 use crate::account::transition::Event;
-use crate::account::{Account, Agent, Holding, HoldingState, View};
+use crate::account::{Account, Agent, Holding, View};
 use crate::sql::{Tx, sql};
+use std::sync::Mutex;
 
 /// Who is behind a change, for the audit.
 #[derive(Debug, Clone)]
@@ -24,6 +25,15 @@ impl Actor {
             request_id: None,
         }
     }
+}
+
+/// A message that waits in SQL for the core that the agent is connected to.
+#[derive(Debug)]
+pub struct Unsent {
+    /// The account.
+    pub account: String,
+    /// What the message is about: DeleteAccounts when it is DROPPING, else SaveAccounts.
+    pub holding: Holding,
 }
 
 impl Store {
@@ -69,23 +79,17 @@ impl Store {
         })
     }
 
-    /// Holdings with a message that another core left to be sent to one of these agents:
-    /// account, agent and what the message is about.
-    pub async fn unsent(
-        &self,
-        here: &[Agent],
-    ) -> Result<Vec<(String, String, HoldingState)>, StoreError> {
+    /// Holdings with a message that another core left to be sent to one of these agents.
+    pub async fn unsent(&self, here: &[Agent]) -> Result<Vec<Unsent>, StoreError> {
         let mut tx = self.pool.read().await?;
-        let rows =
-            sql("SELECT account, agent_id, state FROM kubesvc_ferry_holdings WHERE unsent = 1");
+        let rows = sql("SELECT * FROM kubesvc_ferry_holdings WHERE unsent = 1");
         let rows = rows.all(&mut tx).await?;
         tx.commit().await?;
         let mut unsent = Vec::new();
         for row in rows {
-            let (account, agent_id): (String, String) = (row.get("account")?, row.get("agent_id")?);
-            if here.iter().any(|agent| agent.id == agent_id) {
-                let state = word(&row, "kubesvc_ferry_holdings", &account, "state")?;
-                unsent.push((account, agent_id, state));
+            let (account, holding) = (row.get("account")?, read_holding(&row)?);
+            if here.iter().any(|agent| agent.id == holding.agent_id) {
+                unsent.push(Unsent { account, holding });
             }
         }
         Ok(unsent)
@@ -241,7 +245,7 @@ pub(super) async fn audit(
         "INSERT INTO kubesvc_ferry_audit (id, account, from_status, to_status, event, who,
          request_id, message, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
-    .text(ulid::Ulid::new().to_string().as_str())
+    .text(next_id().as_str())
     .text(name)
     .text(before.map(|account| account.status.as_str()))
     .text(after.map(|account| account.status.as_str()))
@@ -253,4 +257,16 @@ pub(super) async fn audit(
     .run(tx)
     .await?;
     Ok(())
+}
+
+/// Sorts after every id that this core gave before, also within one millisecond.
+fn next_id() -> String {
+    static IDS: Mutex<ulid::Generator> = Mutex::new(ulid::Generator::new());
+    let mut ids = IDS
+        .lock()
+        .expect("nothing panics while it holds the generator");
+    // Overflow of the random part within a millisecond: order is lost, uniqueness is not.
+    ids.generate()
+        .unwrap_or_else(|_| ulid::Ulid::new())
+        .to_string()
 }

@@ -192,10 +192,19 @@ pub mod account {
 }
 /// Stop watching these accounts and forget their kubeconfigs, whatever generation they have. Every
 /// one of them is reported dropped or refused.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeleteAccounts {
-    #[prost(string, repeated, tag = "1")]
-    pub accounts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "1")]
+    pub accounts: ::prost::alloc::vec::Vec<Deletion>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Deletion {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// The generation that the core takes the account to have. Dropped bears it, or the one that was
+    /// held if that is higher, so that it is never taken for the answer to a later deletion.
+    #[prost(uint64, tag = "2")]
+    pub generation: u64,
 }
 /// Generated client implementations.
 pub mod agents_client {

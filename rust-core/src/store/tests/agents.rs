@@ -129,7 +129,7 @@ async fn a_report_counts_when_it_is_about_what_was_asked_last() {
         // Dropped counts when it was asked for, and is about this life of the holding.
         (Dropping, 5, None, "gone"),
         (Dropping, 6, None, "gone"),
-        (Dropping, 0, None, "gone"),
+        (Dropping, 0, None, "same"),
         (Dropping, 4, None, "same"),
         (Pending, 5, None, "same"),
         (Ready, 5, None, "same"),
