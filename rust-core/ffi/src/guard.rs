@@ -4,6 +4,7 @@
 //! an exception in `jni::throw`, a code and a message in `c::result`.
 
 use crate::failure::Failure;
+use crate::thread::keep_library;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs the body of the exported function `verb`.
@@ -18,6 +19,8 @@ pub(crate) fn run<T>(
         body()
     }));
     caught.unwrap_or_else(|payload| {
+        // The panic's message left a destructor with the caller's thread: see `thread`.
+        keep_library();
         let failure = Failure::panic(payload.as_ref());
         // A payload may panic while it is dropped.
         if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {

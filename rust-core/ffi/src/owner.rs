@@ -9,7 +9,7 @@ use crate::config::Settings;
 use crate::failure::{Failure, Kind};
 use crate::interceptions::Interceptions;
 use crate::queue::Queue;
-use crate::thread::{Thread, keep_library};
+use crate::thread::{SQLITE, Thread, await_gone, keep_library, name_of_workers};
 use ferry_core::Core;
 use futures_util::FutureExt;
 use std::future::Future;
@@ -127,6 +127,8 @@ fn pass(_verb: &str) {}
 
 /// What the thread holds.
 struct Life {
+    /// The workers'.
+    name: String,
     runtime: Runtime,
     inside: Arc<Inside>,
     threads: Arc<AtomicUsize>,
@@ -139,7 +141,8 @@ impl Life {
     fn begin(settings: Settings, started: Promise<()>) -> Option<Life> {
         crate::log::start(settings.log);
         let threads = Arc::new(AtomicUsize::new(0));
-        let runtime = match runtime(&threads) {
+        let name = name_of_workers();
+        let runtime = match runtime(&name, &threads) {
             Ok(runtime) => runtime,
             Err(error) => {
                 let message = format!("no runtime can be made: {error}");
@@ -164,6 +167,7 @@ impl Life {
                 tracing::info!(agents = %core.grpc_address(), "the core runs");
                 started.keep(Ok(()));
                 Some(Life {
+                    name,
                     runtime,
                     inside: Arc::new(Inside {
                         core,
@@ -176,6 +180,7 @@ impl Life {
             }
             Err(failure) => {
                 runtime.shutdown_timeout(DRAIN);
+                await_gone(&[&name, SQLITE], DRAIN / 4);
                 started.keep(Err(failure));
                 None
             }
@@ -215,6 +220,8 @@ impl Life {
             tracing::error!("the core did not come down by itself");
         }
         self.runtime.shutdown_timeout(left(LAST));
+        // SQLite's may be another core's, so it is no failure when some are left.
+        await_gone(&[&self.name, SQLITE], left(LAST).min(DRAIN / 4));
         match self.threads.load(Ordering::Acquire) {
             0 => Ok(()),
             threads => {
@@ -225,12 +232,12 @@ impl Life {
     }
 }
 
-fn runtime(threads: &Arc<AtomicUsize>) -> std::io::Result<Runtime> {
+fn runtime(name: &str, threads: &Arc<AtomicUsize>) -> std::io::Result<Runtime> {
     let workers = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4));
     let (born, gone) = (threads.clone(), threads.clone());
     Builder::new_multi_thread()
         .worker_threads(workers)
-        .thread_name("ferry-worker")
+        .thread_name(name)
         .on_thread_start(move || {
             born.fetch_add(1, Ordering::AcqRel);
         })

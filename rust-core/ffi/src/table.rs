@@ -5,8 +5,10 @@
 
 use crate::failure::{Failure, Kind};
 use crate::owner::Owner;
+use crate::thread::{SQLITE, await_gone, keep_library};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 struct Table {
     last: i64,
@@ -56,12 +58,15 @@ pub(crate) fn close(handle: i64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Takes every core down.
+/// Takes every core down, for the library is about to be unmapped.
 pub(crate) fn close_all() {
     let handles: Vec<i64> = table().cores.keys().copied().collect();
     for handle in handles {
         // They were there a moment ago, and one that is down is no error.
         let _ = close(handle);
+    }
+    if !await_gone(&[SQLITE], Duration::from_secs(1)) {
+        keep_library();
     }
 }
 

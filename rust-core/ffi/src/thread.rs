@@ -1,14 +1,16 @@
-//! A core's own thread, made so that nothing of this library stays with the thread that makes it.
+//! Threads and the end of the library: it may be unmapped while the process goes on.
 //!
-//! The C library unmaps a library only when no thread has a destructor of it to run. `std::thread`
-//! and tokio leave such destructors with whoever calls them, and the JVM's threads live long: each
-//! load of the plugin would stay in memory. So callers touch locks only, and this is how the one
-//! thread is made that may use everything else. `owner` is the only one to call it.
+//! `std::thread` and tokio leave destructors with each thread that uses them. Such a destructor
+//! either keeps the library in memory for as long as the thread lives, or runs after the library is
+//! gone. The JVM's threads live long. So callers touch locks only; this is how the one thread is
+//! made that may use everything else, and what to do when a thread does not end. Called by `owner`,
+//! `guard`, and at the library's end.
 
 use std::ffi::c_void;
 use std::io;
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
 /// As `std` has it; musl's default would be too small.
 const STACK: usize = 2 << 20;
@@ -92,4 +94,54 @@ pub(crate) fn keep_library() {
         // SAFETY: the name is the loader's own; NOLOAD only marks what is there.
         unsafe { libc::dlopen(found.dli_fname, flags) };
     }
+}
+
+/// The beginning of the names of SQLite's threads: one for each connection, joined by nobody. They
+/// end by themselves soon after their core.
+pub(crate) const SQLITE: &str = "sqlx-sqlite";
+
+/// Waits until no thread of the process has a name that begins so: whether none is left.
+pub(crate) fn await_gone(names: &[&str], bound: Duration) -> bool {
+    let end = Instant::now() + bound;
+    while any_named(names) {
+        if Instant::now() >= end {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    true
+}
+
+fn any_named(names: &[&str]) -> bool {
+    let expected = threads();
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
+        return false;
+    };
+    let mut seen = 0;
+    let found = tasks.flatten().any(|task| {
+        seen += 1;
+        let name = std::fs::read_to_string(task.path().join("comm"));
+        name.is_ok_and(|name| names.iter().any(|begin| name.starts_with(begin)))
+    });
+    // A thread that ends meanwhile cuts the list short.
+    found || seen < expected
+}
+
+/// How many threads the process has.
+fn threads() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let count = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Threads:"));
+    count
+        .and_then(|count| count.trim().parse().ok())
+        .unwrap_or(0)
+}
+
+/// A name for the calling thread's workers that no other thread of the process has. A thread that
+/// a worker makes has it too, until it gets its own.
+pub(crate) fn name_of_workers() -> String {
+    let own = std::fs::read_link("/proc/thread-self").unwrap_or_default();
+    let id = own.file_name().unwrap_or_default().to_string_lossy();
+    format!("ferry-{id}.")
 }

@@ -1,6 +1,9 @@
 //! The C ABI: a program that has nothing but the header, and every function's faults.
 
 #![allow(missing_docs, clippy::unwrap_used)]
+// SAFETY of every block here: what is passed lives until the call returns, and results are either
+// all zero or filled by the library.
+#![allow(clippy::undocumented_unsafe_blocks)]
 
 mod support;
 
@@ -33,7 +36,6 @@ fn a_c_program_walks_an_account() {
 
 /// A result that nobody filled.
 fn empty() -> FerryResult {
-    // SAFETY: numbers and pointers, for which zero is a value.
     unsafe { std::mem::zeroed() }
 }
 
@@ -52,18 +54,15 @@ fn call(function: impl FnOnce(*mut FerryResult) -> i32) -> (i32, i64, String) {
     let message = if out.message.data.is_null() {
         String::new()
     } else {
-        // SAFETY: the library says that so many bytes are there.
         let said = unsafe { std::slice::from_raw_parts(out.message.data, out.message.len) };
         String::from_utf8(said.to_vec()).unwrap()
     };
     let id = out.id;
-    // SAFETY: filled above.
     unsafe { ferry_free(&mut out) };
     (kind, id, message)
 }
 
 fn start(json: &str) -> i64 {
-    // SAFETY: both are here.
     let (kind, id, message) = call(|out| unsafe { ferry_start(slice(json), out) });
     assert_eq!(kind, 0, "{message}");
     id
@@ -77,7 +76,6 @@ fn ask(core: i64, target: &str, out: *mut FerryResult) -> i32 {
         headers_len: 0,
         body: slice(""),
     };
-    // SAFETY: all of it lives until the call returns.
     unsafe { ferry_handle(core, &request, out) }
 }
 
@@ -99,7 +97,6 @@ fn every_function_survives_its_faults() {
         headers_len: 0,
         body: slice(""),
     };
-    // SAFETY, of all of them: `call` gives a result, and the rest lives until the end.
     let verbs: [(&str, bool, Function); 8] = [
         ("start", true, &|out| unsafe {
             ferry_start(slice(&json), out)
@@ -142,7 +139,6 @@ fn every_function_survives_its_faults() {
     assert_eq!(ferry_abi_version(), 1);
     arm("free", Fault::Panic);
     let mut out = empty();
-    // SAFETY: all zero.
     unsafe { ferry_free(&mut out) };
     assert_eq!(call(|out| ask(core, "/armory/agents", out)).0, 0);
     hangs(core);
@@ -151,19 +147,14 @@ fn every_function_survives_its_faults() {
 /// A call that hangs holds neither the shutdown up nor its caller.
 fn hangs(core: i64) {
     arm("metrics", Fault::TaskHang);
-    let hung = std::thread::spawn(move || {
-        // SAFETY: `call` gives a result.
-        call(|out| unsafe { ferry_metrics(core, out) }).0
-    });
+    let hung = std::thread::spawn(move || call(|out| unsafe { ferry_metrics(core, out) }).0);
     std::thread::sleep(Duration::from_millis(200));
     let began = Instant::now();
     let second = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(300));
         let late = call(|out| ask(core, "/armory/agents", out)).0;
-        // SAFETY: `call` gives a result.
         (late, call(|out| unsafe { ferry_shutdown(core, out) }).0)
     });
-    // SAFETY: `call` gives a result.
     assert_eq!(call(|out| unsafe { ferry_shutdown(core, out) }).0, 0);
     assert!(
         began.elapsed() < Duration::from_secs(11),
@@ -172,7 +163,6 @@ fn hangs(core: i64) {
     );
     assert_eq!(second.join().unwrap(), (FERRY_SHUTDOWN, 0));
     assert_eq!(hung.join().unwrap(), FERRY_SHUTDOWN);
-    // SAFETY: `call` gives a result.
     assert_eq!(
         call(|out| unsafe { ferry_metrics(core, out) }).0,
         FERRY_STALE_HANDLE

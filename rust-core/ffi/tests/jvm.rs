@@ -27,7 +27,7 @@ fn compile(folder: &Path) {
     for class in ["NativeCore", "Reply", "FerryException"] {
         command.arg(plugin.join(class).with_extension("java"));
     }
-    for class in ["Crossing", "Fault"] {
+    for class in ["Crossing", "Fault", "Reload"] {
         command.arg(own.join(class).with_extension("java"));
     }
     run(&mut command);
@@ -35,7 +35,10 @@ fn compile(folder: &Path) {
 
 fn java(classes: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new("java");
-    command.args(["-Xcheck:jni", "-Xmx256m", "-cp"]);
+    command.args(["-Xcheck:jni", "-Xmx256m"]);
+    let error_file = classes.with_file_name("hs_err.log");
+    command.arg(format!("-XX:ErrorFile={}", error_file.display()));
+    command.arg("-cp");
     command.arg(classes).args(arguments);
     let output = run(&mut command);
     let said = format!(
@@ -70,4 +73,83 @@ fn every_method_answers_and_fails_as_it_should() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.contains("ferry 2"), "{stderr}");
     println!("{stdout}");
+}
+
+/// What is left of `times` loads of the library.
+struct Left {
+    /// Per load that was counted.
+    files: f64,
+    /// Per load that was counted.
+    resident_kib: f64,
+    threads: i64,
+    libraries: i64,
+    stdout: String,
+}
+
+fn reload(times: i64, end: &str) -> Left {
+    let folder = tempfile::tempdir().unwrap();
+    let classes = folder.path().join("classes");
+    compile(&classes);
+    let copy = folder.path().join("libferry_ffi.so");
+    std::fs::copy(library(), &copy).unwrap();
+    let quiet = [("kubesvc.log.level", "off")];
+    let json = config(folder.path(), "http://127.0.0.1:1", &quiet);
+    let output = java(
+        &classes,
+        &[
+            "io.ferry.bridge.Reload",
+            copy.to_str().unwrap(),
+            &json,
+            classes.to_str().unwrap(),
+            &times.to_string(),
+            end,
+        ],
+    );
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let number = |when: &str, what: &str| -> i64 {
+        let line = stdout.lines().find(|line| line.starts_with(when)).unwrap();
+        let value = line
+            .split(' ')
+            .find_map(|part| part.strip_prefix(what))
+            .unwrap();
+        value.parse().unwrap()
+    };
+    let counted = (times - times / 10 - 1).max(1) as f64;
+    let per_load = |what| (number("after", what) - number("before", what)) as f64 / counted;
+    Left {
+        files: per_load("files="),
+        resident_kib: per_load("resident-kib="),
+        threads: number("after", "threads=") - number("before", "threads="),
+        libraries: number("after", "libraries="),
+        stdout,
+    }
+}
+
+/// Of a tokio that has signals each load keeps a pair of sockets. We need none, but a build
+/// of the whole workspace has them, for the programs do.
+fn files_of_signals() -> f64 {
+    let library = std::fs::read(library()).unwrap();
+    let pair = b"failed to create UnixStream";
+    let has = library.windows(pair.len()).any(|bytes| bytes == pair);
+    if has { 2.0 } else { 0.0 }
+}
+
+#[test]
+fn a_hundred_loads_leave_nothing_behind() {
+    for end in ["shutdown", "unload"] {
+        let left = reload(100, end);
+        assert_eq!(left.libraries, 0, "{}", left.stdout);
+        assert!(left.threads <= 0, "{}", left.stdout);
+        assert!(left.stdout.ends_with("left\n"), "{}", left.stdout);
+        assert!(left.files <= files_of_signals() + 0.05, "{}", left.stdout);
+        assert!(left.resident_kib < 512.0, "{}", left.stdout);
+        println!("{end}: {}", left.stdout);
+    }
+}
+
+#[test]
+fn a_library_in_which_a_thread_hangs_stays() {
+    let left = reload(1, "hang");
+    assert_eq!(left.libraries, 1, "{}", left.stdout);
+    assert!(left.stdout.starts_with("SHUTDOWN\n"), "{}", left.stdout);
 }

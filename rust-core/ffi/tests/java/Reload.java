@@ -13,8 +13,9 @@ import java.util.stream.Collectors;
 
 /**
  * Loads a fresh copy of the library in a loader of its own, starts a core, uses it, ends it and lets
- * go, many times; then tells what is left. Arguments: library, configuration, classes, times,
- * whether cores are ended, or left to the end of their library.
+ * go, many times; then tells what is left. Arguments: library, configuration, classes, times, and
+ * how cores end: {@code shutdown}, {@code unload} (with their library), {@code hang} (a call in
+ * them does).
  */
 final class Reload {
 
@@ -22,7 +23,7 @@ final class Reload {
 
   /** What is loaded each time. */
   public static final class Once {
-    public static void run(String library, String config, boolean end) {
+    public static void run(String library, String config, String end) {
       System.load(library);
       long core = NativeCore.start(config.getBytes(StandardCharsets.UTF_8));
       byte[] none = {};
@@ -38,7 +39,21 @@ final class Reload {
       } catch (FerryException e) {
         // As it should be.
       }
-      if (end) {
+      if (end.equals("hang")) {
+        Fault.arm("metrics", "task-hang");
+        Thread hung = new Thread(() -> NativeCore.metrics(core));
+        hung.setUncaughtExceptionHandler(
+            (thread, e) -> System.out.println(((FerryException) e).kind));
+        hung.start();
+        try {
+          Thread.sleep(300);
+          NativeCore.shutdown(core);
+          hung.join();
+        } catch (InterruptedException e) {
+          throw new AssertionError(e);
+        }
+      }
+      if (end.equals("shutdown")) {
         NativeCore.shutdown(core);
       }
     }
@@ -47,27 +62,30 @@ final class Reload {
   public static void main(String[] arguments) throws Exception {
     Path library = Path.of(arguments[0]);
     int times = Integer.parseInt(arguments[3]);
-    boolean end = Boolean.parseBoolean(arguments[4]);
+    String end = arguments[4];
     String before = null;
     for (int i = 0; i < times; i++) {
       once(library, arguments[1], arguments[2], end);
-      System.gc();
-      Thread.sleep(20);
+      awaitUnload();
       // The first few load what stays anyway: the JVM's own classes, threads and buffers.
       if (i == times / 10) {
         before = left();
       }
-    }
-    for (int wait = 0; wait < 50 && mapped() > 1; wait++) {
-      System.gc();
-      Thread.sleep(100);
     }
     System.out.println("before " + before);
     System.out.println("after " + left());
     System.out.println(threads());
   }
 
-  private static void once(Path library, String config, String classes, boolean end)
+  /** One after another: SQLite's threads do not say whose they are. */
+  private static void awaitUnload() throws Exception {
+    for (int wait = 0; wait < 150 && mapped() > 0; wait++) {
+      System.gc();
+      Thread.sleep(20);
+    }
+  }
+
+  private static void once(Path library, String config, String classes, String end)
       throws Exception {
     Path copy = Files.createTempFile(library.getParent(), "ferry-reload-", ".so");
     try (URLClassLoader loader =
@@ -75,7 +93,7 @@ final class Reload {
       Files.copy(library, copy, StandardCopyOption.REPLACE_EXISTING);
       loader
           .loadClass("io.ferry.bridge.Reload$Once")
-          .getMethod("run", String.class, String.class, boolean.class)
+          .getMethod("run", String.class, String.class, String.class)
           .invoke(null, copy.toString(), config, end);
     } finally {
       Files.delete(copy);

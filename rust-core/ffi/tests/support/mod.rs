@@ -10,9 +10,8 @@ use std::process::{Command, Output};
 
 /// The library that `cargo test` built beside the test programs.
 pub fn library() -> PathBuf {
-    let program = std::env::current_exe().unwrap();
-    let profile = program.parent().and_then(Path::parent).unwrap();
-    let library = profile.join("libferry_ffi.so");
+    let library = std::env::current_exe().unwrap();
+    let library = library.with_file_name("libferry_ffi.so");
     assert!(library.exists(), "{} is not built", library.display());
     library
 }
