@@ -60,9 +60,10 @@ final class VisibleAccounts {
       total = all.path("total").asInt();
     } while (page++ * LARGEST_PAGE < total);
     ArrayNode items = answer.putArray("items");
+    long limit = answer.path("limit").asLong();
     seen.stream()
-        .skip((answer.path("page").asLong() - 1) * answer.path("limit").asLong())
-        .limit(answer.path("limit").asLong())
+        .skip(Math.max(0, (answer.path("page").asLong() - 1) * limit))
+        .limit(limit)
         .forEach(items::add);
     answer.put("total", seen.size());
     return new Reply(asked.status, asked.headers, write(answer));

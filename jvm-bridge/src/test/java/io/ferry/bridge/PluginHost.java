@@ -37,7 +37,7 @@ final class PluginHost {
   }
 
   /** The core asks Clouddriver for its accounts, so it has to know the port before the start. */
-  private static int freePort() {
+  static int freePort() {
     try (ServerSocket socket = new ServerSocket(0)) {
       return socket.getLocalPort();
     } catch (IOException e) {

@@ -21,7 +21,7 @@ public final class Http {
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
   private final String url;
 
-  Http(String url) {
+  public Http(String url) {
     this.url = url;
   }
 
