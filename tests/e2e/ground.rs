@@ -1,18 +1,16 @@
 //! What all tests of this suite share, started once: an API server and Clouddriver's host. Each
 //! test has its own sidecar and agent, and account names of its own.
 
-use ferry_tests::{Agent, Clouddriver, Cluster, Sidecar, clouddriver, wait};
+use ferry_tests::database::{Database, Kind};
+pub use ferry_tests::sidecar::PATIENCE;
+use ferry_tests::{Agent, Clouddriver, Cluster, Sidecar, clouddriver};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
-use std::time::Duration;
 
 /// A token that must be found nowhere.
 pub const PLANTED: &str = "planted-token-7f3a9c51e8d2";
-/// Long enough for anything that is to come about, on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-
 /// The shared parts.
 pub struct Ground {
     pub clouddriver: Clouddriver,
@@ -62,21 +60,47 @@ pub fn kubeconfig_of(server: &str) -> String {
 pub const QUICK: &str = "kubesvc:\n  heartbeat:\n    period: 1\n  dynamicAccounts:\n    \
     retryFrequencySeconds: 1\n    transitionTimeoutSeconds: 15\n";
 
+/// A name that no other test has, and a folder of that name.
+pub fn fresh() -> (String, PathBuf) {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("t{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    let folder = ground().folder.path().join(&name);
+    (name, folder)
+}
+
 /// One test's own sidecar and agent.
 pub struct Pair {
     pub name: String,
     pub sidecar: Sidecar,
     pub agent: Agent,
+    /// Its own, when it does not take the one that all share.
+    clouddriver: Option<Clouddriver>,
 }
 
 impl Pair {
     /// A pair with fresh folders, not started. `settings` is the sidecar's YAML.
     pub fn new(settings: &str) -> Pair {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("t{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let ground = ground();
-        let folder: PathBuf = ground.folder.path().join(&name);
-        let sidecar = Sidecar::new(&folder, &ground.clouddriver.url, settings);
+        let (name, folder) = fresh();
+        let sidecar = Sidecar::new(&folder, &ground().clouddriver.url, settings);
+        Pair::of(name, folder, sidecar, None)
+    }
+
+    /// The same, its tables in one schema of a server with those of a Clouddriver of its own.
+    pub fn on(kind: Kind, settings: &str) -> Pair {
+        let (name, folder) = fresh();
+        let schema = Database::shared(kind).schema();
+        let clouddriver = Clouddriver::start_on(&schema, &folder.join("clouddriver"));
+        let key_file = folder.join("ferry.key");
+        let sidecar = Sidecar::on(&schema, &key_file, &folder, &clouddriver.url, settings);
+        Pair::of(name, folder, sidecar, Some(clouddriver))
+    }
+
+    fn of(
+        name: String,
+        folder: PathBuf,
+        sidecar: Sidecar,
+        clouddriver: Option<Clouddriver>,
+    ) -> Pair {
         let agent = Agent::new(
             &folder,
             &format!("agent-{name}"),
@@ -88,7 +112,13 @@ impl Pair {
             name,
             sidecar,
             agent,
+            clouddriver,
         }
+    }
+
+    /// The Clouddriver that its sidecar stands before.
+    pub fn clouddriver(&self) -> &Clouddriver {
+        self.clouddriver.as_ref().unwrap_or(&ground().clouddriver)
     }
 
     /// A pair that runs.
@@ -113,36 +143,17 @@ impl Pair {
 
     /// PATCHes an account to `state`.
     pub fn patch(&self, name: &str, state: &str) {
-        let body = json!([{"name": name, "state": state}]);
-        let answer = self
-            .sidecar
-            .request("PATCH", "/armory/accounts", Some(&body))
-            .unwrap();
+        let answer = self.sidecar.patch(name, state).unwrap();
         assert_eq!((answer.status, answer.body.as_str()), (202, ""));
     }
 
     /// The account as KubesvcAccount; `Err` with what came instead.
     pub fn account(&self, name: &str) -> Result<Value, String> {
-        let path = format!("/agents/kubernetes/accounts/{name}");
-        let answer = self.sidecar.request("GET", &path, None)?;
-        match answer.status {
-            200 => Ok(answer.json()),
-            _ => Err(format!("{} {}", answer.status, answer.body)),
-        }
+        self.sidecar.account(name)
     }
 
     /// Waits until the account has this status.
     pub fn reaches(&self, name: &str, status: &str) -> Value {
-        let reached = wait::until(PATIENCE, || {
-            let account = self.account(name)?;
-            match account["status"] == status {
-                true => Ok(account),
-                false => Err(format!(
-                    "{name} is {}: {}",
-                    account["status"], account["errorMessage"]
-                )),
-            }
-        });
-        reached.unwrap_or_else(|error| panic!("{name} does not become {status} {error}"))
+        self.sidecar.reaches(name, status)
     }
 }

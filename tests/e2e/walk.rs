@@ -1,12 +1,16 @@
-//! The walk as a person does it, and the transitions around it.
+//! The walk as a person does it, and the transitions around it, on every database.
 
 use crate::ground::{PATIENCE, Pair, QUICK, dead_kubeconfig, ground};
+use ferry_tests::database::Kind;
 use ferry_tests::{clouddriver, wait};
 use serde_json::json;
 
 #[test]
 fn an_account_goes_from_post_to_active_and_back() {
-    let pair = Pair::start(QUICK);
+    there_and_back(&Pair::start(QUICK));
+}
+
+fn there_and_back(pair: &Pair) {
     let name = pair.post("acc", &ground().kubeconfig);
     let account = pair.account(&name).unwrap();
     assert_eq!(account["status"], "INACTIVE");
@@ -53,7 +57,10 @@ fn an_account_goes_from_post_to_active_and_back() {
 
 #[test]
 fn an_account_whose_cluster_is_dead_fails_with_the_cause() {
-    let pair = Pair::start(QUICK);
+    dead_cluster(&Pair::start(QUICK));
+}
+
+fn dead_cluster(pair: &Pair) {
     let name = pair.post("dead", &dead_kubeconfig());
     pair.patch(&name, "ACTIVE");
     let account = pair.reaches(&name, "FAILED");
@@ -67,10 +74,13 @@ fn an_account_whose_cluster_is_dead_fails_with_the_cause() {
 
 #[test]
 fn accounts_by_hand_are_scanned_posted_and_patched() {
-    let pair = Pair::start(QUICK);
+    by_hand(&Pair::start(QUICK));
+}
+
+fn by_hand(pair: &Pair) {
     let name = format!("{}-by-hand", pair.name);
     let account = clouddriver::account(&name, &ground().kubeconfig);
-    assert_eq!(ground().clouddriver.create(&account).status, 200);
+    assert_eq!(pair.clouddriver().create(&account).status, 200);
 
     let path = format!("/armory/accounts/{name}");
     let scanned = pair.sidecar.request("GET", &path, None).unwrap().json();
@@ -108,12 +118,15 @@ fn accounts_by_hand_are_scanned_posted_and_patched() {
     };
     wait::until(PATIENCE, gone).unwrap();
     // Clouddriver's own record is never touched.
-    assert!(ground().clouddriver.stored(&name).is_some());
+    assert!(pair.clouddriver().stored(&name).is_some());
 }
 
 #[test]
 fn an_update_reaches_the_agent_and_a_delete_in_clouddriver_ends_the_account() {
-    let pair = Pair::start(QUICK);
+    update_and_delete(&Pair::start(QUICK));
+}
+
+fn update_and_delete(pair: &Pair) {
     let name = pair.post("updated", &dead_kubeconfig());
     pair.patch(&name, "ACTIVE");
     pair.reaches(&name, "FAILED");
@@ -143,15 +156,21 @@ fn an_update_reaches_the_agent_and_a_delete_in_clouddriver_ends_the_account() {
     wait::until(PATIENCE, gone).unwrap();
 }
 
+/// The lease of an agent that is away ends two seconds and the margin of ten after it left.
+fn short_lease() -> String {
+    let cleanup = "kubesvc:\n  cache:\n    accountCleanupFrequencySeconds: 2\n";
+    QUICK.replace("kubesvc:\n", cleanup)
+}
+
 #[test]
 fn an_account_waits_for_its_agent_and_outlives_it() {
-    // The lease of an agent that is away ends two seconds and the margin of ten after it left.
-    let settings = QUICK.replace(
-        "kubesvc:\n",
-        "kubesvc:\n  cache:\n    accountCleanupFrequencySeconds: 2\n",
-    );
-    let mut pair = Pair::new(&settings);
+    let mut pair = Pair::new(&short_lease());
     pair.sidecar.start(&[]).unwrap();
+    wait_and_outlive(&mut pair);
+}
+
+/// The agent does not run yet.
+fn wait_and_outlive(pair: &mut Pair) {
     let name = pair.post("orphan", &ground().kubeconfig);
     pair.patch(&name, "ACTIVE");
     assert_eq!(pair.reaches(&name, "TO_MIGRATE")["status"], "TO_MIGRATE");
@@ -164,4 +183,25 @@ fn an_account_waits_for_its_agent_and_outlives_it() {
     pair.agent.process().kill();
     pair.patch(&name, "INACTIVE");
     pair.reaches(&name, "INACTIVE");
+}
+
+#[test]
+fn the_walks_on_mariadb_beside_clouddriver() {
+    walks(Kind::MariaDb);
+}
+
+#[test]
+fn the_walks_on_postgres_beside_clouddriver() {
+    walks(Kind::Postgres);
+}
+
+fn walks(kind: Kind) {
+    let mut pair = Pair::on(kind, &short_lease());
+    pair.sidecar.start(&[]).unwrap();
+    wait_and_outlive(&mut pair);
+    pair.agent.start(&[]);
+    there_and_back(&pair);
+    dead_cluster(&pair);
+    by_hand(&pair);
+    update_and_delete(&pair);
 }

@@ -1,5 +1,6 @@
 //! Clouddriver's host: the real account parts of Clouddriver, in a JVM.
 
+use crate::database::{Schema, User};
 use crate::http::{self, Answer};
 use crate::place::clouddriver_program;
 use crate::process::Process;
@@ -21,16 +22,32 @@ impl Clouddriver {
     /// # Panics
     /// When it does not start.
     pub fn start(folder: &Path) -> Clouddriver {
+        let database = folder.join("clouddriver.db");
+        let url = format!("jdbcUrl=jdbc:sqlite:{}", database.display());
+        Clouddriver::start_with(folder, &[url])
+    }
+
+    /// Starts one whose tables are in `schema`.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_on(schema: &Schema, folder: &Path) -> Clouddriver {
+        let settings = [
+            format!("jdbcUrl={}", schema.jdbc_url()),
+            format!("user={}", User::Migrate.name()),
+            format!("password={}", User::Migrate.password()),
+        ];
+        Clouddriver::start_with(folder, &settings)
+    }
+
+    fn start_with(folder: &Path, settings: &[String]) -> Clouddriver {
         std::fs::create_dir_all(folder).unwrap();
         let mut command = Command::new(clouddriver_program());
-        let database = folder.join("clouddriver.db");
         command
             .current_dir(folder)
             .args(["--server.port=0", "--host.exit-with-stdin=true"]);
-        command.arg(format!(
-            "--sql.connectionPools.default.jdbcUrl=jdbc:sqlite:{}",
-            database.display()
-        ));
+        let settings = settings.iter();
+        command.args(settings.map(|setting| format!("--sql.connectionPools.default.{setting}")));
         let process = Process::start(&mut command, &folder.join("clouddriver.log"))
             .unwrap_or_else(|not| panic!("Clouddriver does not start: {}", not.log));
         let url = process.ready["url"].as_str().unwrap().to_owned();
