@@ -72,7 +72,7 @@ fn every_method_answers_and_fails_as_it_should() {
     assert!(stdout.ends_with("crossed\n"), "{stdout}");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.contains("ferry 2"), "{stderr}");
-    println!("{stdout}");
+    eprintln!("{stdout}");
 }
 
 /// What is left of `times` loads of the library.
@@ -143,7 +143,7 @@ fn a_hundred_loads_leave_nothing_behind() {
         assert!(left.stdout.ends_with("left\n"), "{}", left.stdout);
         assert!(left.files <= files_of_signals() + 0.05, "{}", left.stdout);
         assert!(left.resident_kib < 512.0, "{}", left.stdout);
-        println!("{end}: {}", left.stdout);
+        eprintln!("{end}: {}", left.stdout);
     }
 }
 
