@@ -5,5 +5,7 @@
 mod crash;
 mod failures;
 mod ground;
+mod replicas;
 mod secrets;
+mod switch;
 mod walk;
