@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS kubesvc_ferry_holdings (
     kube_host            LONGTEXT,
     cert_fingerprint     VARCHAR(255),
     since                BIGINT       NOT NULL,
-    -- 1 while a message about it waits for the core that the agent is connected to.
+    -- When a message about it was left to the core that the agent is connected to; 0: none waits.
     unsent               BIGINT       NOT NULL DEFAULT 0,
     PRIMARY KEY (account, agent_id),
     INDEX kubesvc_ferry_holdings_agent (agent_id),

@@ -43,7 +43,7 @@ CREATE TABLE kubesvc_ferry_holdings (
     kube_host            TEXT,
     cert_fingerprint     TEXT,
     since                INTEGER NOT NULL,
-    -- 1 while a message about it waits for the core that the agent is connected to.
+    -- When a message about it was left to the core that the agent is connected to; 0: none waits.
     unsent               INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (account, agent_id)
 ) STRICT;

@@ -60,15 +60,17 @@ impl Lifecycle {
     /// Sends what other cores left to be sent to our agents.
     pub(super) async fn send_for_peers(&self) -> Result<(), StoreError> {
         for unsent in self.store.unsent(&self.registry.connected()).await? {
-            let Unsent { account, holding } = unsent;
+            let Unsent {
+                account, holding, ..
+            } = &unsent;
             match holding.state {
                 HoldingState::Dropping => {
-                    self.drop_at(&holding.agent_id, &account, holding.generation)
+                    self.drop_at(&holding.agent_id, account, holding.generation)
                         .await;
                 }
-                _ => self.save_at(&holding.agent_id, &account).await?,
+                _ => self.save_at(&holding.agent_id, account).await?,
             }
-            self.store.sent(&account, &holding.agent_id).await?;
+            self.store.sent(&unsent).await?;
         }
         Ok(())
     }

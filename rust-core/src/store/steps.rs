@@ -34,6 +34,8 @@ pub struct Unsent {
     pub account: String,
     /// What the message is about: DeleteAccounts when it is DROPPING, else SaveAccounts.
     pub holding: Holding,
+    /// When it was left there, which tells it from a later one.
+    left_at: i64,
 }
 
 impl Store {
@@ -82,24 +84,31 @@ impl Store {
     /// Holdings with a message that another core left to be sent to one of these agents.
     pub async fn unsent(&self, here: &[Agent]) -> Result<Vec<Unsent>, StoreError> {
         let mut tx = self.pool.read().await?;
-        let rows = sql("SELECT * FROM kubesvc_ferry_holdings WHERE unsent = 1");
+        let rows = sql("SELECT * FROM kubesvc_ferry_holdings WHERE unsent > 0");
         let rows = rows.all(&mut tx).await?;
         tx.commit().await?;
         let mut unsent = Vec::new();
         for row in rows {
-            let (account, holding) = (row.get("account")?, read_holding(&row)?);
+            let holding = read_holding(&row)?;
             if here.iter().any(|agent| agent.id == holding.agent_id) {
-                unsent.push(Unsent { account, holding });
+                unsent.push(Unsent {
+                    account: row.get("account")?,
+                    holding,
+                    left_at: row.get("unsent")?,
+                });
             }
         }
         Ok(unsent)
     }
 
-    /// Records that such a message was sent.
-    pub async fn sent(&self, account: &str, agent_id: &str) -> Result<(), StoreError> {
+    /// Records that such a message was sent. Another that was left meanwhile stays to be sent.
+    pub async fn sent(&self, unsent: &Unsent) -> Result<(), StoreError> {
         let mut tx = self.pool.write().await?;
-        sql("UPDATE kubesvc_ferry_holdings SET unsent = 0 WHERE account = ? AND agent_id = ?")
-            .texts([account, agent_id])
+        let sent = sql("UPDATE kubesvc_ferry_holdings SET unsent = 0
+             WHERE account = ? AND agent_id = ? AND state = ? AND unsent = ?");
+        sent.texts([unsent.account.as_str(), &unsent.holding.agent_id])
+            .text(unsent.holding.state.as_str())
+            .number(unsent.left_at)
             .run(&mut tx)
             .await?;
         Ok(tx.commit().await?)
@@ -226,7 +235,7 @@ pub(super) async fn write_holding(
     .text(holding.cluster.kube_host.as_deref())
     .text(holding.cluster.cert_fingerprint.as_deref())
     .number(now)
-    .number(i64::from(unsent))
+    .number(if unsent { now } else { 0 })
     .run(tx)
     .await?;
     Ok(())

@@ -106,12 +106,24 @@ async fn a_message_for_an_agent_of_another_core_is_left_to_it() {
     );
     let there = [agent("far"), agent("idle")];
     let left = base.store.unsent(&there).await.unwrap();
-    let [Unsent { account, holding }] = left.as_slice() else {
+    let [left] = left.as_slice() else {
         panic!("{left:?}")
     };
-    assert_eq!((account.as_str(), holding.agent_id.as_str()), ("a", "far"));
-    assert_eq!(holding.state, Dropping);
-    base.store.sent("a", "far").await.unwrap();
+    let agent_id = left.holding.agent_id.as_str();
+    assert_eq!((left.account.as_str(), agent_id), ("a", "far"));
+    assert_eq!(left.holding.state, Dropping);
+
+    // Before that is recorded as sent, another is left.
+    let view = base.view("a").await;
+    let mut step = Step::same(&view);
+    step.holdings[0].state = Pending;
+    let agent_id = "far".to_owned();
+    step.messages.push(Message::Save { agent_id });
+    assert!(base.write(&view, &step).await);
+    base.store.sent(left).await.unwrap();
+    let later = base.store.unsent(&there).await.unwrap();
+    assert_eq!(later[0].holding.state, Pending);
+    base.store.sent(&later[0]).await.unwrap();
     assert!(base.store.unsent(&there).await.unwrap().is_empty());
 }
 
