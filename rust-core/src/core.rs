@@ -65,7 +65,7 @@ impl Core {
     /// Opens the store, settles what an earlier core left open, and listens for agents.
     pub async fn start(config: Config) -> Result<Core, StartError> {
         let location = Location::parse(&config.place.database, config.place.migration.as_ref())?;
-        let key_file = config.place.key_file.clone().or_else(|| beside(&location));
+        let key_file = config.key_file.clone().or_else(|| beside(&location));
         let keyring = match key_file {
             Some(path) => Keyring::open(&path)?,
             None => Keyring::none(),

@@ -7,7 +7,7 @@ use ferry_core::config::{self, CORE, Config, ConfigErrors, Key, Kind, Place, Tab
 use http::Uri;
 use http::uri::{Authority, Scheme};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// Every key that the sidecar reads: its own, then the core's.
@@ -15,6 +15,7 @@ pub const TABLES: &[Table] = &[OWN, CORE];
 
 const OWN: Table = Table {
     roots: &["sidecar"],
+    shared_roots: &[],
     keys: &[
         key(
             "sidecar.admin.listen",
@@ -45,12 +46,6 @@ const OWN: Table = Table {
             Kind::SECONDS,
             "60",
             "Seconds that a client's connection may be idle, or take for the head of a request.",
-        ),
-        key(
-            "sidecar.keyFile",
-            Kind::Text,
-            "",
-            "The file of the key that encrypts inline kubeconfigs; unset: beside an SQLite file.",
         ),
         key(
             "sidecar.listen",
@@ -153,7 +148,6 @@ impl Settings {
         let place = Place {
             database: text(&mut values, "sidecar.database").into(),
             migration: None,
-            key_file: values.text("sidecar.keyFile").map(PathBuf::from),
             clouddriver_url: Some(format!("http://{upstream}")),
         };
         let settings = Settings {

@@ -42,7 +42,7 @@ impl Sidecar {
         upstream: &str,
         more: &str,
     ) -> Sidecar {
-        let more = format!("sidecar.keyFile: {}\n{more}", key_file.display());
+        let more = format!("kubesvc.secrets.keyFile: {}\n{more}", key_file.display());
         Sidecar::with_database(folder, upstream, &schema.url(User::Migrate), &more)
     }
 

@@ -14,33 +14,14 @@ use tracing_subscriber::filter::Targets;
 const TABLES: &[Table] = &[OWN, CORE];
 
 const OWN: Table = Table {
-    roots: &["ferry"],
-    keys: &[
-        Key {
-            name: "ferry.clouddriverUrl",
-            kind: Kind::Text,
-            default: "http://127.0.0.1:7002",
-            doc: "Clouddriver itself: http://host:port.",
-        },
-        Key {
-            name: "ferry.database",
-            kind: Kind::Text,
-            default: "ferry.db",
-            doc: "Ferry's tables: the path of an SQLite file, or an sqlite: URL.",
-        },
-        Key {
-            name: "ferry.keyFile",
-            kind: Kind::Text,
-            default: "",
-            doc: "The file of the key that encrypts inline kubeconfigs; unset: beside the database.",
-        },
-        Key {
-            name: "kubesvc.log.level",
-            kind: Kind::Text,
-            default: "info",
-            doc: "A level, or levels by module such as info,ferry_core=debug (Ferry's own).",
-        },
-    ],
+    roots: &[],
+    shared_roots: &[],
+    keys: &[Key {
+        name: "kubesvc.log.level",
+        kind: Kind::Text,
+        default: "info",
+        doc: "A level, or levels by module such as info,ferry_core=debug (Ferry's own).",
+    }],
     unused: &[],
     aliases: &[],
 };
@@ -61,7 +42,7 @@ pub(crate) fn read(json: &[u8]) -> Result<Settings, Failure> {
     let by_name: BTreeMap<String, String> = properties.iter().cloned().collect();
     let mut values = Values::of_clouddriver(TABLES, properties);
     let log = log(&mut values);
-    let place = place(&values, &by_name)
+    let place = place(&by_name)
         .map_err(|error| Failure::new(crate::failure::Kind::Config, error.to_string()))?;
     let core = Config::read(&mut values, place);
     let unused = values.finish().map_err(|errors: ConfigErrors| errors)?;
@@ -128,7 +109,10 @@ mod tests {
 
     #[test]
     fn defaults_listen_on_every_address() {
-        let settings = read(br#"{"properties": {}}"#).unwrap();
+        let settings = read(
+            br#"{"properties": {"sql.connectionPools.default.jdbcUrl": "jdbc:mysql://db/c"}}"#,
+        );
+        let settings = settings.unwrap();
         assert_eq!(settings.core.grpc.listen.to_string(), "0.0.0.0:9091");
         assert!(settings.unused.is_empty());
     }
@@ -138,6 +122,7 @@ mod tests {
         let settings = read(
             br#"{"properties": {"kubesvc.grpc.server.port": "0", "server.port": 7002,
                 "sql.connectionPools.default.password": "hunter2", "java.home": null,
+                "sql.connectionPools.default.jdbcUrl": "jdbc:mysql://db/c",
                 "kubesvc.dynamicAccounts.scan": true, "kubesvc.log.level": "warn"}}"#,
         );
         let settings = settings.unwrap();
@@ -148,7 +133,8 @@ mod tests {
     #[test]
     fn mistakes_in_our_keys_are_told_at_once() {
         let (kind, message) = refused(
-            r#"{"properties": {"kubesvc.grpc.server.prot": "1", "ferry.databse": "x",
+            r#"{"properties": {"kubesvc.grpc.server.prot": "1", "kubesvc.heartbeat.perod": "x",
+                "sql.connectionPools.default.jdbcUrl": "jdbc:mysql://db/c",
                 "kubesvc.log.level": "=="}}"#,
         );
         assert_eq!(kind, FailureKind::Config);

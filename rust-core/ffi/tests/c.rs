@@ -11,12 +11,11 @@ use ferry_ffi::c::*;
 use ferry_ffi::fault::{Fault, arm};
 use std::process::Command;
 use std::time::{Duration, Instant};
-use support::{Source, config, library, repository, run};
+use support::{clouddriver_database, config, library, repository, run};
 
 #[test]
 fn a_c_program_walks_an_account() {
     let folder = tempfile::tempdir().unwrap();
-    let source = Source::start();
     let program = folder.path().join("walk");
     let library = library();
     let beside = library.parent().unwrap();
@@ -29,7 +28,7 @@ fn a_c_program_walks_an_account() {
     cc.arg(&library)
         .arg(format!("-Wl,-rpath,{}", beside.display()));
     run(&mut cc);
-    let json = config(folder.path(), &source.url(), &[]);
+    let json = config(&clouddriver_database(folder.path()), &[]);
     let output = run(Command::new(&program).arg(json));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "walked\n");
 }
@@ -84,8 +83,7 @@ fn ask(core: i64, target: &str, out: *mut FerryResult) -> i32 {
 fn every_function_survives_its_faults() {
     let folder = tempfile::tempdir().unwrap();
     let json = config(
-        folder.path(),
-        "http://127.0.0.1:1",
+        &clouddriver_database(folder.path()),
         &[("kubesvc.log.level", "error")],
     );
     let core = start(&json);

@@ -8,7 +8,7 @@ mod support;
 
 use std::path::Path;
 use std::process::{Command, Output};
-use support::{Source, config, library, repository, run};
+use support::{clouddriver_database, config, library, repository, run};
 
 /// Compiles the plugin's three classes and the tests' programs into `folder`.
 fn compile(folder: &Path) {
@@ -55,14 +55,13 @@ fn java(classes: &Path, arguments: &[&str]) -> Output {
 #[test]
 fn every_method_answers_and_fails_as_it_should() {
     let folder = tempfile::tempdir().unwrap();
-    let source = Source::start();
     std::fs::write(
         folder.path().join("garbage.db"),
         "this is no database ".repeat(500),
     )
     .unwrap();
     compile(&folder.path().join("classes"));
-    let json = config(folder.path(), &source.url(), &[]);
+    let json = config(&clouddriver_database(folder.path()), &[]);
     let library = library();
     let output = java(
         &folder.path().join("classes"),
@@ -93,7 +92,7 @@ fn reload(times: i64, end: &str) -> Left {
     let copy = folder.path().join("libferry_ffi.so");
     std::fs::copy(library(), &copy).unwrap();
     let quiet = [("kubesvc.log.level", "off")];
-    let json = config(folder.path(), "http://127.0.0.1:1", &quiet);
+    let json = config(&clouddriver_database(folder.path()), &quiet);
     let output = java(
         &classes,
         &[

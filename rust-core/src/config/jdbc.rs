@@ -25,8 +25,12 @@ pub struct JdbcError {
     reason: String,
 }
 
-/// Reads the databases from Clouddriver's properties, by name.
+/// Reads the databases from Clouddriver's properties, whose names are spelled as Spring allows.
 pub fn databases(properties: &BTreeMap<String, String>) -> Result<Databases, JdbcError> {
+    let plain = properties
+        .iter()
+        .map(|(name, value)| (plain(name), value.clone()));
+    let properties = &plain.collect();
     let service = pool(properties, "sql.connectionPools.default")?.ok_or_else(|| JdbcError {
         key: "sql.connectionPools.default.jdbcUrl".to_owned(),
         reason: "is not set; Ferry keeps its tables in Clouddriver's database".to_owned(),
@@ -38,13 +42,19 @@ pub fn databases(properties: &BTreeMap<String, String>) -> Result<Databases, Jdb
     })
 }
 
+/// A name without what its spellings differ in: case, dashes, and the dots that variables lack.
+fn plain(name: &str) -> String {
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    letters.map(|letter| letter.to_ascii_lowercase()).collect()
+}
+
 fn pool(
     properties: &BTreeMap<String, String>,
     prefix: &str,
 ) -> Result<Option<SecretString>, JdbcError> {
     let key = format!("{prefix}.jdbcUrl");
     let property = |name: &str| {
-        let name = format!("{prefix}.{name}");
+        let name = plain(&format!("{prefix}.{name}"));
         properties
             .get(&name)
             .map(String::as_str)
@@ -329,7 +339,7 @@ mod tests {
             ["mysql://service@db/c", "mysql://service@db/c"]
         );
         properties.insert(
-            "sql.migration.jdbcUrl".to_owned(),
+            "SQL_MIGRATION_JDBC_URL".to_owned(),
             "jdbc:mysql://db/c".to_owned(),
         );
         assert_eq!(

@@ -24,6 +24,8 @@ pub struct Key {
 pub struct Table {
     /// Below these names everything is ours, so an unknown key is an error.
     pub roots: &'static [&'static str],
+    /// Below these names some keys are ours; what else is there is somebody else's.
+    pub shared_roots: &'static [&'static str],
     /// Keys that do something.
     pub keys: &'static [Key],
     /// Documented keys that do nothing yet: accepted, checked, and said so at start.

@@ -43,6 +43,9 @@ pub struct Config {
     pub heartbeat: Duration,
     /// `kubesvc.grpc.server.*`.
     pub grpc: GrpcServer,
+    /// `kubesvc.secrets.keyFile`: the key that encrypts inline kubeconfigs. `None`: beside an SQLite
+    /// database; on a server's, they stay at the source alone.
+    pub key_file: Option<PathBuf>,
     /// `kubesvc.compat.emptyObjectForUnknown`: GET of an unknown account answers `{}`.
     pub empty_object_for_unknown: bool,
 }
@@ -55,8 +58,6 @@ pub struct Place {
     pub database: SecretString,
     /// The same database for the user who may make and alter tables. `None`: as `database`.
     pub migration: Option<SecretString>,
-    /// The file of the key that encrypts inline kubeconfigs. `None`: beside the database's file.
-    pub key_file: Option<PathBuf>,
     /// `http://host:port` of Clouddriver, without a path: where accounts are read from when
     /// Clouddriver's table is not beside ours. `None`: it must be.
     pub clouddriver_url: Option<String>,
@@ -124,6 +125,7 @@ impl Config {
                 ),
                 max_inbound_message_size: values.size("kubesvc.grpc.server.maxInboundMessageSize"),
             },
+            key_file: values.text("kubesvc.secrets.keyFile").map(PathBuf::from),
             empty_object_for_unknown: values.flag("kubesvc.compat.emptyObjectForUnknown"),
         }
     }

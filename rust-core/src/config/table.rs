@@ -7,7 +7,8 @@ use super::key::{Key, Kind, Table};
 
 /// The core's keys.
 pub const CORE: Table = Table {
-    roots: &["kubesvc", "account.storage"],
+    roots: &["kubesvc"],
+    shared_roots: &["account.storage"],
     keys: USED,
     unused: NOT_USED_YET,
     aliases: &[(
@@ -130,6 +131,13 @@ const USED: &[Key] = &[
         Kind::OneOf(TIME_UNITS),
         "SECONDS",
         "The unit of heartbeat.period.",
+    ),
+    key(
+        "kubesvc.secrets.keyFile",
+        Kind::Text,
+        "",
+        "The key that encrypts inline kubeconfigs, 32 bytes (Ferry's own). Unset: a file beside an \
+         SQLite database; on a server's, kubeconfigs stay in Clouddriver's table alone.",
     ),
 ];
 

@@ -23,7 +23,6 @@ fn place() -> Place {
     Place {
         database: "ferry.db".into(),
         migration: None,
-        key_file: None,
         clouddriver_url: Some("http://127.0.0.1:7002".into()),
     }
 }
@@ -206,11 +205,6 @@ fn unknown_keys_are_named_with_line_and_likeness() {
         error.contains("did you mean kubesvc.heartbeat.period?"),
         "{error}"
     );
-    let error = mistakes("account.storage.kubernetes.enable: 3\n");
-    assert!(
-        error.contains("account.storage.kubernetes.enabled?"),
-        "{error}"
-    );
     assert_eq!(
         read("", &[("KUBESVC_GRPC_SERVER_PROT", "1")]).unwrap_err(),
         "KUBESVC_GRPC_SERVER_PROT (environment variable KUBESVC_GRPC_SERVER_PROT): there is no \
@@ -236,6 +230,12 @@ fn a_list_in_the_wrong_place_is_an_unknown_key() {
 fn a_section_is_no_value() {
     let error = mistakes("kubesvc: true\n");
     assert!(error.contains("is a section of keys"), "{error}");
+}
+
+#[test]
+fn what_else_is_in_a_shared_root_is_clouddrivers() {
+    config("account.storage.additional-scan-packages: com.example");
+    config("account.storage.dockerRegistry.enabled: true");
 }
 
 #[test]

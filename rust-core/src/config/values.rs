@@ -174,7 +174,15 @@ impl Values {
         } else {
             Name::of_path(&property.path)
         };
-        if !self.is_ours(&name) {
+        let under = |roots: fn(&Table) -> &'static [&'static str]| {
+            let mut roots = self.tables.iter().flat_map(roots);
+            roots.any(|root| name.is_under(&Name::of_path(root)))
+        };
+        let (ours, shared) = (
+            under(|table| table.roots),
+            under(|table| table.shared_roots),
+        );
+        if !ours && !shared {
             return Found::Foreign;
         }
         let aliases = self.tables.iter().flat_map(|table| table.aliases);
@@ -189,15 +197,10 @@ impl Values {
                 return Found::Key(key.name, rank, name.index);
             }
         }
-        if from_environment && is_service_link(&property.path) {
+        if shared || (from_environment && is_service_link(&property.path)) {
             return Found::Foreign;
         }
         Found::Wrong(self.unknown(property, &name, from_environment))
-    }
-
-    fn is_ours(&self, name: &Name) -> bool {
-        let mut roots = self.tables.iter().flat_map(|table| table.roots);
-        roots.any(|root| name.is_under(&Name::of_path(root)))
     }
 
     fn unknown(&self, property: &Property, name: &Name, from_environment: bool) -> ConfigError {

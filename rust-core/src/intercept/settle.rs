@@ -24,6 +24,16 @@ enum Unsettled {
     Store(#[from] StoreError),
 }
 
+impl Unsettled {
+    /// Whether another try may do.
+    fn passes(&self) -> bool {
+        match self {
+            Unsettled::Source(_) | Unsettled::Store(_) => true,
+            Unsettled::Refused(refusal) => matches!(refusal, Refusal::Store(_)),
+        }
+    }
+}
+
 /// Whether an intent has had its effect.
 #[derive(Debug, PartialEq, Eq)]
 enum Effect {
@@ -40,7 +50,10 @@ impl Interceptor {
         let settled = match outcome {
             Outcome::Answered(status) if status.is_success() => {
                 intent.accepted = true;
-                self.accepted(&intent, journaled).await
+                match journaled {
+                    true => self.accepted(&intent, true).await,
+                    false => self.remembered(&intent).await,
+                }
             }
             Outcome::Answered(_) if journaled => self
                 .store
@@ -58,6 +71,21 @@ impl Interceptor {
                 error = causes(&error),
                 "a write to /credentials is not recorded yet"
             );
+        }
+    }
+
+    /// What is in no journal this process alone remembers: it tries until it stops.
+    async fn remembered(&self, intent: &Intent) -> Result<(), Unsettled> {
+        loop {
+            match self.accepted(intent, false).await {
+                Err(error) if error.passes() && !self.stop.is_cancelled() => {
+                    let (account, error) = (&intent.account, causes(&error));
+                    tracing::error!(account, error, "a write in no journal is not recorded yet");
+                    let wait = tokio::time::sleep(RETRY);
+                    self.stop.run_until_cancelled(wait).await;
+                }
+                settled => return settled,
+            }
         }
     }
 

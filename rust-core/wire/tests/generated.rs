@@ -2,6 +2,8 @@
 //!
 //! `UPDATE=1 cargo test -p ferry-wire` writes the file instead.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 
 #[test]

@@ -101,9 +101,9 @@ final class Crossing {
     String taken = NativeCore.grpcAddress(core).split(":")[1];
     String port = text(config).replace(".port\":\"0\"", ".port\":\"" + taken + "\"");
     throwsKind("LISTEN", () -> NativeCore.start(utf8(port)));
-    String folder = text(config).replace("/ferry.db", "/none/ferry.db");
+    String folder = text(config).replace("/clouddriver.db", "/none/ferry.db");
     throwsKind("KEY_FILE", () -> NativeCore.start(utf8(folder)));
-    String garbage = text(config).replace("/ferry.db", "/garbage.db");
+    String garbage = text(config).replace("/clouddriver.db", "/garbage.db");
     throwsKind("DATABASE", () -> NativeCore.start(utf8(garbage)));
     throwsKind("BAD_ARGUMENT", () -> NativeCore.handle(core, null, "/", none, NOTHING));
     throwsKind("BAD_ARGUMENT", () -> NativeCore.handle(core, "GET", null, none, NOTHING));

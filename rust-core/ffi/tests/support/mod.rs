@@ -1,9 +1,9 @@
-//! What the tests of both doors share: a source of accounts, the built library, and commands whose
+//! What the tests of both doors share: a database of Clouddriver's, the built library, and commands whose
 //! output is told when they fail.
 
-mod source;
+mod database;
 
-pub use source::Source;
+pub use database::clouddriver_database;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -22,11 +22,10 @@ pub fn repository() -> &'static Path {
     own.parent().and_then(Path::parent).unwrap()
 }
 
-/// The JSON that starts a core on `folder`'s database, with `more` properties.
-pub fn config(folder: &Path, source: &str, more: &[(&str, &str)]) -> String {
+/// The JSON that starts a core on Clouddriver's `database`, with `more` properties.
+pub fn config(database: &Path, more: &[(&str, &str)]) -> String {
     let mut properties = serde_json::json!({
-        "ferry.database": folder.join("ferry.db"),
-        "ferry.clouddriverUrl": source,
+        "sql.connectionPools.default.jdbcUrl": format!("jdbc:sqlite:{}", database.display()),
         "kubesvc.grpc.server.address": "127.0.0.1",
         "kubesvc.grpc.server.port": "0",
         "sql.connectionPools.default.password": "not ours",

@@ -22,7 +22,7 @@ final class SpringProperties {
 
   private static final List<String> ROOTS =
       List.of(
-          "armory.kubesvc.", "kubesvc.", "ferry.", "sql.connectionpools.default.", "sql.migration.");
+          "armory.kubesvc.", "kubesvc.", "sql.connectionpools.default.", "sql.migration.");
 
   private static final List<String> ROOTS_OF_VARIABLES =
       List.of("armorykubesvc", "kubesvc", "sqlconnectionpoolsdefault", "sqlmigration");

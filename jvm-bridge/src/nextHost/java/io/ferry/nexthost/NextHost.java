@@ -19,6 +19,7 @@ import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Import;
+import org.springframework.core.env.Environment;
 
 /**
  * The next generation below a plugin: Spring Boot 3, Spring 6, PF4J 3.14, jakarta; for one test.
@@ -82,7 +83,9 @@ public class NextHost {
   }
 
   @Bean
-  AccountDefinitionRepository accountDefinitionRepository() {
-    return new StoredAccounts.InMemory();
+  AccountDefinitionRepository accountDefinitionRepository(
+      ObjectMapper mapper, Environment environment) {
+    String url = environment.getRequiredProperty("sql.connectionPools.default.jdbcUrl");
+    return new StoredAccounts.Table(url, mapper);
   }
 }

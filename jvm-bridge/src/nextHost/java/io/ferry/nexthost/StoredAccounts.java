@@ -1,20 +1,22 @@
 package io.ferry.nexthost;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.netflix.spinnaker.clouddriver.security.AccountDefinitionRepository;
 import com.netflix.spinnaker.credentials.definition.CredentialsDefinition;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
 import java.util.List;
-import java.util.concurrent.ConcurrentSkipListMap;
-import java.util.stream.Collectors;
 import org.springframework.web.bind.annotation.DeleteMapping;
-import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RequestBody;
 import org.springframework.web.bind.annotation.RequestMapping;
-import org.springframework.web.bind.annotation.RequestParam;
 import org.springframework.web.bind.annotation.RestController;
 
-/** The least of /credentials, over a repository in memory. */
+/** The least of /credentials, over a table that has the least of Clouddriver's. */
 @RestController
 @RequestMapping("/credentials")
 class StoredAccounts {
@@ -36,14 +38,6 @@ class StoredAccounts {
     repository.delete(name);
   }
 
-  @GetMapping("/type/{type}")
-  public List<? extends CredentialsDefinition> list(
-      @PathVariable String type,
-      @RequestParam(defaultValue = "100") int limit,
-      @RequestParam(defaultValue = "") String startingAccountName) {
-    return repository.listByType(type, limit, startingAccountName);
-  }
-
   static final class Account implements CredentialsDefinition {
     public String type;
     public String name;
@@ -55,48 +49,74 @@ class StoredAccounts {
     }
   }
 
-  static final class InMemory implements AccountDefinitionRepository {
-    private final ConcurrentSkipListMap<String, CredentialsDefinition> accounts =
-        new ConcurrentSkipListMap<>();
+  /** The table accounts, as far as a plugin sees it: each call a connection of its own. */
+  static final class Table implements AccountDefinitionRepository {
+    private final String url;
+    private final ObjectMapper mapper;
+
+    Table(String url, ObjectMapper mapper) {
+      this.url = url;
+      this.mapper = mapper;
+      run("CREATE TABLE accounts (id TEXT PRIMARY KEY, type TEXT, body TEXT)");
+    }
 
     @Override
     public CredentialsDefinition getByName(String name) {
-      return accounts.get(name);
+      throw new UnsupportedOperationException();
     }
 
     @Override
     public List<? extends CredentialsDefinition> listByType(String type, int limit, String from) {
-      return accounts.tailMap(from).values().stream().limit(limit).collect(Collectors.toList());
+      throw new UnsupportedOperationException();
     }
 
     @Override
     public List<? extends CredentialsDefinition> listByType(String type) {
-      return List.copyOf(accounts.values());
+      throw new UnsupportedOperationException();
     }
 
     @Override
     public void create(CredentialsDefinition definition) {
-      accounts.put(definition.getName(), definition);
+      try {
+        run(
+            "INSERT INTO accounts VALUES (?, 'kubernetes', ?)",
+            definition.getName(),
+            mapper.writeValueAsString(definition));
+      } catch (JsonProcessingException e) {
+        throw new IllegalArgumentException(e);
+      }
     }
 
     @Override
     public void save(CredentialsDefinition definition) {
-      create(definition);
+      throw new UnsupportedOperationException();
     }
 
     @Override
     public void update(CredentialsDefinition definition) {
-      create(definition);
+      throw new UnsupportedOperationException();
     }
 
     @Override
     public void delete(String name) {
-      accounts.remove(name);
+      run("DELETE FROM accounts WHERE id = ?", name);
     }
 
     @Override
     public List<Revision> revisionHistory(String name) {
-      return List.of();
+      throw new UnsupportedOperationException();
+    }
+
+    private void run(String sql, String... values) {
+      try (Connection connection = DriverManager.getConnection(url);
+          PreparedStatement statement = connection.prepareStatement(sql)) {
+        for (int i = 0; i < values.length; i++) {
+          statement.setString(i + 1, values[i]);
+        }
+        statement.execute();
+      } catch (SQLException e) {
+        throw new IllegalStateException(e);
+      }
     }
   }
 }

@@ -39,7 +39,7 @@ class FailurePolicyTest {
 
   @Test
   void soDoesADatabaseThatIsAway() {
-    assertNotRunning("--ferry.database=/nowhere/ferry.db", "/nowhere/ferry.");
+    assertNotRunning("--sql.migration.jdbcUrl=jdbc:mariadb://127.0.0.1:1/clouddriver", "127.0.0.1:1");
   }
 
   @Test

@@ -35,7 +35,7 @@ class NextGenerationTest {
                 "io.ferry.nexthost.NextHost",
                 "--server.address=127.0.0.1",
                 "--server.port=" + port,
-                "--ferry.clouddriverUrl=http://127.0.0.1:" + port,
+                "--sql.connectionPools.default.jdbcUrl=jdbc:sqlite:clouddriver.db",
                 "--kubesvc.grpc.server.address=127.0.0.1",
                 "--kubesvc.grpc.server.port=0")
             .directory(directory.toFile())

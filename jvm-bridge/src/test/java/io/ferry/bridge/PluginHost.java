@@ -24,10 +24,10 @@ final class PluginHost {
   /** {@code archive}: the system property that names it; {@code plugins}: an empty folder. */
   static HostProcess start(String archive, Path plugins, String... arguments) {
     install(archive, plugins);
-    int port = freePort();
     List<String> all = new ArrayList<>();
-    all.add("--server.port=" + port);
-    all.add("--ferry.clouddriverUrl=http://127.0.0.1:" + port);
+    if (!String.join(" ", arguments).contains("jdbcUrl")) {
+      all.add("--sql.connectionPools.default.jdbcUrl=" + database());
+    }
     all.add("--spinnaker.extensibility.plugins-root-path=" + plugins);
     all.add("--spinnaker.extensibility.plugins.Ferry.Accounts.enabled=true");
     all.add("--kubesvc.grpc.server.address=127.0.0.1");
@@ -36,7 +36,17 @@ final class PluginHost {
     return HostProcess.start(all.toArray(String[]::new));
   }
 
-  /** The core asks Clouddriver for its accounts, so it has to know the port before the start. */
+  /** A database of Clouddriver's that nobody else has. */
+  private static String database() {
+    try {
+      Path folder = Files.createTempDirectory("clouddriver-");
+      folder.toFile().deleteOnExit();
+      return "jdbc:sqlite:" + folder.resolve("clouddriver.db");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   static int freePort() {
     try (ServerSocket socket = new ServerSocket(0)) {
       return socket.getLocalPort();
