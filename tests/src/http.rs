@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct Answer {
     /// Its status.
     pub status: u16,
+    /// Its Retry-After.
+    pub retry_after: Option<String>,
     /// Its body.
     pub body: String,
 }
@@ -40,11 +42,17 @@ pub fn request(method: &str, url: &str, body: Option<&Value>) -> Result<Answer, 
     let request = request.body(text).map_err(|error| error.to_string())?;
     let mut response = agent.run(request).map_err(|error| error.to_string())?;
     let status = response.status().as_u16();
+    let retry_after = response.headers().get("Retry-After");
+    let retry_after = retry_after.map(|value| value.to_str().unwrap().to_owned());
     let body = response
         .body_mut()
         .read_to_string()
         .map_err(|error| error.to_string())?;
-    Ok(Answer { status, body })
+    Ok(Answer {
+        status,
+        retry_after,
+        body,
+    })
 }
 
 /// GET.
