@@ -85,7 +85,6 @@ public class NextHost {
   @Bean
   AccountDefinitionRepository accountDefinitionRepository(
       ObjectMapper mapper, Environment environment) {
-    String url = environment.getRequiredProperty("sql.connectionPools.default.jdbcUrl");
-    return new StoredAccounts.Table(url, mapper);
+    return new StoredAccounts.Table(environment, mapper);
   }
 }

@@ -9,6 +9,7 @@ import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.util.List;
+import org.springframework.core.env.Environment;
 import org.springframework.web.bind.annotation.DeleteMapping;
 import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.PostMapping;
@@ -51,13 +52,13 @@ class StoredAccounts {
 
   /** The table accounts, as far as a plugin sees it: each call a connection of its own. */
   static final class Table implements AccountDefinitionRepository {
-    private final String url;
+    private final Environment environment;
     private final ObjectMapper mapper;
 
-    Table(String url, ObjectMapper mapper) {
-      this.url = url;
+    Table(Environment environment, ObjectMapper mapper) {
+      this.environment = environment;
       this.mapper = mapper;
-      run("CREATE TABLE accounts (id TEXT PRIMARY KEY, type TEXT, body TEXT)");
+      run("CREATE TABLE accounts (id VARCHAR(255) PRIMARY KEY, type VARCHAR(50), body LONGTEXT)");
     }
 
     @Override
@@ -108,7 +109,8 @@ class StoredAccounts {
     }
 
     private void run(String sql, String... values) {
-      try (Connection connection = DriverManager.getConnection(url);
+      try (Connection connection =
+              DriverManager.getConnection(pool("jdbcUrl"), pool("user"), pool("password"));
           PreparedStatement statement = connection.prepareStatement(sql)) {
         for (int i = 0; i < values.length; i++) {
           statement.setString(i + 1, values[i]);
@@ -117,6 +119,10 @@ class StoredAccounts {
       } catch (SQLException e) {
         throw new IllegalStateException(e);
       }
+    }
+
+    private String pool(String property) {
+      return environment.getRequiredProperty("sql.connectionPools.default." + property);
     }
   }
 }

@@ -38,8 +38,8 @@ class FailurePolicyTest {
   }
 
   @Test
-  void soDoesADatabaseThatIsAway() {
-    assertNotRunning("--sql.migration.jdbcUrl=jdbc:mariadb://127.0.0.1:1/clouddriver", "127.0.0.1:1");
+  void soDoesAKeyFileThatCannotBeMade() {
+    assertNotRunning("--kubesvc.secrets.keyFile=/nowhere/ferry.key", "/nowhere/ferry.key");
   }
 
   @Test

@@ -11,6 +11,9 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,19 +28,16 @@ class NextGenerationTest {
   void theWalkIsTheSame() throws Exception {
     PluginHost.install(PluginHost.JAR, plugins);
     int port = PluginHost.freePort();
+    List<String> command = new ArrayList<>();
+    Collections.addAll(command, "java", "-Xmx256m", "-Dplugins=" + plugins);
+    Collections.addAll(command, "-cp", System.getProperty("ferry.nextHost"));
+    Collections.addAll(command, "io.ferry.nexthost.NextHost", "--server.address=127.0.0.1");
+    command.add("--server.port=" + port);
+    command.addAll(Database.properties());
+    command.add("--kubesvc.grpc.server.address=127.0.0.1");
+    command.add("--kubesvc.grpc.server.port=0");
     Process host =
-        new ProcessBuilder(
-                "java",
-                "-Xmx256m",
-                "-Dplugins=" + plugins,
-                "-cp",
-                System.getProperty("ferry.nextHost"),
-                "io.ferry.nexthost.NextHost",
-                "--server.address=127.0.0.1",
-                "--server.port=" + port,
-                "--sql.connectionPools.default.jdbcUrl=jdbc:sqlite:clouddriver.db",
-                "--kubesvc.grpc.server.address=127.0.0.1",
-                "--kubesvc.grpc.server.port=0")
+        new ProcessBuilder(command)
             .directory(directory.toFile())
             .redirectErrorStream(true)
             .start();

@@ -25,26 +25,13 @@ final class PluginHost {
   static HostProcess start(String archive, Path plugins, String... arguments) {
     install(archive, plugins);
     List<String> all = new ArrayList<>();
-    if (!String.join(" ", arguments).contains("jdbcUrl")) {
-      all.add("--sql.connectionPools.default.jdbcUrl=" + database());
-    }
+    all.addAll(Database.properties());
     all.add("--spinnaker.extensibility.plugins-root-path=" + plugins);
     all.add("--spinnaker.extensibility.plugins.Ferry.Accounts.enabled=true");
     all.add("--kubesvc.grpc.server.address=127.0.0.1");
     all.add("--kubesvc.grpc.server.port=0");
     Collections.addAll(all, arguments);
     return HostProcess.start(all.toArray(String[]::new));
-  }
-
-  /** A database of Clouddriver's that nobody else has. */
-  private static String database() {
-    try {
-      Path folder = Files.createTempDirectory("clouddriver-");
-      folder.toFile().deleteOnExit();
-      return "jdbc:sqlite:" + folder.resolve("clouddriver.db");
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 
   static int freePort() {
