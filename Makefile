@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test ci lint fmt cluster host clean
+.PHONY: help demo test lint fmt cluster host clean
 
 SUITES = lint unit agent cluster java integration
 GOFLAGS ?= -mod=readonly
@@ -27,9 +27,6 @@ demo: ## one account's way, on real parts; ONCE=1 ends by itself, KUBECONFIG=FIL
 
 test: ## every suite, with a count at the end; SUITES="unit agent" runs some of them
 	@scripts/test.sh $(SUITES)
-
-ci: ## every suite and the demo
-	@scripts/test.sh $(SUITES) demo
 
 lint: ## formatting, clippy, licenses and banned crates, go vet, javac and shell scripts
 	@scripts/test.sh lint
@@ -54,4 +51,4 @@ $(host)/build/installed: $(host_sources)
 
 clean: ## removes what was built here; ~/.cache/ferry stays
 	cargo clean
-	rm -rf .gradle build $(host)/build
+	rm -rf .gradle build $(host)/build jvm-bridge/build

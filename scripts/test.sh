@@ -152,7 +152,7 @@ suite() {
 mkdir -p "$logs"
 programs=(cargo rustfmt clippy cc go javac gradle flock curl)
 case " $* " in *" lint "*) programs+=(python-venv shellcheck) ;; esac
-case " $* " in *" unit "* | *" integration "*) programs+=(mariadb postgresql) ;; esac
+case " $* " in *" unit "* | *" java "* | *" integration "*) programs+=(mariadb postgresql) ;; esac
 stage prerequisites build scripts/need.sh "${programs[@]}"
 build "$@"
 for name in "$@"; do
