@@ -23,7 +23,7 @@ pub struct Ground {
 pub fn ground() -> &'static Ground {
     static GROUND: OnceLock<Ground> = OnceLock::new();
     GROUND.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let cluster = Cluster::start(&folder.path().join("cluster"), PLANTED);
         let clouddriver = Clouddriver::start(&folder.path().join("clouddriver"));
         let kubeconfig = cluster.kubeconfig("token");
