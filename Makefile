@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint fmt cluster host clean
+.PHONY: help demo test lint fmt cluster host jar clean
 
 SUITES = lint unit agent cluster java integration
 GOFLAGS ?= -mod=readonly
@@ -48,6 +48,12 @@ $(host)/build/installed: $(host_sources)
 	@gradle --no-daemon --console=plain :clouddriver-host:installHost 2>&1 | tee $@.log \
 	  | sed -n 's|^Download .*/|  |p; s|^:clouddriver-host:|  |p' || { cat $@.log; exit 1; }
 	@touch $@
+
+jar: ## the plugin for Clouddriver, with the library of this machine, into jvm-bridge/build/libs
+	@scripts/need.sh cargo cc javac gradle
+	@cargo build --locked --release -p ferry-ffi
+	@gradle --no-daemon --console=plain -q :jvm-bridge:assemble -PcargoProfile=release
+	@ls -lh jvm-bridge/build/libs/ferry-plugin-*.jar
 
 clean: ## removes what was built here; ~/.cache/ferry stays
 	cargo clean

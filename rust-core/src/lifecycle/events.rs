@@ -44,7 +44,6 @@ impl Lifecycle {
                     let gone = self
                         .record(|| self.store.leave(&agent_id, &session_id))
                         .await;
-                    self.agents.forget();
                     self.follow(&agent_id, gone).await;
                 }
             }
@@ -67,7 +66,6 @@ impl Lifecycle {
             "the core's database is away; the agent is to try again".to_owned()
         })?;
         self.registry.enter(entry);
-        self.agents.forget();
         self.registry
             .send(agent_id, Kind::Registered(welcome))
             .await;

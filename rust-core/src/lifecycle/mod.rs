@@ -17,7 +17,6 @@ use crate::metrics::Metrics;
 use crate::secret::Keyring;
 use crate::source::Source;
 use crate::store::Store;
-use peers::Agents;
 use queue::Queue;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,7 +62,6 @@ pub struct Lifecycle {
     queue: Queue,
     metrics: Arc<Metrics>,
     core_id: String,
-    agents: Agents,
 }
 
 /// The tasks of a running engine.
@@ -85,7 +83,7 @@ impl Lifecycle {
             metrics,
             core_id,
         } = parts;
-        let (queue, agents) = (Queue::default(), Agents::default());
+        let queue = Queue::default();
         Lifecycle {
             store,
             keyring,
@@ -96,7 +94,6 @@ impl Lifecycle {
             queue,
             metrics,
             core_id,
-            agents,
         }
     }
 

@@ -19,7 +19,8 @@ impl Lifecycle {
             let Some(view) = self.store.view(name).await? else {
                 return Ok(());
             };
-            let agents = self.connected().await?;
+            // After the view: what it says of holdings, this must not be older than.
+            let agents = self.store.connected().await?;
             let here = self.registry.connected();
             let Some(mut step) = plan::next(&view, &agents, &self.limits) else {
                 return Ok(());

@@ -130,13 +130,17 @@ impl Store {
         Ok(detail)
     }
 
-    /// Accounts whose next step may be due: their deadline or retry is over, or they wait for a
-    /// message to be sent. At most `limit`, those first whose time is over.
+    /// Accounts whose next step may be due: their deadline or retry is over, they wait for a message
+    /// to be sent, or they are ORPHANED and an agent of their zone is there. At most `limit`, those
+    /// first whose time is over.
     pub async fn due(&self, limit: u32) -> Result<Vec<String>, StoreError> {
         let mut tx = self.pool.read().await?;
         let names = sql(format!(
             "SELECT name FROM kubesvc_accounts WHERE due_at <= {}
-             OR status IN ('TO_MIGRATE', 'TO_DEACTIVATE', 'DELETING') ORDER BY due_at LIMIT {limit}",
+             OR status IN ('TO_MIGRATE', 'TO_DEACTIVATE', 'DELETING')
+             OR (status = 'ORPHANED' AND zone_id IN
+             (SELECT zone_id FROM kubesvc_ferry_agents WHERE left_at IS NULL))
+             ORDER BY due_at LIMIT {limit}",
             tx.dialect().now()
         ));
         let names = names.column(&mut tx).await?;

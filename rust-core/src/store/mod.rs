@@ -5,6 +5,7 @@
 //! `account`'s. The databases differ in `sql` alone.
 
 mod agents;
+mod connected;
 mod cores;
 mod journal;
 mod listing;
