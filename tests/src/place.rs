@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The repository's top level.
 pub fn repository() -> PathBuf {
@@ -62,11 +63,21 @@ pub fn clouddriver_program() -> PathBuf {
     program
 }
 
-/// A loopback port that nobody listens on now.
+/// A loopback port that nobody listens on, and that no other caller of this process gets. It lies
+/// below those that the system gives to outgoing connections, one of which could take it before it
+/// is listened on.
+///
+/// # Panics
+/// When there is none.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    const FIRST: u32 = 10_000;
+    const COUNT: u32 = 22_000;
+    // Processes that run at the same time begin far from one another.
+    let start = std::process::id().wrapping_mul(997);
+    (0..COUNT)
+        .map(|_| start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT + FIRST)
+        .map(|port| u16::try_from(port).unwrap())
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("there is a free port")
 }

@@ -280,12 +280,22 @@ fn entries(call: &Call<'_>, trouble: &mut Trouble) -> Result<Vec<Entry>, Failure
     Ok(entries)
 }
 
+/// What is wrong with a body, without the value that is: it may be a secret in the wrong place.
+fn reason(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    if !said.starts_with("invalid") {
+        return said;
+    }
+    let (line, column) = (error.line(), error.column());
+    format!("a value of another type at line {line} column {column}")
+}
+
 fn array<T: serde::de::DeserializeOwned>(
     call: &Call<'_>,
     expected: &str,
 ) -> Result<Vec<T>, Failure> {
     let items: Vec<T> = serde_json::from_slice(call.body)
-        .map_err(|error| Failure::bad(format!("the body is not {expected}: {error}")))?;
+        .map_err(|error| Failure::bad(format!("the body is not {expected}: {}", reason(&error))))?;
     if items.is_empty() {
         return Err(Failure::bad(format!(
             "the array is empty; the body is to be {expected}"

@@ -70,6 +70,8 @@ impl Registry {
                 "the agent takes no messages: its session is ended"
             );
             entry.end.cancel();
+            // The next message must not wait as long.
+            self.leave(agent_id, &entry.session_id);
         }
         failpoint::hit(after);
     }

@@ -102,10 +102,23 @@ impl Interceptor {
     ) -> Option<Interception> {
         let write = write::read(method, path, body)?;
         let who = user(headers).unwrap_or("unknown").to_owned();
-        let existed = match self.source.find(&write.account, user(headers)).await {
-            Ok(found) => Some(found.is_some()),
-            Err(error) => {
-                tracing::warn!(account = write.account, %error, "not known whether it is new");
+        let find = self.source.find(&write.account, user(headers));
+        let existed = match tokio::time::timeout(PATIENCE, find).await {
+            Ok(Ok(found)) => Some(found.is_some()),
+            Ok(Err(error)) => {
+                let error = causes(&error);
+                tracing::warn!(
+                    account = write.account,
+                    error,
+                    "not known whether it is new"
+                );
+                None
+            }
+            Err(_) => {
+                tracing::warn!(
+                    account = write.account,
+                    "the source is slow: not known whether it is new"
+                );
                 None
             }
         };

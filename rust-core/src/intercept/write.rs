@@ -35,6 +35,10 @@ pub(super) fn read(method: &Method, path: &str, body: &[u8]) -> Option<Write> {
 
 fn of_body(body: &[u8], named: Option<String>) -> Option<Write> {
     let body: Map<String, Value> = serde_json::from_slice(body).ok()?;
+    let of_kubernetes = |kind: &Value| kind.as_str() == Some("kubernetes");
+    if !body.get("type").is_none_or(of_kubernetes) {
+        return None;
+    }
     let account = named.or_else(|| Some(body.get("name")?.as_str()?.to_owned()))?;
     let mut fields: Vec<&str> = body.keys().map(String::as_str).collect();
     fields.sort_unstable();
@@ -105,6 +109,8 @@ mod tests {
         );
         assert_eq!(account(Method::POST, "/credentials", "{"), None);
         assert_eq!(account(Method::POST, "/credentials", "{}"), None);
+        let other = r#"{"type":"dockerRegistry","name":"acc1"}"#;
+        assert_eq!(account(Method::POST, "/credentials", other), None);
     }
 
     #[test]
