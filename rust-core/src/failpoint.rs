@@ -11,6 +11,14 @@ ferry_failpoint::failpoints! {
     SEEN_BEFORE = "core.store.seen.before";
     /// After this core's lease was renewed.
     SEEN_AFTER = "core.store.seen.after";
+    /// Before a core that ends in order is removed.
+    EXIT_BEFORE = "core.store.exit.before";
+    /// After a core that ends in order was removed.
+    EXIT_AFTER = "core.store.exit.after";
+    /// Before a message for another core's agent is recorded as sent.
+    SENT_BEFORE = "core.store.sent.before";
+    /// After a message for another core's agent was recorded as sent.
+    SENT_AFTER = "core.store.sent.after";
     /// Before a row is made.
     CREATE_BEFORE = "core.store.create.before";
     /// After a row was made.

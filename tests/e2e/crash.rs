@@ -31,7 +31,9 @@ enum When {
 
 #[test]
 fn the_walk_survives_the_sidecar_killed_at_every_failpoint() {
-    let points = [ferry_core::failpoint::ALL, ferry_sidecar::failpoint::ALL].concat();
+    let mut points = [ferry_core::failpoint::ALL, ferry_sidecar::failpoint::ALL].concat();
+    // One core has no other's messages to send: `replicas` dies there.
+    points.retain(|point| !point.starts_with("core.store.sent"));
     walk_all(Victim::Sidecar, &points);
 }
 
@@ -209,6 +211,9 @@ impl Walk {
         )?;
         self.is_gone(&good)?;
         self.between_steps();
+        if matches!(self.when, When::At(point) if point.starts_with("core.store.exit")) {
+            self.pair.sidecar.process().terminate(PATIENCE);
+        }
         self.is_gone(&refused)?;
         self.tables(&good, &dead, &refused)
     }

@@ -80,12 +80,10 @@ impl Store {
 
     /// Removes a core that ends in order.
     pub async fn exit(&self, core_id: &str) -> Result<(), StoreError> {
-        let mut tx = self.pool.write().await?;
-        sql("DELETE FROM kubesvc_ferry_cores WHERE core_id = ?")
-            .text(core_id)
-            .run(&mut tx)
-            .await?;
-        Ok(tx.commit().await?)
+        transaction!(self, failpoint::EXIT_BEFORE, failpoint::EXIT_AFTER, |tx| {
+            let exit = sql("DELETE FROM kubesvc_ferry_cores WHERE core_id = ?");
+            exit.text(core_id).run(&mut tx).await?;
+        })
     }
 }
 

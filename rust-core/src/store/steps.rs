@@ -103,15 +103,15 @@ impl Store {
 
     /// Records that such a message was sent. Another that was left meanwhile stays to be sent.
     pub async fn sent(&self, unsent: &Unsent) -> Result<(), StoreError> {
-        let mut tx = self.pool.write().await?;
-        let sent = sql("UPDATE kubesvc_ferry_holdings SET unsent = 0
-             WHERE account = ? AND agent_id = ? AND state = ? AND unsent = ?");
-        sent.texts([unsent.account.as_str(), &unsent.holding.agent_id])
-            .text(unsent.holding.state.as_str())
-            .number(unsent.left_at)
-            .run(&mut tx)
-            .await?;
-        Ok(tx.commit().await?)
+        transaction!(self, failpoint::SENT_BEFORE, failpoint::SENT_AFTER, |tx| {
+            let sent = sql("UPDATE kubesvc_ferry_holdings SET unsent = 0
+                 WHERE account = ? AND agent_id = ? AND state = ? AND unsent = ?");
+            sent.texts([unsent.account.as_str(), &unsent.holding.agent_id])
+                .text(unsent.holding.state.as_str())
+                .number(unsent.left_at)
+                .run(&mut tx)
+                .await?;
+        })
     }
 }
 
