@@ -138,7 +138,7 @@ pub fn help() -> String {
 
 impl Settings {
     /// Reads `file`, if there is one, and `environment` over it: the settings and the keys that
-    /// are set and have no effect yet, or everything that is wrong.
+    /// are set without effect, with the reason, or everything that is wrong.
     pub fn read(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,

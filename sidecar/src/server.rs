@@ -46,11 +46,11 @@ pub enum RunError {
     System(#[from] io::Error),
 }
 
-/// Runs the sidecar until it is told to stop. `unused` are keys that are set and do nothing yet.
+/// Runs the sidecar until it is told to stop. `unused` are keys that are set without effect, and why.
 pub fn run(settings: Settings, unused: &[String]) -> Result<(), RunError> {
     log::start(&settings.log);
     for key in unused {
-        warn!("{key} is known, and without any effect yet");
+        warn!("known, not used here: {key}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

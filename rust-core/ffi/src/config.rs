@@ -32,7 +32,7 @@ pub(crate) struct Settings {
     pub(crate) core: Config,
     /// What is logged.
     pub(crate) log: Targets,
-    /// Keys that are set and have no effect yet.
+    /// Keys that are set without effect, and why.
     pub(crate) unused: Vec<String>,
 }
 

@@ -150,9 +150,8 @@ impl Life {
                 return None;
             }
         };
-        if !settings.unused.is_empty() {
-            let keys = settings.unused.join(", ");
-            tracing::warn!(keys, "these keys have no effect yet");
+        for key in &settings.unused {
+            tracing::warn!("known, not used here: {key}");
         }
         let core = AssertUnwindSafe(async {
             pass("start");

@@ -16,7 +16,7 @@ pub fn help(tables: &[Table]) -> String {
             describe(key, &mut text);
         }
     }
-    text.push_str("Known, and without any effect yet:\n\n");
+    text.push_str("Known, without effect here, and why:\n\n");
     for key in tables.iter().flat_map(|table| table.unused) {
         describe(key, &mut text);
     }

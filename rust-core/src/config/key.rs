@@ -15,7 +15,7 @@ pub struct Key {
     pub kind: Kind,
     /// The value when nobody sets it; empty: unset.
     pub default: &'static str,
-    /// One line for `--help`, with the unit.
+    /// One line for people: what it does, with the unit.
     pub doc: &'static str,
 }
 
@@ -28,7 +28,8 @@ pub struct Table {
     pub shared_roots: &'static [&'static str],
     /// Keys that do something.
     pub keys: &'static [Key],
-    /// Documented keys that do nothing yet: accepted, checked, and said so at start.
+    /// Documented keys without effect: accepted, checked, and said so at start. Their `doc` is the
+    /// reason.
     pub unused: &'static [Key],
     /// Older names: (old, current).
     pub aliases: &'static [(&'static str, &'static str)],
@@ -46,7 +47,7 @@ pub enum Kind {
         /// Largest value.
         max: u64,
     },
-    /// Bytes: a number, or a number with B, KB, MB or GB (powers of 1024).
+    /// Bytes: a number, or a number with B, KB, MB, GB or TB (powers of 1024).
     Size,
     /// Any text; an empty one counts as unset.
     Text,
@@ -149,6 +150,7 @@ pub(super) fn size(raw: &str) -> Option<usize> {
         "KB" => 10,
         "MB" => 20,
         "GB" => 30,
+        "TB" => 40,
         _ => return None,
     };
     let bytes = digits.parse::<usize>().ok()?.checked_mul(1 << shift)?;

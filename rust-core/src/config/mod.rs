@@ -15,6 +15,7 @@ mod table;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
+mod unused;
 mod values;
 mod yaml;
 

@@ -130,10 +130,10 @@ fn the_seeds_scan_sample_loads_as_it_is_and_says_what_has_no_effect() {
     assert_eq!(
         unused,
         [
-            "kubesvc.dynamicAccounts.namePatterns (ferry.yml:7)",
-            "kubesvc.dynamicAccounts.scan (ferry.yml:4)",
-            "kubesvc.dynamicAccounts.scanBatchSize (ferry.yml:5)",
-            "kubesvc.dynamicAccounts.scanFrequencySeconds (ferry.yml:6)",
+            "kubesvc.dynamicAccounts.namePatterns (ferry.yml:7): Accounts are not migrated by themselves yet.",
+            "kubesvc.dynamicAccounts.scan (ferry.yml:4): Accounts are not migrated by themselves yet.",
+            "kubesvc.dynamicAccounts.scanBatchSize (ferry.yml:5): Accounts are not migrated by themselves yet.",
+            "kubesvc.dynamicAccounts.scanFrequencySeconds (ferry.yml:6): Accounts are not migrated by themselves yet.",
         ]
     );
 }

@@ -283,6 +283,11 @@ impl Values {
         Some(self.raw(name)).filter(|text| !text.is_empty())
     }
 
+    /// A [`Kind::List`] or [`Kind::Patterns`], entry by entry; empty when it is unset.
+    pub fn list(&self, name: &str) -> &[String] {
+        self.set.get(name).map_or(&[], |set| &set.entries)
+    }
+
     /// Refuses the value of `name` for a reason that only its reader knows.
     pub fn refuse(&mut self, name: &str, reason: impl Into<String>) {
         let key = self.key(name).name;
@@ -297,14 +302,17 @@ impl Values {
         });
     }
 
-    /// Everything that is wrong, or the keys that are set and do nothing yet, with where.
+    /// Everything that is wrong, or the keys that are set and have no effect, with where and why.
     pub fn finish(self) -> Result<Vec<String>, ConfigErrors> {
         if !self.errors.is_empty() {
             return Err(ConfigErrors(self.errors));
         }
         let unused = self.tables.iter().flat_map(|table| table.unused);
         Ok(unused
-            .filter_map(|key| Some(format!("{} ({})", key.name, self.set.get(key.name)?.origin)))
+            .filter_map(|key| {
+                let origin = &self.set.get(key.name)?.origin;
+                Some(format!("{} ({origin}): {}", key.name, key.doc))
+            })
             .collect())
     }
 }
