@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint fmt cluster host jar clean
+.PHONY: help demo test lint fmt cluster host plugin jar clean
 
 SUITES = lint unit agent cluster java integration
 GOFLAGS ?= -mod=readonly
@@ -13,6 +13,8 @@ export GOFLAGS
 release := $(or $(CARGO_TARGET_DIR),target)/release
 host := tests/clouddriver-host
 host_sources := $(shell find $(host)/src/main $(host)/build.gradle build.gradle settings.gradle gradle -type f)
+plugin := jvm-bridge
+plugin_sources := $(shell find $(plugin)/src/main $(plugin)/build.gradle build.gradle settings.gradle gradle -type f)
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -49,6 +51,15 @@ $(host)/build/installed: $(host_sources)
 	  | sed -n 's|^Download .*/|  |p; s|^:clouddriver-host:|  |p' || { cat $@.log; exit 1; }
 	@touch $@
 
+plugin: $(plugin)/build/bare ## the plugin without a library, which tests install in that host
+
+$(plugin)/build/bare: $(plugin_sources) Cargo.toml
+	@scripts/need.sh javac gradle
+	@echo "building the plugin for tests"
+	@mkdir -p $(@D)
+	@gradle --no-daemon --console=plain -q :jvm-bridge:bareJar
+	@touch $@
+
 jar: ## the plugin for Clouddriver, with the library of this machine, into jvm-bridge/build/libs
 	@scripts/need.sh cargo cc javac gradle
 	@cargo build --locked --release -p ferry-ffi
@@ -57,4 +68,4 @@ jar: ## the plugin for Clouddriver, with the library of this machine, into jvm-b
 
 clean: ## removes what was built here; ~/.cache/ferry stays
 	cargo clean
-	rm -rf .gradle build $(host)/build jvm-bridge/build
+	rm -rf .gradle build $(host)/build $(plugin)/build

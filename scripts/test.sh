@@ -108,7 +108,7 @@ build() {
     stage build-cluster build make -s --no-print-directory cluster ;;
   esac
   case " $* " in *" java "* | *" integration "* | *" demo "*)
-    stage build-host build make -s --no-print-directory host ;;
+    stage build-host build make -s --no-print-directory host plugin ;;
   esac
   case " $* " in *" unit "* | *" agent "* | *" java "* | *" integration "*)
     stage build-rust build cargo build --locked --workspace --all-targets ;;

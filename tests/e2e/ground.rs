@@ -2,7 +2,7 @@
 //! test has its own sidecar and agent, and account names of its own.
 
 use ferry_tests::database::{Database, Kind};
-pub use ferry_tests::sidecar::PATIENCE;
+pub use ferry_tests::ferry::PATIENCE;
 use ferry_tests::{Agent, Clouddriver, Cluster, Sidecar, clouddriver};
 use serde_json::{Value, json};
 use std::path::PathBuf;

@@ -45,7 +45,9 @@ impl Agent {
         command
             .env("HOSTNAME", &self.id)
             .envs(environment.iter().copied());
-        self.process = Some(Process::spawn(&mut command, &self.folder.join("agent.log")));
+        let mut process = Process::spawn(&mut command, &self.folder.join("agent.log"));
+        process.end_with_us();
+        self.process = Some(process);
     }
 
     /// The running process.

@@ -23,8 +23,8 @@ impl Clouddriver {
     /// When it does not start.
     pub fn start(folder: &Path) -> Clouddriver {
         let database = folder.join("clouddriver.db");
-        let url = format!("jdbcUrl=jdbc:sqlite:{}", database.display());
-        Clouddriver::start_with(folder, &[url])
+        let url = format!("{POOL}.jdbcUrl=jdbc:sqlite:{}", database.display());
+        Clouddriver::start_with(folder, vec![url])
     }
 
     /// Starts one whose tables are in `schema`.
@@ -32,22 +32,13 @@ impl Clouddriver {
     /// # Panics
     /// When it does not start.
     pub fn start_on(schema: &Schema, folder: &Path) -> Clouddriver {
-        let settings = [
-            format!("jdbcUrl={}", schema.jdbc_url()),
-            format!("user={}", User::Migrate.name()),
-            format!("password={}", User::Migrate.password()),
-        ];
-        Clouddriver::start_with(folder, &settings)
+        Clouddriver::start_with(folder, database_of(schema))
     }
 
-    fn start_with(folder: &Path, settings: &[String]) -> Clouddriver {
+    fn start_with(folder: &Path, mut settings: Vec<String>) -> Clouddriver {
         std::fs::create_dir_all(folder).unwrap();
-        let mut command = Command::new(clouddriver_program());
-        command
-            .current_dir(folder)
-            .args(["--server.port=0", "--host.exit-with-stdin=true"]);
-        let settings = settings.iter();
-        command.args(settings.map(|setting| format!("--sql.connectionPools.default.{setting}")));
+        settings.push("server.port=0".to_owned());
+        let mut command = command(folder, &settings);
         let process = Process::start(&mut command, &folder.join("clouddriver.log"))
             .unwrap_or_else(|not| panic!("Clouddriver does not start: {}", not.log));
         let url = process.ready["url"].as_str().unwrap().to_owned();
@@ -84,6 +75,31 @@ impl Clouddriver {
     pub fn rss_kib(&self) -> u64 {
         self.process.rss_kib()
     }
+}
+
+const POOL: &str = "sql.connectionPools.default";
+
+/// The settings of a Clouddriver whose tables are in `schema`: each of Spinnaker's two users where
+/// it documents it.
+pub(crate) fn database_of(schema: &Schema) -> Vec<String> {
+    let users = [(POOL, User::Service), ("sql.migration", User::Migrate)];
+    let settings = users.map(|(key, user)| {
+        [
+            format!("{key}.jdbcUrl={}", schema.jdbc_url()),
+            format!("{key}.user={}", user.name()),
+            format!("{key}.password={}", user.password()),
+        ]
+    });
+    settings.concat()
+}
+
+/// What starts a host in `folder`, with `settings` as `key=value`; it ends with this process.
+pub(crate) fn command(folder: &Path, settings: &[String]) -> Command {
+    let mut command = Command::new(clouddriver_program());
+    command.current_dir(folder);
+    command.arg("--host.exit-with-stdin=true");
+    command.args(settings.iter().map(|setting| format!("--{setting}")));
+    command
 }
 
 /// A Kubernetes account as a person POSTs it.

@@ -1,5 +1,5 @@
 //! The real parts that the suites and the demo run on, each a process: API servers, Clouddriver,
-//! databases, sidecar and agent. What is started here ends when its value is dropped.
+//! databases, the two doors of Ferry, the agent. What is started here ends when its value is dropped.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,9 +7,13 @@ pub mod agent;
 pub mod clouddriver;
 pub mod cluster;
 pub mod database;
+pub mod door;
+pub mod ferry;
 pub mod http;
 pub mod place;
+pub mod plugin;
 pub mod process;
+mod reaper;
 pub mod sidecar;
 pub mod wait;
 
@@ -17,6 +21,9 @@ pub use agent::Agent;
 pub use clouddriver::Clouddriver;
 pub use cluster::Cluster;
 pub use database::{Database, Schema};
+pub use door::Door;
+pub use ferry::Ferry;
 pub use http::Answer;
+pub use plugin::Plugin;
 pub use process::Process;
 pub use sidecar::Sidecar;

@@ -63,6 +63,26 @@ pub fn clouddriver_program() -> PathBuf {
     program
 }
 
+/// The plugin's jar: `-bare` is the one without a native library.
+///
+/// # Panics
+/// When it was not built.
+pub fn plugin_jar(classifier: &str) -> PathBuf {
+    let version = env!("CARGO_PKG_VERSION");
+    let path = format!("jvm-bridge/build/libs/ferry-plugin-{version}{classifier}.jar");
+    let jar = repository().join(path);
+    let target = match classifier {
+        "" => "jar",
+        _ => "plugin",
+    };
+    assert!(
+        jar.exists(),
+        "{} is not built: make {target}",
+        jar.display()
+    );
+    jar
+}
+
 /// A loopback port that nobody listens on, and that no other caller of this process gets. It lies
 /// below those that the system gives to outgoing connections, one of which could take it before it
 /// is listened on.

@@ -1,6 +1,7 @@
 //! A process that logs to a file and ends with its value. Most say in one JSON line on stdout when
 //! they are ready.
 
+use crate::reaper;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -22,6 +23,8 @@ pub struct Process {
     /// The JSON lines that it says.
     said: Mutex<Receiver<Value>>,
     log: PathBuf,
+    /// The reaper knows it.
+    known: bool,
     /// What it said when it was ready, if it says so.
     pub ready: Value,
 }
@@ -50,6 +53,7 @@ impl Process {
             child,
             said: Mutex::new(mpsc::channel().1),
             log: log.to_owned(),
+            known: false,
             ready: Value::Null,
         }
     }
@@ -80,6 +84,7 @@ impl Process {
             stdin,
             said: Mutex::new(said),
             log: log.to_owned(),
+            known: false,
             ready: Value::Null,
         };
         match process.hear() {
@@ -105,6 +110,12 @@ impl Process {
     fn hear(&self) -> Option<Value> {
         let said = self.said.lock().unwrap();
         said.recv_timeout(START).ok()
+    }
+
+    /// From now on it ends with this process, though it does not mind its stdin.
+    pub(crate) fn end_with_us(&mut self) {
+        reaper::watch(&self.child);
+        self.known = true;
     }
 
     /// Writes a line to its stdin and waits for the line it says then; `None`: it says none.
@@ -172,5 +183,8 @@ impl Drop for Process {
         // It may have ended already.
         self.child.kill().ok();
         self.child.wait().ok();
+        if self.known {
+            reaper::forget(&self.child);
+        }
     }
 }

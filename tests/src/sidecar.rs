@@ -1,25 +1,19 @@
 //! `ferry-sidecar` as a process, on fixed ports so that it can be restarted where it was.
 
 use crate::database::{Schema, User};
-use crate::http::{self, Answer};
+use crate::ferry::Ferry;
 use crate::place::{free_port, program};
 use crate::process::{NotReady, Process};
-use crate::wait;
-use serde_json::{Value, json};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
-
-/// Long enough for anything that is to come about, on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A sidecar, running or not.
 #[derive(Debug)]
 pub struct Sidecar {
     process: Option<Process>,
     folder: PathBuf,
-    /// `http://127.0.0.1:port`, for Clouddriver's clients.
-    pub url: String,
+    ferry: Ferry,
     /// `http://127.0.0.1:port`, for /health, /ready and /metrics.
     pub admin: String,
     /// `127.0.0.1:port`, for agents.
@@ -58,7 +52,9 @@ impl Sidecar {
         Sidecar {
             process: None,
             folder: folder.to_owned(),
-            url: format!("http://127.0.0.1:{listen}"),
+            ferry: Ferry {
+                url: format!("http://127.0.0.1:{listen}"),
+            },
             admin: format!("http://127.0.0.1:{admin}"),
             grpc: format!("127.0.0.1:{grpc}"),
         }
@@ -71,10 +67,9 @@ impl Sidecar {
             .current_dir(&self.folder)
             .args(["--config", "ferry.yml"]);
         command.envs(environment.iter().copied());
-        self.process = Some(Process::start(
-            &mut command,
-            &self.folder.join("sidecar.log"),
-        )?);
+        let mut process = Process::start(&mut command, &self.folder.join("sidecar.log"))?;
+        process.end_with_us();
+        self.process = Some(process);
         Ok(())
     }
 
@@ -95,47 +90,12 @@ impl Sidecar {
     pub fn folder(&self) -> &Path {
         &self.folder
     }
+}
 
-    /// Sends a request through it.
-    pub fn request(
-        &self,
-        method: &str,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Answer, String> {
-        http::request(method, &format!("{}{path}", self.url), body)
-    }
+impl Deref for Sidecar {
+    type Target = Ferry;
 
-    /// PATCHes an account to `state`.
-    pub fn patch(&self, name: &str, state: &str) -> Result<Answer, String> {
-        let body = json!([{"name": name, "state": state}]);
-        self.request("PATCH", "/armory/accounts", Some(&body))
-    }
-
-    /// The account as KubesvcAccount; `Err` with what came instead.
-    pub fn account(&self, name: &str) -> Result<Value, String> {
-        let answer = self.request("GET", &format!("/agents/kubernetes/accounts/{name}"), None)?;
-        match answer.status {
-            200 => Ok(answer.json()),
-            _ => Err(format!("{} {}", answer.status, answer.body)),
-        }
-    }
-
-    /// Waits until the account has this status.
-    ///
-    /// # Panics
-    /// When it does not come to it.
-    pub fn reaches(&self, name: &str, status: &str) -> Value {
-        let reached = wait::until(PATIENCE, || {
-            let account = self.account(name)?;
-            match account["status"] == status {
-                true => Ok(account),
-                false => Err(format!(
-                    "{name} is {}: {}",
-                    account["status"], account["errorMessage"]
-                )),
-            }
-        });
-        reached.unwrap_or_else(|error| panic!("{name} does not become {status} {error}"))
+    fn deref(&self) -> &Ferry {
+        &self.ferry
     }
 }

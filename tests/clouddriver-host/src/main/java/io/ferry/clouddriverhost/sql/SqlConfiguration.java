@@ -13,10 +13,12 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.core.env.Environment;
+import org.springframework.jdbc.datasource.DriverManagerDataSource;
 
 /**
  * The database, found where Clouddriver finds it: {@code sql.connectionPools.default.*} with
- * jdbcUrl, user, password, maxPoolSize and connectionTimeoutMs.
+ * jdbcUrl, user, password, maxPoolSize and connectionTimeoutMs; {@code sql.migration.*} with the
+ * first three names who makes the tables, if that is somebody else.
  *
  * <p>With no jdbcUrl it is a SQLite file, clouddriver.db, in {@code host.data-dir}, where the next
  * start finds it again.
@@ -25,6 +27,7 @@ import org.springframework.core.env.Environment;
 public class SqlConfiguration {
 
   private static final String POOL = "sql.connection-pools.default.";
+  private static final String MIGRATION = "sql.migration.";
 
   @Bean(destroyMethod = "close")
   HikariDataSource dataSource(Environment environment) throws IOException {
@@ -44,10 +47,20 @@ public class SqlConfiguration {
   @Bean
   @ConditionalOnProperty("account.storage.enabled")
   AccountDefinitionRepository accountDefinitionRepository(
-      DataSource dataSource, AccountDefinitionMapper mapper, Clock clock) {
+      DataSource dataSource, AccountDefinitionMapper mapper, Clock clock, Environment environment) {
     Dialect dialect = Dialect.of(dataSource);
-    dialect.createTables(dataSource);
+    dialect.createTables(migrating(environment, dataSource));
     return new SqlAccountDefinitionRepository(dataSource, dialect, mapper, clock);
+  }
+
+  private static DataSource migrating(Environment environment, DataSource otherwise) {
+    String jdbcUrl = environment.getProperty(MIGRATION + "jdbc-url");
+    if (jdbcUrl == null) {
+      return otherwise;
+    }
+    String user = environment.getProperty(MIGRATION + "user");
+    return new DriverManagerDataSource(
+        jdbcUrl, user, environment.getProperty(MIGRATION + "password"));
   }
 
   /** A writer takes its lock when the transaction begins and waits for the one before it. */
