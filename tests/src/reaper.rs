@@ -5,7 +5,7 @@
 //! this process ends.
 
 use std::io::Write;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 
 /// Ctrl-C reaches it, too, and must not end it before the others.
@@ -31,12 +31,13 @@ pub(crate) fn forget(child: &Child) {
 }
 
 fn tell(verb: &str, child: &Child) {
-    static INPUT: OnceLock<Mutex<ChildStdin>> = OnceLock::new();
-    let input = INPUT.get_or_init(|| {
+    static REAPER: OnceLock<Mutex<Child>> = OnceLock::new();
+    let reaper = REAPER.get_or_init(|| {
         let mut command = Command::new("bash");
         command.args(["-c", SCRIPT]).stdin(Stdio::piped());
-        let mut reaper = command.stdout(Stdio::null()).spawn().unwrap();
-        Mutex::new(reaper.stdin.take().unwrap())
+        Mutex::new(command.stdout(Stdio::null()).spawn().unwrap())
     });
-    writeln!(input.lock().unwrap(), "{verb} {}", child.id()).unwrap();
+    let mut reaper = reaper.lock().unwrap();
+    let input = reaper.stdin.as_mut().expect("it has a piped input");
+    writeln!(input, "{verb} {}", child.id()).unwrap();
 }
