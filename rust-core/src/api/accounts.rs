@@ -1,12 +1,13 @@
 //! Reading: the list of all accounts there are, one account in two shapes, and the agents.
 
 use super::answer::{self, Failure};
-use super::{Api, Call, show};
+use super::{Api, Call, batch, show};
 use crate::account::Status;
 use crate::store::{Filter, Listed, Source};
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
@@ -15,27 +16,71 @@ impl Api {
     /// GET /armory/accounts: what agents bring, what is migrated, and what Clouddriver has and
     /// nobody migrated.
     pub(super) async fn list(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
-        let query = &call.query;
-        query.only(&[
-            "page", "limit", "status", "zoneId", "source", "agentId", "name",
-        ])?;
-        let page: usize = query.parsed("page", "a whole number from 1")?.unwrap_or(1);
-        let limit: usize = query.parsed("limit", LIMIT)?.unwrap_or(DEFAULT_LIMIT);
-        if page == 0 {
-            return Err(Failure::bad(
-                "query parameter page=`0`: expected a whole number from 1",
-            ));
+        let Asked {
+            page,
+            limit,
+            filter,
+        } = asked(call)?;
+        let mut found = self.find(&filter, call).await?;
+        let mut items = Vec::new();
+        for entry in found
+            .listed
+            .iter()
+            .skip((page - 1).saturating_mul(limit))
+            .take(limit)
+        {
+            if let Some(account) = found.unmigrated.remove(&entry.name) {
+                items.push(show::unmigrated(&entry.name, account));
+            } else if let Some(detail) = self.store.detail(&entry.name).await? {
+                items.push(show::usage(&entry.name, &detail));
+            }
         }
-        if limit == 0 || limit > MAX_LIMIT {
-            return Err(Failure::bad(format!(
-                "query parameter limit=`{limit}`: expected {LIMIT}"
-            )));
+        let total = found.listed.len();
+        let mut body = json!({"items": items, "page": page, "limit": limit, "total": total});
+        if !found.warnings.is_empty() {
+            body["warnings"] = Value::from(found.warnings);
         }
-        let filter = filter(call)?;
-        let mut listed = self.store.names(&filter).await?;
+        Ok(answer::json(StatusCode::OK, &body))
+    }
+
+    /// GET /ferry/accounts/names, for the plugin: every name that the list of this query has, on
+    /// whatever page.
+    pub(super) async fn names(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        let Asked {
+            page,
+            limit,
+            filter,
+        } = asked(call)?;
+        let found = self.find(&filter, call).await?;
+        let names = found.listed.into_iter().map(|entry| entry.name);
+        let names: Vec<String> = names.collect();
+        let mut body = json!({"names": names, "page": page, "limit": limit});
+        if !found.warnings.is_empty() {
+            body["warnings"] = Value::from(found.warnings);
+        }
+        Ok(answer::json(StatusCode::OK, &body))
+    }
+
+    /// POST /ferry/accounts/items, for the plugin: the list's items of the names in the body; names
+    /// that are gone are left out.
+    pub(super) async fn items(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        let names: Vec<String> = batch::array(call, "an array of account names")?;
+        let mut items = Vec::new();
+        for name in names {
+            if let Some(detail) = self.store.detail(&name).await? {
+                items.push(show::usage(&name, &detail));
+            } else if let Ok(Some(account)) = self.source.find(&name, call.user()).await {
+                items.push(show::unmigrated(&name, account));
+            }
+        }
+        Ok(answer::json(StatusCode::OK, &Value::from(items)))
+    }
+
+    async fn find(&self, filter: &Filter, call: &Call<'_>) -> Result<Found, Failure> {
+        let mut listed = self.store.names(filter).await?;
         let mut warnings = Vec::new();
-        let mut unmigrated = std::collections::BTreeMap::new();
-        if wants_unmigrated(&filter) {
+        let mut unmigrated = BTreeMap::new();
+        if wants_unmigrated(filter) {
             match self.source.all(call.user()).await {
                 Ok(accounts) => unmigrated = accounts,
                 Err(error) => warnings.push(Value::from(format!(
@@ -57,24 +102,11 @@ impl Api {
             }));
             listed.sort();
         }
-        let total = listed.len();
-        let mut items = Vec::new();
-        for entry in listed
-            .into_iter()
-            .skip((page - 1).saturating_mul(limit))
-            .take(limit)
-        {
-            if let Some(account) = unmigrated.remove(&entry.name) {
-                items.push(show::unmigrated(&entry.name, account));
-            } else if let Some(detail) = self.store.detail(&entry.name).await? {
-                items.push(show::usage(&entry.name, &detail));
-            }
-        }
-        let mut body = json!({"items": items, "page": page, "limit": limit, "total": total});
-        if !warnings.is_empty() {
-            body["warnings"] = Value::from(warnings);
-        }
-        Ok(answer::json(StatusCode::OK, &body))
+        Ok(Found {
+            listed,
+            unmigrated,
+            warnings,
+        })
     }
 
     /// GET /armory/accounts/{name}.
@@ -97,8 +129,13 @@ impl Api {
     }
 
     /// GET /agents/kubernetes/accounts/{name}.
-    pub(super) async fn kubesvc_account(&self, name: &str) -> Result<Response<Bytes>, Failure> {
+    pub(super) async fn kubesvc_account(
+        &self,
+        name: &str,
+        call: &Call<'_>,
+    ) -> Result<Response<Bytes>, Failure> {
         self.require_enabled()?;
+        call.query.only(&[])?;
         match self.store.detail(name).await? {
             Some(detail) => Ok(answer::json(
                 StatusCode::OK,
@@ -116,7 +153,8 @@ impl Api {
     }
 
     /// GET /armory/agents.
-    pub(super) async fn agents(&self) -> Result<Response<Bytes>, Failure> {
+    pub(super) async fn agents(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        call.query.only(&[])?;
         let agents = self.store.agents().await?.into_iter().map(|agent| {
             json!({
                 "accounts": agent.accounts,
@@ -133,6 +171,44 @@ impl Api {
 }
 
 const LIMIT: &str = "a whole number from 1 to 1000";
+
+/// What a list is asked for.
+struct Asked {
+    page: usize,
+    limit: usize,
+    filter: Filter,
+}
+
+/// What a list is made of.
+struct Found {
+    listed: Vec<Listed>,
+    unmigrated: BTreeMap<String, Map<String, Value>>,
+    warnings: Vec<Value>,
+}
+
+fn asked(call: &Call<'_>) -> Result<Asked, Failure> {
+    let query = &call.query;
+    query.only(&[
+        "page", "limit", "status", "zoneId", "source", "agentId", "name",
+    ])?;
+    let page: usize = query.parsed("page", "a whole number from 1")?.unwrap_or(1);
+    let limit: usize = query.parsed("limit", LIMIT)?.unwrap_or(DEFAULT_LIMIT);
+    if page == 0 {
+        return Err(Failure::bad(
+            "query parameter page=`0`: expected a whole number from 1",
+        ));
+    }
+    if limit == 0 || limit > MAX_LIMIT {
+        return Err(Failure::bad(format!(
+            "query parameter limit=`{limit}`: expected {LIMIT}"
+        )));
+    }
+    Ok(Asked {
+        page,
+        limit,
+        filter: filter(call)?,
+    })
+}
 
 fn filter(call: &Call<'_>) -> Result<Filter, Failure> {
     let source = match call.query.text("source") {

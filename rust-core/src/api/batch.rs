@@ -290,7 +290,8 @@ fn reason(error: &serde_json::Error) -> String {
     format!("a value of another type at line {line} column {column}")
 }
 
-fn array<T: serde::de::DeserializeOwned>(
+/// The body as an array that is not empty.
+pub(super) fn array<T: serde::de::DeserializeOwned>(
     call: &Call<'_>,
     expected: &str,
 ) -> Result<Vec<T>, Failure> {

@@ -1,6 +1,7 @@
 //! `/armory/**` and `/agents/**` as functions from request to response; both doors call
 //! [`Api::handle`]. Codes and bodies are the contract's (sections 2 and 3); errors have
-//! Clouddriver's shape.
+//! Clouddriver's shape. What begins with `/ferry/` is for the plugin's own Java: neither door lets
+//! a request from outside reach it.
 
 mod accounts;
 mod answer;
@@ -99,12 +100,20 @@ impl Api {
                 _ => &["GET", "DELETE"],
             },
             ["agents", "kubernetes", "accounts", name] => match *method {
-                Method::GET => return self.kubesvc_account(name).await,
+                Method::GET => return self.kubesvc_account(name, call).await,
                 _ => &["GET"],
             },
             ["armory", "agents"] => match *method {
-                Method::GET => return self.agents().await,
+                Method::GET => return self.agents(call).await,
                 _ => &["GET"],
+            },
+            ["ferry", "accounts", "names"] => match *method {
+                Method::GET => return self.names(call).await,
+                _ => &["GET"],
+            },
+            ["ferry", "accounts", "items"] => match *method {
+                Method::POST => return self.items(call).await,
+                _ => &["POST"],
             },
             _ => return Err(Failure::unknown_path(path)),
         };

@@ -138,3 +138,27 @@ async fn agents_are_listed_while_they_are_connected() {
     let agents = desk.get("/armory/agents").await.json();
     assert_eq!(agents.as_array().unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn the_plugin_reads_all_names_and_then_the_items_of_some() {
+    let desk = mixed().await;
+    let all = desk
+        .get("/ferry/accounts/names?limit=2&page=9")
+        .await
+        .json();
+    assert_eq!(all["names"], json!(["B", "a", "a b", "a-", "z", "ä"]));
+    assert_eq!((&all["page"], &all["limit"]), (&json!(9), &json!(2)));
+    let some = desk.get("/ferry/accounts/names?zoneId=Z").await.json();
+    assert_eq!(some["names"], json!(["a-"]));
+    assert_eq!(desk.get("/ferry/accounts/names?page=0").await.status, 400);
+
+    let asked = json!(["z", "gone", "B", "a-"]);
+    let items = desk.ask("POST", "/ferry/accounts/items", asked).await;
+    let list = desk.get("/armory/accounts").await.json();
+    let of = |name: &str| {
+        let items = list["items"].as_array().unwrap();
+        let found = items.iter().find(|item| item["name"] == name);
+        found.unwrap().clone()
+    };
+    assert_eq!(items.json(), json!([of("z"), of("B"), of("a-")]));
+}

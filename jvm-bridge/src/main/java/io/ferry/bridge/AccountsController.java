@@ -5,7 +5,6 @@ import com.netflix.spinnaker.security.AuthenticatedRequest;
 import java.net.URI;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Function;
 import java.util.function.Supplier;
 import org.springframework.http.RequestEntity;
 import org.springframework.http.ResponseEntity;
@@ -60,20 +59,22 @@ class AccountsController {
     String target = query == null ? path : path + "?" + query;
     String[] headers = headers(request, access.user());
     byte[] body = request.getBody() == null ? new byte[0] : request.getBody();
-    Function<String, Reply> ask = asked -> core.get().handle(method, asked, headers, body);
+    Supplier<Reply> answer = () -> core.get().handle(method, target, headers, body);
     if (access.toAll()) {
-      return Answers.of(ask.apply(target));
+      return Answers.of(answer.get());
     }
     Route route = Route.of(method, path);
-    VisibleAccounts visible = new VisibleAccounts(access, ask);
+    VisibleAccounts visible =
+        new VisibleAccounts(
+            access, (verb, asked, sent) -> core.get().handle(verb, asked, headers, sent));
     switch (route.kind) {
       case ACCOUNTS:
-        return Answers.of(visible.accounts(path, query));
+        return Answers.of(visible.accounts(query));
       case AGENTS:
         return Answers.of(visible.agents(target));
       case ACCOUNT:
         return access.test(route.account)
-            ? Answers.of(ask.apply(target))
+            ? Answers.of(answer.get())
             : Answers.forbidden(
                 String.format(
                     "%s may not see account %s: that needs WRITE permission on it, or to be"

@@ -7,71 +7,66 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
  * The core's lists for a user who may not see every account.
  *
- * <p>Pages count what the user sees, so all pages of the core are read for one of theirs.
+ * <p>Pages and total count what the user sees. So the core gives all names, which are asked of the
+ * policy, and then the accounts of one page.
  */
 final class VisibleAccounts {
 
+  /** How the core is asked; {@code target} is path and query. */
+  interface Ask {
+    Reply of(String method, String target, byte[] body);
+  }
+
   private static final ObjectMapper MAPPER = new ObjectMapper();
-  private static final int LARGEST_PAGE = 1000;
 
   private final Predicate<String> visible;
-  private final Function<String, Reply> get;
+  private final Ask ask;
 
-  /** {@code get} asks the core for a target: path and query. */
-  VisibleAccounts(Predicate<String> visible, Function<String, Reply> get) {
+  VisibleAccounts(Predicate<String> visible, Ask ask) {
     this.visible = visible;
-    this.get = get;
+    this.ask = ask;
   }
 
   /** GET /armory/accounts; {@code query} may be null. */
-  Reply accounts(String path, String query) {
-    Reply asked = get.apply(query == null ? path : path + "?" + query);
-    if (asked.status != 200) {
-      return asked;
+  Reply accounts(String query) {
+    String all = "/ferry/accounts/names";
+    Reply reply = ask.of("GET", query == null ? all : all + "?" + query, new byte[0]);
+    if (reply.status != 200) {
+      return reply;
     }
-    ObjectNode answer = (ObjectNode) read(asked);
-    List<JsonNode> seen = new ArrayList<>();
-    String others =
-        Stream.of((query == null ? "" : query).split("&"))
-            .filter(pair -> !pair.isEmpty() && !pair.matches("(page|limit)(=.*)?"))
-            .map(pair -> pair + "&")
-            .collect(Collectors.joining());
-    int total;
-    int page = 1;
-    do {
-      Reply reply = get.apply(path + "?" + others + "page=" + page + "&limit=" + LARGEST_PAGE);
-      if (reply.status != 200) {
-        return reply;
+    ObjectNode answer = (ObjectNode) read(reply);
+    List<String> seen = new ArrayList<>();
+    for (JsonNode name : answer.remove("names")) {
+      if (visible.test(name.asText())) {
+        seen.add(name.asText());
       }
-      JsonNode all = read(reply);
-      for (JsonNode item : all.path("items")) {
-        if (visible.test(item.path("name").asText())) {
-          seen.add(item);
-        }
-      }
-      total = all.path("total").asInt();
-    } while (page++ * LARGEST_PAGE < total);
-    ArrayNode items = answer.putArray("items");
+    }
     long limit = answer.path("limit").asLong();
-    seen.stream()
-        .skip(Math.max(0, (answer.path("page").asLong() - 1) * limit))
-        .limit(limit)
-        .forEach(items::add);
+    // A page that no list has may be too far for a long.
+    long page = Math.min(answer.path("page").asLong(), Integer.MAX_VALUE);
+    List<String> names =
+        seen.stream().skip((page - 1) * limit).limit(limit).collect(Collectors.toList());
+    ArrayNode items = answer.putArray("items");
+    if (!names.isEmpty()) {
+      Reply shown = ask.of("POST", "/ferry/accounts/items", write(MAPPER.valueToTree(names)));
+      if (shown.status != 200) {
+        return shown;
+      }
+      items.addAll((ArrayNode) read(shown));
+    }
     answer.put("total", seen.size());
-    return new Reply(asked.status, asked.headers, write(answer));
+    return new Reply(reply.status, reply.headers, write(answer));
   }
 
   /** GET /armory/agents: every agent, with those of its accounts that may be seen. */
   Reply agents(String target) {
-    Reply reply = get.apply(target);
+    Reply reply = ask.of("GET", target, new byte[0]);
     if (reply.status != 200) {
       return reply;
     }

@@ -5,10 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
 import org.springframework.web.util.UriComponentsBuilder;
 
@@ -18,7 +21,8 @@ class VisibleAccountsTest {
   private static final ObjectMapper MAPPER = new ObjectMapper();
   private final List<String> asked = new ArrayList<>();
   private final VisibleAccounts visible =
-      new VisibleAccounts(name -> name.endsWith("0"), this::page);
+      new VisibleAccounts(name -> name.endsWith("0"), this::core);
+  private String gone;
 
   @Test
   void pagesAndTotalCountWhatIsSeen() throws Exception {
@@ -32,10 +36,8 @@ class VisibleAccountsTest {
     assertEquals("kept", answer.path("warnings").asText());
     assertEquals(
         List.of(
-            "/armory/accounts?page=3&limit=100&zoneId=z",
-            "/armory/accounts?zoneId=z&page=1&limit=1000",
-            "/armory/accounts?zoneId=z&page=2&limit=1000",
-            "/armory/accounts?zoneId=z&page=3&limit=1000"),
+            "GET /ferry/accounts/names?page=3&limit=100&zoneId=z 0",
+            "POST /ferry/accounts/items 50"),
         asked);
   }
 
@@ -50,13 +52,23 @@ class VisibleAccountsTest {
   @Test
   void aPagePastTheEndIsEmpty() throws Exception {
     assertEquals(0, accounts("page=4").path("items").size());
+    assertEquals(0, accounts("page=" + Long.MAX_VALUE).path("items").size());
+    assertEquals(2, asked.size());
+  }
+
+  @Test
+  void anAccountThatIsGoneMeanwhileIsLeftOut() throws Exception {
+    gone = "account-10";
+    JsonNode answer = accounts(null);
+    assertEquals(99, answer.path("items").size());
+    assertEquals(250, answer.path("total").asInt());
   }
 
   @Test
   void whatTheCoreRefusesIsItsAnswer() {
     Reply refusal = new Reply(400, new String[0], new byte[0]);
-    VisibleAccounts refused = new VisibleAccounts(name -> true, target -> refusal);
-    assertSame(refusal, refused.accounts("/armory/accounts", "page=0"));
+    VisibleAccounts refused = new VisibleAccounts(name -> true, (method, target, body) -> refusal);
+    assertSame(refusal, refused.accounts("page=0"));
     assertSame(refusal, refused.agents("/armory/agents"));
   }
 
@@ -64,28 +76,45 @@ class VisibleAccountsTest {
   void agentsAreShownWithTheAccountsThatAreSeen() {
     String agents = "[{\"accounts\":[\"a1\",\"a10\"],\"agentId\":\"x\"},{\"accounts\":[]}]";
     VisibleAccounts visible =
-        new VisibleAccounts(name -> name.endsWith("0"), target -> FakeCore.json(agents));
+        new VisibleAccounts(
+            name -> name.endsWith("0"), (method, target, body) -> FakeCore.json(agents));
     assertEquals(
         "[{\"accounts\":[\"a10\"],\"agentId\":\"x\"},{\"accounts\":[]}]",
         new String(visible.agents("/armory/agents").body));
   }
 
   private JsonNode accounts(String query) throws Exception {
-    return MAPPER.readTree(visible.accounts("/armory/accounts", query).body);
+    return MAPPER.readTree(visible.accounts(query).body);
   }
 
-  private Reply page(String target) {
-    asked.add(target);
+  private Reply core(String method, String target, byte[] body) {
+    JsonNode names = read(body);
+    asked.add(method + " " + target + " " + names.size());
+    if (method.equals("POST")) {
+      return FakeCore.json(
+          StreamSupport.stream(names.spliterator(), false)
+              .filter(name -> !name.asText().equals(gone))
+              .map(name -> "{\"name\":" + name + "}")
+              .collect(Collectors.joining(",", "[", "]")));
+    }
     var query = UriComponentsBuilder.fromUriString(target).build().getQueryParams();
-    int page = query.containsKey("page") ? Integer.parseInt(query.getFirst("page")) : 1;
-    int limit = query.containsKey("limit") ? Integer.parseInt(query.getFirst("limit")) : 100;
-    String items =
-        IntStream.range((page - 1) * limit, Math.min(page * limit, 2500))
-            .mapToObj(number -> "{\"name\":\"account-" + number + "\"}")
+    String all =
+        IntStream.range(0, 2500)
+            .mapToObj(number -> "\"account-" + number + "\"")
             .collect(Collectors.joining(","));
     return FakeCore.json(
         String.format(
-            "{\"items\":[%s],\"limit\":%d,\"page\":%d,\"total\":2500,\"warnings\":\"kept\"}",
-            items, limit, page));
+            "{\"names\":[%s],\"limit\":%s,\"page\":%s,\"warnings\":\"kept\"}",
+            all,
+            query.getOrDefault("limit", List.of("100")).get(0),
+            query.getOrDefault("page", List.of("1")).get(0)));
+  }
+
+  private static JsonNode read(byte[] body) {
+    try {
+      return MAPPER.readTree(body);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 }
