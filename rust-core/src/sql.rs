@@ -156,11 +156,69 @@ impl Tx {
 }
 
 /// A value of a statement.
-#[derive(Debug)]
-enum Value {
+#[derive(Debug, Clone)]
+pub(crate) enum Value {
     Text(Option<String>),
     Number(Option<i64>),
     Bytes(Option<Vec<u8>>),
+}
+
+impl Value {
+    pub(crate) fn text<'a>(value: impl Into<Option<&'a str>>) -> Value {
+        Value::Text(value.into().map(str::to_owned))
+    }
+
+    pub(crate) fn number(value: impl Into<Option<i64>>) -> Value {
+        Value::Number(value.into())
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Value::Text(text) => text.as_ref().map_or(0, String::len),
+            Value::Number(_) => 8,
+            Value::Bytes(bytes) => bytes.as_ref().map_or(0, Vec::len),
+        }
+    }
+}
+
+/// How many names one statement asks for, and how many rows it adds: far below every database's
+/// bound on the values of a statement (SQLite's is 32,766), and enough for a round trip to weigh
+/// nothing.
+pub(crate) const CHUNK: usize = 500;
+/// How many bytes of values one INSERT has, unless a single row is longer: below the shortest
+/// packet that MySQL takes by default.
+const INSERT_BYTES: usize = 2 << 20;
+/// A statement of more values than this is not kept prepared: its text hardly comes again.
+const KEPT_VALUES: usize = 64;
+
+/// Adds rows, in as few statements as the databases' bounds allow.
+pub(crate) async fn insert<const N: usize>(
+    tx: &mut Tx,
+    table: &str,
+    columns: [&str; N],
+    rows: Vec<[Value; N]>,
+) -> Result<(), sqlx::Error> {
+    let head = format!("INSERT INTO {table} ({}) VALUES ", columns.join(", "));
+    let one = format!("({})", ["?"; N].join(", "));
+    let (mut statement, mut count, mut bytes) = (sql(head.as_str()), 0, 0);
+    for row in rows {
+        let size = row.iter().map(Value::size).sum::<usize>();
+        if count == CHUNK || (count > 0 && bytes + size > INSERT_BYTES) {
+            std::mem::replace(&mut statement, sql(head.as_str()))
+                .run(tx)
+                .await?;
+            (count, bytes) = (0, 0);
+        }
+        statement.push(if count == 0 { "" } else { ", " });
+        statement.push(&one);
+        statement.values.extend(row);
+        count += 1;
+        bytes += size;
+    }
+    if count > 0 {
+        statement.run(tx).await?;
+    }
+    Ok(())
 }
 
 /// A statement and its values.
@@ -179,7 +237,7 @@ pub(crate) fn sql(text: impl Into<String>) -> Statement {
 
 impl Statement {
     pub(crate) fn text<'a>(self, value: impl Into<Option<&'a str>>) -> Statement {
-        self.value(Value::Text(value.into().map(str::to_owned)))
+        self.value(Value::text(value))
     }
 
     pub(crate) fn texts<'a>(self, values: impl IntoIterator<Item = &'a str>) -> Statement {
@@ -187,7 +245,7 @@ impl Statement {
     }
 
     pub(crate) fn number(self, value: impl Into<Option<i64>>) -> Statement {
-        self.value(Value::Number(value.into()))
+        self.value(Value::number(value))
     }
 
     pub(crate) fn bytes(self, value: Option<Vec<u8>>) -> Statement {
@@ -197,6 +255,14 @@ impl Statement {
     fn value(mut self, value: Value) -> Statement {
         self.values.push(value);
         self
+    }
+
+    /// Adds ` (?, ?, …)` with these texts, at least one and at most [`CHUNK`], after an `IN`.
+    pub(crate) fn list(mut self, texts: &[impl AsRef<str>]) -> Statement {
+        self.text.push_str(" (?");
+        self.text.push_str(&", ?".repeat(texts.len() - 1));
+        self.text.push(')');
+        self.texts(texts.iter().map(AsRef::as_ref))
     }
 
     /// Adds to the statement's text.
@@ -213,17 +279,18 @@ impl Statement {
     /// Runs it; answers how many rows it changed.
     pub(crate) async fn run(self, tx: &mut Tx) -> Result<u64, sqlx::Error> {
         let text = AssertSqlSafe(tx.dialect().placeholders(&self.text));
+        let kept = self.values.len() <= KEPT_VALUES;
         Ok(match tx {
             Tx::Sqlite(tx) => {
-                let query = sqlx::query_with(text, sqlite(self.values)?);
+                let query = sqlx::query_with(text, sqlite(self.values)?).persistent(kept);
                 query.execute(&mut **tx).await?.rows_affected()
             }
             Tx::MySql(tx) => {
-                let query = sqlx::query_with(text, mysql(self.values)?);
+                let query = sqlx::query_with(text, mysql(self.values)?).persistent(kept);
                 query.execute(&mut **tx).await?.rows_affected()
             }
             Tx::Postgres(tx) => {
-                let query = sqlx::query_with(text, postgres(self.values)?);
+                let query = sqlx::query_with(text, postgres(self.values)?).persistent(kept);
                 query.execute(&mut **tx).await?.rows_affected()
             }
         })
@@ -232,21 +299,24 @@ impl Statement {
     /// Every row.
     pub(crate) async fn all(self, tx: &mut Tx) -> Result<Vec<Record>, sqlx::Error> {
         let text = AssertSqlSafe(tx.dialect().placeholders(&self.text));
+        let kept = self.values.len() <= KEPT_VALUES;
         Ok(match tx {
             Tx::Sqlite(tx) => {
                 let rows = sqlx::query_with(text, sqlite(self.values)?)
+                    .persistent(kept)
                     .fetch_all(&mut **tx)
                     .await?;
                 rows.into_iter().map(Record::Sqlite).collect()
             }
             Tx::MySql(tx) => {
                 let rows = sqlx::query_with(text, mysql(self.values)?)
+                    .persistent(kept)
                     .fetch_all(&mut **tx)
                     .await?;
                 rows.into_iter().map(Record::MySql).collect()
             }
             Tx::Postgres(tx) => {
-                let query = sqlx::query_with(text, postgres(self.values)?);
+                let query = sqlx::query_with(text, postgres(self.values)?).persistent(kept);
                 query
                     .fetch_all(&mut **tx)
                     .await?

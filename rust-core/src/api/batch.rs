@@ -4,15 +4,15 @@
 use super::answer::{self, Failure};
 use super::{Api, Call};
 use crate::account::definition::Definition;
-use crate::lifecycle::{Asked, Refusal};
+use crate::lifecycle::{Ask, Asked, Refusal, Verb};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// From this many names on, all accounts of the source are read at once.
-const READ_ALL_FROM: usize = 20;
+/// How many accounts are sealed before others have their turn on the thread.
+const TURN: usize = 100;
 
 /// The contract's AddAgentAccountRequest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,24 @@ impl Entry {
             kubeconfig_file: given(&self.kubeconfig_file),
         }
     }
+
+    /// What the tables cannot keep of it: one such entry must not hold up the others.
+    fn unfit(&self) -> Option<&'static str> {
+        let zone = self.zone_id.as_deref().unwrap_or_default();
+        let file = self.kubeconfig_file.as_deref().unwrap_or_default();
+        if self.name.is_empty() || self.name.len() > 255 {
+            Some("`name` must have 1 to 255 bytes")
+        } else if zone.len() > 255 {
+            Some("`zoneId` must have at most 255 bytes")
+        } else if [&self.name, zone, file]
+            .iter()
+            .any(|text| text.contains('\0'))
+        {
+            Some("no value may have a NUL character")
+        } else {
+            None
+        }
+    }
 }
 
 /// An empty text asks for nothing.
@@ -46,8 +64,6 @@ fn given(text: &Option<String>) -> Option<String> {
 struct Trouble {
     wrong: Vec<Value>,
     conflicts: Vec<Value>,
-    /// Names without a row, and what was asked of each.
-    rowless: Vec<(String, String)>,
 }
 
 impl Trouble {
@@ -57,17 +73,17 @@ impl Trouble {
     }
 
     /// Keeps what concerns this account alone; the rest ends the request.
-    fn take(&mut self, name: &str, asked: &str, refusal: Refusal) -> Result<(), Failure> {
-        match refusal {
-            Refusal::Unknown => self.rowless.push((name.to_owned(), asked.to_owned())),
-            Refusal::Illegal { status, reason } => self.conflicts.push(json!({
+    fn take(&mut self, ask: &Ask, refusal: Refusal) -> Result<(), Failure> {
+        let (name, asked) = (&ask.name, ask.verb.asks_for());
+        self.conflicts.push(match refusal {
+            Refusal::Illegal { status, reason } => json!({
                 "name": name, "state": status.as_str(), "asked": asked, "reason": reason,
-            })),
-            Refusal::Static | Refusal::Unmigrated => self.conflicts.push(json!({
+            }),
+            Refusal::Static | Refusal::Unmigrated => json!({
                 "name": name, "asked": asked, "reason": refusal.to_string(),
-            })),
+            }),
             other => return Err(other.into()),
-        }
+        });
         Ok(())
     }
 
@@ -108,36 +124,40 @@ impl Api {
         self.require_enabled()?;
         call.query.only(&[])?;
         let mut trouble = Trouble::default();
-        let entries = entries(call, &mut trouble)?;
-        let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
-        let mut source = self.read(&names, call.user()).await?;
-        let mut present = Vec::new();
-        for entry in entries {
+        let mut entries = entries(call, &mut trouble)?;
+        for entry in entries.extract_if(.., |entry| entry.state.is_some()) {
+            let reason = "`state` belongs to PATCH; POST makes an account INACTIVE";
+            trouble.wrong(&entry.name, reason);
+        }
+        let known = self.store.known(&names(entries.iter())).await?;
+        let is_new = |entry: &&Entry| !known.contains(&entry.name);
+        let new: Vec<&Entry> = entries.iter().filter(is_new).collect();
+        let mut rows = Vec::with_capacity(new.len());
+        let mut found = self
+            .source
+            .some(&names(new.iter().copied()), call.user())
+            .await?;
+        for entry in new {
             let name = &entry.name;
-            if entry.state.is_some() {
-                trouble.wrong(
-                    name,
-                    "`state` belongs to PATCH; POST makes an account INACTIVE",
-                );
-                continue;
-            }
-            if self.store.detail(name).await?.is_some() {
-                present.push(json!(entry));
-                continue;
-            }
-            let Some(account) = source.remove(name) else {
+            let Some(account) = found.remove(name) else {
                 trouble.wrong(name, "Clouddriver has no kubernetes account of this name");
                 continue;
             };
             let definition = Definition::part(account);
-            let made = self
-                .lifecycle
-                .adopt(name, &definition, entry.asked(), &call.actor())
-                .await;
-            if !made? {
-                present.push(json!(entry));
+            let row = self.lifecycle.new_row(name, &definition, entry.asked());
+            rows.push(row.map_err(Refusal::from)?);
+            if rows.len().is_multiple_of(TURN) {
+                tokio::task::yield_now().await;
             }
         }
+        let rowed: BTreeSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        let made = self.lifecycle.create(&rows, &call.actor()).await?;
+        let is_present = |entry: &&Entry| {
+            known.contains(&entry.name)
+                || rowed.contains(entry.name.as_str()) && !made.contains(&entry.name)
+        };
+        let present = entries.iter().filter(is_present);
+        let present: Vec<Value> = present.map(|entry| json!(entry)).collect();
         match (trouble.failure(), present.is_empty()) {
             (Some(failure), _) => Err(failure),
             (None, true) => Ok(answer::json(StatusCode::ACCEPTED, &json!([]))),
@@ -150,31 +170,25 @@ impl Api {
         self.require_enabled()?;
         call.query.only(&[])?;
         let mut trouble = Trouble::default();
+        let mut asks = Vec::new();
         for entry in entries(call, &mut trouble)? {
-            let name = &entry.name;
-            let asked = entry.state.as_deref().unwrap_or_default();
-            let outcome = match asked {
-                "ACTIVE" => {
-                    self.lifecycle
-                        .activate(name, &entry.asked(), &call.actor())
-                        .await
-                }
-                "INACTIVE" => self.lifecycle.deactivate(name, &call.actor()).await,
+            let verb = match entry.state.as_deref().unwrap_or_default() {
+                "ACTIVE" => Verb::Activate(entry.asked()),
+                "INACTIVE" => Verb::Deactivate,
                 "" => {
-                    trouble.wrong(name, "`state` is missing: ACTIVE or INACTIVE");
+                    trouble.wrong(&entry.name, "`state` is missing: ACTIVE or INACTIVE");
                     continue;
                 }
                 other => {
-                    trouble.wrong(name, format!("`state` is `{other}`: ACTIVE or INACTIVE"));
+                    let reason = format!("`state` is `{other}`: ACTIVE or INACTIVE");
+                    trouble.wrong(&entry.name, reason);
                     continue;
                 }
             };
-            if let Err(refusal) = outcome {
-                trouble.take(name, asked, refusal)?;
-            }
+            let name = entry.name;
+            asks.push(Ask { name, verb });
         }
-        self.explain(&mut trouble, call.user()).await?;
-        trouble.accepted()
+        self.ask(&asks, trouble, call).await
     }
 
     /// DELETE /armory/accounts with names in the body.
@@ -203,51 +217,69 @@ impl Api {
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
         let mut trouble = Trouble::default();
+        let mut asks = Vec::with_capacity(names.len());
         for name in names {
-            if let Err(refusal) = self.lifecycle.delete(&name, &call.actor()).await {
-                trouble.take(&name, "DELETED", refusal)?;
+            // Not every database can be asked for such a name.
+            if name.contains('\0') {
+                trouble.wrong(&name, Refusal::Unknown.to_string());
+                continue;
+            }
+            let verb = Verb::Delete;
+            asks.push(Ask { name, verb });
+        }
+        self.ask(&asks, trouble, call).await
+    }
+
+    async fn ask(
+        &self,
+        asks: &[Ask],
+        mut trouble: Trouble,
+        call: &Call<'_>,
+    ) -> Result<Response<Bytes>, Failure> {
+        let mut rowless = Vec::new();
+        let outcomes = self.lifecycle.ask_all(asks, &call.actor()).await?;
+        for (ask, outcome) in asks.iter().zip(outcomes) {
+            match outcome {
+                Ok(()) => {}
+                Err(Refusal::Unknown) => rowless.push(ask),
+                Err(refusal) => trouble.take(ask, refusal)?,
             }
         }
-        self.explain(&mut trouble, call.user()).await?;
+        if !rowless.is_empty() {
+            self.explain(rowless, &mut trouble, call.user()).await?;
+        }
         trouble.accepted()
     }
 
     /// Says of names without a row what they are instead, once all others are done.
-    async fn explain(&self, trouble: &mut Trouble, user: Option<&str>) -> Result<(), Failure> {
-        let mut unknown = Vec::new();
-        for (name, asked) in std::mem::take(&mut trouble.rowless) {
-            match self.store.detail(&name).await? {
-                Some(_) => trouble.take(&name, &asked, Refusal::Static)?,
-                None => unknown.push((name, asked)),
-            }
+    async fn explain(
+        &self,
+        rowless: Vec<&Ask>,
+        trouble: &mut Trouble,
+        user: Option<&str>,
+    ) -> Result<(), Failure> {
+        let named =
+            |asks: &[&Ask]| -> Vec<String> { asks.iter().map(|ask| ask.name.clone()).collect() };
+        let brought = self.store.known(&named(&rowless)).await?;
+        let (own, others): (Vec<&Ask>, Vec<&Ask>) = rowless
+            .into_iter()
+            .partition(|ask| brought.contains(&ask.name));
+        for ask in own {
+            trouble.take(ask, Refusal::Static)?;
         }
-        let names: Vec<&str> = unknown.iter().map(|(name, _)| name.as_str()).collect();
-        let accounts = self.read(&names, user).await?;
-        for (name, asked) in &unknown {
-            match accounts.contains_key(name) {
-                true => trouble.take(name, asked, Refusal::Unmigrated)?,
-                false => trouble.wrong(name, Refusal::Unknown.to_string()),
+        let accounts = self.source.some(&named(&others), user).await?;
+        for ask in others {
+            match accounts.contains_key(&ask.name) {
+                true => trouble.take(ask, Refusal::Unmigrated)?,
+                false => trouble.wrong(&ask.name, Refusal::Unknown.to_string()),
             }
         }
         Ok(())
     }
+}
 
-    async fn read(
-        &self,
-        names: &[&str],
-        user: Option<&str>,
-    ) -> Result<BTreeMap<String, Map<String, Value>>, Failure> {
-        if names.len() >= READ_ALL_FROM {
-            return Ok(self.source.all(user).await?);
-        }
-        let mut accounts = BTreeMap::new();
-        for name in names {
-            if let Some(account) = self.source.find(name, user).await? {
-                accounts.insert((*name).to_owned(), account);
-            }
-        }
-        Ok(accounts)
-    }
+fn names<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<&'a str> {
+    entries.map(|entry| entry.name.as_str()).collect()
 }
 
 /// The entries of a batch: identical ones once, contradicting ones refused by name.
@@ -274,9 +306,13 @@ fn entries(call: &Call<'_>, trouble: &mut Trouble) -> Result<Vec<Entry>, Failure
         );
     }
     entries.retain(|entry| !contradicting.contains(&entry.name));
-    for entry in entries.extract_if(.., |entry| entry.name.is_empty() || entry.name.len() > 255) {
-        trouble.wrong(&entry.name, "`name` must have 1 to 255 bytes");
-    }
+    entries.retain(|entry| match entry.unfit() {
+        Some(reason) => {
+            trouble.wrong(&entry.name, reason);
+            false
+        }
+        None => true,
+    });
     Ok(entries)
 }
 

@@ -9,7 +9,7 @@ mod queue;
 mod reconcile;
 mod requests;
 
-pub use requests::{Asked, Refusal};
+pub use requests::{Ask, Asked, Refusal, Verb};
 
 use crate::account::Limits;
 use crate::hub::{AgentEvent, Registry};

@@ -1,5 +1,6 @@
-//! The verbs that people ask for, by request or through Clouddriver. Each is one compare-and-swap,
-//! repeated when somebody else was faster; what follows from it is `reconcile`'s.
+//! The verbs that people ask for, by request or through Clouddriver, of one account or of many at
+//! once. Each is one compare-and-swap, repeated when somebody else was faster; many share a
+//! transaction. What follows from it is `reconcile`'s.
 
 use super::Lifecycle;
 use crate::account::definition::Definition;
@@ -7,7 +8,8 @@ use crate::account::step::Step;
 use crate::account::transition::Event;
 use crate::account::{Account, Status, View};
 use crate::secret::SecretError;
-use crate::store::{Actor, Content, StoreError};
+use crate::store::{Actor, Change, Content, NewRow, StoreError};
+use std::collections::BTreeSet;
 
 /// What a request asks for beside the event itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +19,80 @@ pub struct Asked {
     /// `kubeconfigFile`, a path at the agent; `None` keeps what was asked for before.
     pub kubeconfig_file: Option<String>,
 }
+
+/// What is asked of an account that has a row.
+#[derive(Debug, Clone)]
+pub enum Verb {
+    /// PATCH to ACTIVE.
+    Activate(Asked),
+    /// PATCH to INACTIVE.
+    Deactivate,
+    /// DELETE.
+    Delete,
+    /// A new definition.
+    Update(Content),
+}
+
+impl Verb {
+    /// What people call it.
+    pub fn asks_for(&self) -> &'static str {
+        match self {
+            Verb::Activate(_) => "ACTIVE",
+            Verb::Deactivate => "INACTIVE",
+            Verb::Delete => "DELETED",
+            Verb::Update(_) => "UPDATED",
+        }
+    }
+
+    fn event(&self) -> Event {
+        match self {
+            Verb::Activate(_) => Event::Activate,
+            Verb::Deactivate => Event::Deactivate,
+            Verb::Delete => Event::Delete,
+            Verb::Update(_) => Event::Update,
+        }
+    }
+
+    fn retargets(&self, account: &Account) -> bool {
+        let Verb::Activate(asked) = self else {
+            return false;
+        };
+        let differs = |old: &Option<String>, new: &Option<String>| new.is_some() && new != old;
+        differs(&account.requested_zone, &asked.zone_id)
+            || differs(&account.kubeconfig_file, &asked.kubeconfig_file)
+    }
+
+    fn edit(&self, account: &mut Account) {
+        let Verb::Activate(asked) = self else { return };
+        let keep = |old: &mut Option<String>, new: &Option<String>| {
+            if new.is_some() {
+                old.clone_from(new);
+            }
+        };
+        keep(&mut account.requested_zone, &asked.zone_id);
+        keep(&mut account.kubeconfig_file, &asked.kubeconfig_file);
+    }
+
+    fn content(&self) -> Option<&Content> {
+        match self {
+            Verb::Update(content) => Some(content),
+            _ => None,
+        }
+    }
+}
+
+/// What is asked of one account.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// The account.
+    pub name: String,
+    /// What of it.
+    pub verb: Verb,
+}
+
+/// Accounts of one transaction, in requests about accounts that have a row: few enough that it is
+/// short.
+const BATCH: usize = 500;
 
 /// Why a request was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -55,51 +131,48 @@ impl Lifecycle {
         asked: Asked,
         actor: &Actor,
     ) -> Result<bool, Refusal> {
-        let content = self.close(name, definition)?;
-        let Asked {
-            zone_id,
-            kubeconfig_file,
-        } = asked;
-        let made = self
-            .store
-            .create(name, zone_id, kubeconfig_file, &content, actor)
-            .await?;
-        if made {
+        let row = self.new_row(name, definition, asked)?;
+        Ok(!self.create(&[row], actor).await?.is_empty())
+    }
+
+    /// The row of a new account, its secrets sealed. Nothing is written.
+    pub fn new_row(
+        &self,
+        name: &str,
+        definition: &Definition,
+        asked: Asked,
+    ) -> Result<NewRow, SecretError> {
+        Ok(NewRow {
+            name: name.to_owned(),
+            requested_zone: asked.zone_id,
+            kubeconfig_file: asked.kubeconfig_file,
+            content: self.close(name, definition)?,
+        })
+    }
+
+    /// Makes new accounts INACTIVE, all in one transaction; answers the names of those that were
+    /// made: the others have a row already. Nothing follows from it, so nobody is sent to look.
+    pub async fn create(
+        &self,
+        rows: &[NewRow],
+        actor: &Actor,
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let made = self.store.create(rows, actor).await?;
+        for name in &made {
             tracing::info!(account = name, to = "INACTIVE", event = ?Event::Adopt, "transition");
             self.metrics.transition("none", Status::Inactive.as_str());
-            self.queue.add([name.to_owned()]);
         }
         Ok(made)
     }
 
     /// PATCH to ACTIVE.
     pub async fn activate(&self, name: &str, asked: &Asked, actor: &Actor) -> Result<(), Refusal> {
-        let differs = |old: &Option<String>, new: &Option<String>| new.is_some() && new != old;
-        let retargets = |account: &Account| {
-            differs(&account.requested_zone, &asked.zone_id)
-                || differs(&account.kubeconfig_file, &asked.kubeconfig_file)
-        };
-        let keep = |account: &mut Account| {
-            account.requested_zone = asked.zone_id.clone().or(account.requested_zone.take());
-            account.kubeconfig_file = asked
-                .kubeconfig_file
-                .clone()
-                .or(account.kubeconfig_file.take());
-        };
-        self.ask(name, Event::Activate, retargets, keep, None, actor)
-            .await
-    }
-
-    /// PATCH to INACTIVE.
-    pub async fn deactivate(&self, name: &str, actor: &Actor) -> Result<(), Refusal> {
-        self.ask(name, Event::Deactivate, |_| false, |_| {}, None, actor)
-            .await
+        self.ask(name, Verb::Activate(asked.clone()), actor).await
     }
 
     /// DELETE.
     pub async fn delete(&self, name: &str, actor: &Actor) -> Result<(), Refusal> {
-        self.ask(name, Event::Delete, |_| false, |_| {}, None, actor)
-            .await
+        self.ask(name, Verb::Delete, actor).await
     }
 
     /// A new definition; one that is the same changes nothing.
@@ -114,43 +187,90 @@ impl Lifecycle {
             return Ok(());
         }
         let content = self.close(name, definition)?;
-        self.ask(
-            name,
-            Event::Update,
-            |_| false,
-            |_| {},
-            Some(&content),
-            actor,
-        )
-        .await
+        self.ask(name, Verb::Update(content), actor).await
     }
 
-    async fn ask(
+    /// Asks this of one account.
+    pub async fn ask(&self, name: &str, verb: Verb, actor: &Actor) -> Result<(), Refusal> {
+        let name = name.to_owned();
+        let mut outcomes = self.ask_all(&[Ask { name, verb }], actor).await?;
+        outcomes.pop().expect("each that is asked has an outcome")
+    }
+
+    /// Asks this of accounts, each named once; answers what became of each, in their order. An
+    /// error of the database's leaves those undone that the same request, repeated, does.
+    pub async fn ask_all(
         &self,
-        name: &str,
-        event: Event,
-        retargets: impl Fn(&Account) -> bool,
-        edit: impl Fn(&mut Account),
-        content: Option<&Content>,
+        asks: &[Ask],
         actor: &Actor,
-    ) -> Result<(), Refusal> {
-        loop {
-            let view = self.store.view(name).await?.ok_or(Refusal::Unknown)?;
-            let retargets = retargets(&view.account);
-            let mut step = Step::of(&view, event, false, retargets, &self.limits)
-                .map_err(|_| refusal(&view, event))?;
-            if let Some(account) = &mut step.account {
-                edit(account);
-            }
-            let stays = content.is_none() && !step.changes(&view);
-            if stays || self.store.write(&view, &step, &[], content, actor).await? {
-                if !stays {
-                    self.moved(&view, &step);
-                }
-                self.queue.add([name.to_owned()]);
-                return Ok(());
+    ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
+        let mut outcomes: Vec<_> = asks.iter().map(|_| Ok(())).collect();
+        let mut order: Vec<usize> = (0..asks.len()).collect();
+        order.sort_by_key(|at| &asks[*at].name);
+        for chunk in order.chunks(BATCH) {
+            let mut open = chunk.to_vec();
+            while !open.is_empty() {
+                open = self.ask_some(asks, &open, actor, &mut outcomes).await?;
             }
         }
+        Ok(outcomes)
+    }
+
+    /// Answers those where somebody else was faster.
+    async fn ask_some(
+        &self,
+        asks: &[Ask],
+        open: &[usize],
+        actor: &Actor,
+        outcomes: &mut [Result<(), Refusal>],
+    ) -> Result<Vec<usize>, StoreError> {
+        let names: Vec<&str> = open.iter().map(|at| asks[*at].name.as_str()).collect();
+        let mut views = self.store.views(&names).await?;
+        let (mut changing, mut changes) = (Vec::new(), Vec::new());
+        for at in open {
+            let Ask { name, verb } = &asks[*at];
+            match views.remove(name).map(|view| self.change(view, verb)) {
+                None => outcomes[*at] = Err(Refusal::Unknown),
+                Some(Err(refusal)) => outcomes[*at] = Err(refusal),
+                Some(Ok(None)) => self.queue.add([name.clone()]),
+                Some(Ok(Some(change))) => {
+                    changing.push(*at);
+                    changes.push(change);
+                }
+            }
+        }
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let written = self.store.write_all(&changes, &[], actor).await?;
+        let mut lost = Vec::new();
+        for ((at, change), written) in changing.into_iter().zip(&changes).zip(written) {
+            if written {
+                self.moved(&change.view, &change.step);
+                self.queue.add([change.view.account.name.clone()]);
+            } else {
+                lost.push(at);
+            }
+        }
+        Ok(lost)
+    }
+
+    /// What `verb` makes of an account; `None`: it stays as it is.
+    fn change<'a>(&self, view: View, verb: &'a Verb) -> Result<Option<Change<'a>>, Refusal> {
+        let retargets = verb.retargets(&view.account);
+        let mut step = Step::of(&view, verb.event(), false, retargets, &self.limits)
+            .map_err(|_| refusal(&view, verb.event()))?;
+        if let Some(account) = &mut step.account {
+            verb.edit(account);
+        }
+        let content = verb.content();
+        Ok(
+            (content.is_some() || step.changes(&view)).then_some(Change {
+                view,
+                step,
+                content,
+            }),
+        )
     }
 }
 

@@ -88,6 +88,18 @@ impl Source {
         }
     }
 
+    /// Those of these Kubernetes accounts that the source has, by name.
+    pub async fn some(
+        &self,
+        names: &[impl AsRef<str>],
+        user: Option<&str>,
+    ) -> Result<BTreeMap<String, Definition>, SourceError> {
+        match &self.0 {
+            Kind::Rest(rest) => rest.some(names, user).await,
+            Kind::Table(table) => Ok(table.some(names).await?),
+        }
+    }
+
     /// Every Kubernetes account, by name.
     pub async fn all(
         &self,

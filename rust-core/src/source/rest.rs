@@ -8,11 +8,14 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// After this many requests for some accounts, the others are looked for among all.
+const REQUESTS: usize = 20;
 
 /// Clouddriver's REST API at one address.
 #[derive(Debug, Clone)]
@@ -42,6 +45,36 @@ impl Rest {
         Ok(page
             .into_iter()
             .find(|account| name_of(account) == Some(name)))
+    }
+
+    /// Those of these Kubernetes accounts that the source has. Names that follow one another there
+    /// come with one request. Its order is its database's, so a name that did not come may still
+    /// be there: each such is asked for, until reading all is cheaper.
+    pub(super) async fn some(
+        &self,
+        names: &[impl AsRef<str>],
+        user: Option<&str>,
+    ) -> Result<BTreeMap<String, Definition>, SourceError> {
+        let mut open: BTreeSet<&str> = names.iter().map(AsRef::as_ref).collect();
+        let mut accounts = BTreeMap::new();
+        for _ in 0..REQUESTS {
+            let Some(first) = open.pop_first() else {
+                return Ok(accounts);
+            };
+            let limit = (open.len() + 1).min(PAGE);
+            for account in self.page(Some(first), limit, user).await? {
+                if let Some(name) = name_of(&account)
+                    && (name == first || open.remove(name))
+                {
+                    accounts.insert(name.to_owned(), account);
+                }
+            }
+        }
+        if !open.is_empty() {
+            let mut all = self.all(user).await?;
+            accounts.extend(open.into_iter().filter_map(|name| all.remove_entry(name)));
+        }
+        Ok(accounts)
     }
 
     /// Every Kubernetes account, by name.

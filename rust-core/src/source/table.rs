@@ -1,7 +1,7 @@
 //! Clouddriver's table `accounts` as a source. The only statements here are SELECTs.
 
 use super::{Definition, PAGE};
-use crate::sql::{Pool, Record, Tx, sql};
+use crate::sql::{CHUNK, Pool, Record, Tx, sql};
 use std::collections::BTreeMap;
 
 /// The table, in the database that ours are in.
@@ -34,6 +34,29 @@ impl Table {
             .into_iter()
             .find(|(id, _)| id == name)
             .map(|(_, account)| account))
+    }
+
+    pub(super) async fn some(
+        &self,
+        names: &[impl AsRef<str>],
+    ) -> Result<BTreeMap<String, Definition>, sqlx::Error> {
+        let mut accounts = BTreeMap::new();
+        for names in names.chunks(CHUNK) {
+            let mut tx = self.pool.read().await?;
+            let body = tx.dialect().json_text("body");
+            let rows = sql(format!(
+                "SELECT id, {body} AS body FROM accounts WHERE type = 'kubernetes' AND id IN"
+            ));
+            for row in rows.list(names).all(&mut tx).await? {
+                let (id, account) = read(&row)?;
+                // A collation may hold other names to be the same.
+                if names.iter().any(|name| name.as_ref() == id) {
+                    accounts.insert(id, account);
+                }
+            }
+            tx.commit().await?;
+        }
+        Ok(accounts)
     }
 
     pub(super) async fn all(&self) -> Result<BTreeMap<String, Definition>, sqlx::Error> {

@@ -3,7 +3,8 @@
 use super::rows::{Content, holdings, read_account, read_cluster, read_content};
 use super::{Store, StoreError, word};
 use crate::account::{Account, Cluster, Holding, HoldingState, Status};
-use crate::sql::{Statement, Tx, sql};
+use crate::sql::{CHUNK, Statement, Tx, sql};
+use std::collections::BTreeSet;
 
 /// Where an account comes from, spelled as in the contract's `source`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,6 +120,20 @@ impl Store {
         Ok(listed)
     }
 
+    /// Those of these names that are in our tables, dynamic or static.
+    pub async fn known(&self, names: &[impl AsRef<str>]) -> Result<BTreeSet<String>, StoreError> {
+        let mut tx = self.pool.read().await?;
+        let mut known = BTreeSet::new();
+        for names in names.chunks(CHUNK) {
+            for table in ["kubesvc_accounts", "kubesvc_ferry_static_accounts"] {
+                let query = sql(format!("SELECT name FROM {table} WHERE name IN"));
+                known.extend(query.list(names).column(&mut tx).await?);
+            }
+        }
+        tx.commit().await?;
+        Ok(known)
+    }
+
     /// What is shown of `name`: the static account before the dynamic one; `None`: neither is.
     pub async fn detail(&self, name: &str) -> Result<Option<AccountDetail>, StoreError> {
         let mut tx = self.pool.read().await?;
@@ -204,7 +219,10 @@ async fn dynamic_detail(tx: &mut Tx, name: &str) -> Result<Option<AccountDetail>
     Ok(Some(AccountDetail::Dynamic {
         account: Box::new(read_account(&row)?),
         content: read_content(&row)?,
-        holdings: holdings(tx, name).await?,
+        holdings: holdings(tx, &[name])
+            .await?
+            .remove(name)
+            .unwrap_or_default(),
     }))
 }
 

@@ -17,8 +17,8 @@ pub use agents::{Gone, Held, Registration, StaticAccount};
 pub use journal::Intent;
 pub use listing::{AccountDetail, Filter, Listed, Source};
 pub use open::{BadLocation, Location};
-pub use rows::Content;
-pub use steps::{Actor, Unsent};
+pub use rows::{Content, NewRow};
+pub use steps::{Actor, Change, Unsent};
 
 use crate::failpoint;
 use crate::sql::{Pool, Record};
@@ -50,13 +50,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// The database gave up this transaction for the sake of another: it is to be tried again.
+    /// The database gave up this transaction for the sake of another, or another was first with a
+    /// row: it is to be tried again.
     fn is_clash(&self) -> bool {
         let StoreError::Database(sqlx::Error::Database(error)) = self else {
             return false;
         };
         // Serialization failure and deadlock, by SQLSTATE; MySQL's deadlock is 40001, too.
-        matches!(error.code().as_deref(), Some("40001" | "40P01"))
+        matches!(error.code().as_deref(), Some("40001" | "40P01")) || error.is_unique_violation()
     }
 }
 

@@ -1,11 +1,12 @@
 //! Reading and making rows of `kubesvc_accounts`.
 
-use super::steps::{self, Actor};
+use super::steps::{self, Actor, Entry};
 use super::{Store, StoreError, failpoint, transaction, word};
 use crate::account::transition::Event;
 use crate::account::{Account, Cluster, Holding, View};
 use crate::secret::Sealed;
-use crate::sql::{Record, Tx, sql};
+use crate::sql::{CHUNK, Record, Tx, Value, insert, sql};
+use std::collections::{BTreeMap, BTreeSet};
 
 const ACCOUNTS: &str = "kubesvc_accounts";
 const HOLDINGS: &str = "kubesvc_ferry_holdings";
@@ -19,13 +20,34 @@ pub struct Content {
     pub secret: Option<Sealed>,
 }
 
+/// A row that is to be made.
+#[derive(Debug, Clone)]
+pub struct NewRow {
+    /// The account.
+    pub name: String,
+    /// The zone a request asked for.
+    pub requested_zone: Option<String>,
+    /// A path at the agent, from a request.
+    pub kubeconfig_file: Option<String>,
+    /// Its definition.
+    pub content: Content,
+}
+
 impl Store {
     /// All that a decision about `name` looks at; `None`: there is no such row.
     pub async fn view(&self, name: &str) -> Result<Option<View>, StoreError> {
+        Ok(self.views(&[name]).await?.remove(name))
+    }
+
+    /// All that decisions about these names look at, of those that have a row.
+    pub async fn views(&self, names: &[&str]) -> Result<BTreeMap<String, View>, StoreError> {
         let mut tx = self.pool.read().await?;
-        let view = view(&mut tx, name).await?;
+        let mut found = BTreeMap::new();
+        for names in names.chunks(CHUNK) {
+            views(&mut tx, names, &mut found).await?;
+        }
         tx.commit().await?;
-        Ok(view)
+        Ok(found)
     }
 
     /// The definition of `name`; `None`: there is no such row.
@@ -37,64 +59,81 @@ impl Store {
         row.as_ref().map(read_content).transpose()
     }
 
-    /// Makes the row of a new account; `false`: there is one already, and nothing was changed.
+    /// Makes the rows of new accounts, in one transaction; answers the names of those that were
+    /// made. The others have a row already, which is left as it is.
     pub async fn create(
         &self,
-        name: &str,
-        requested_zone: Option<String>,
-        kubeconfig_file: Option<String>,
-        content: &Content,
+        rows: &[NewRow],
         actor: &Actor,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
         transaction!(
             self,
             failpoint::CREATE_BEFORE,
             failpoint::CREATE_AFTER,
             |tx| {
                 let now = tx.now().await?;
-                let account = Account {
-                    kubeconfig_file: kubeconfig_file.clone(),
-                    ..Account::adopted(name, requested_zone.clone(), now)
-                };
-                let insert = "INSERT INTO kubesvc_accounts (name, last_updated, status, definition,
-                 wanted, version, generation, requested_zone, kubeconfig_file, toured, secret,
-                 secret_key_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '[]', ?, ?)";
-                let made = sql(insert)
-                    .text(name)
-                    .number(now)
-                    .texts([
-                        account.status.as_str(),
-                        &content.definition,
-                        account.wanted.as_str(),
-                    ])
-                    .number(account.version)
-                    .number(account.generation)
-                    .text(account.requested_zone.as_deref())
-                    .text(account.kubeconfig_file.as_deref())
-                    .bytes(content.secret.as_ref().map(|sealed| sealed.bytes.clone()))
-                    .text(content.secret.as_ref().map(|sealed| sealed.key_id.as_str()))
-                    .run(&mut tx)
-                    .await;
-                match made {
-                    Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-                        return Ok(false);
-                    }
-                    made => made?,
-                };
-                steps::audit(
-                    &mut tx,
-                    name,
-                    None,
-                    Some(&account),
-                    Event::Adopt,
-                    actor,
-                    now,
-                )
-                .await?;
-                true
+                let mut taken = BTreeSet::new();
+                for names in names.chunks(CHUNK) {
+                    let query = sql("SELECT name FROM kubesvc_accounts WHERE name IN");
+                    taken.extend(query.list(names).column(&mut tx).await?);
+                }
+                let mut made = BTreeMap::new();
+                for row in rows.iter().filter(|row| !taken.contains(&row.name)) {
+                    let account = Account {
+                        kubeconfig_file: row.kubeconfig_file.clone(),
+                        ..Account::adopted(&row.name, row.requested_zone.clone(), now)
+                    };
+                    made.insert(row.name.as_str(), (account, &row.content));
+                }
+                let new = made
+                    .values()
+                    .map(|(account, content)| new_row(account, content));
+                insert(&mut tx, ACCOUNTS, NEW_COLUMNS, new.collect()).await?;
+                let adopted = made.values().map(|(account, _)| Entry {
+                    name: &account.name,
+                    before: None,
+                    after: Some(account),
+                    event: Event::Adopt,
+                });
+                steps::audit(&mut tx, adopted.collect(), actor, now).await?;
+                made.into_keys().map(str::to_owned).collect()
             }
         )
     }
+}
+
+const NEW_COLUMNS: [&str; 12] = [
+    "name",
+    "last_updated",
+    "status",
+    "definition",
+    "wanted",
+    "version",
+    "generation",
+    "requested_zone",
+    "kubeconfig_file",
+    "toured",
+    "secret",
+    "secret_key_id",
+];
+
+fn new_row(account: &Account, content: &Content) -> [Value; 12] {
+    let secret = content.secret.as_ref();
+    [
+        Value::text(account.name.as_str()),
+        Value::number(account.last_updated),
+        Value::text(account.status.as_str()),
+        Value::text(content.definition.as_str()),
+        Value::text(account.wanted.as_str()),
+        Value::number(account.version),
+        Value::number(account.generation),
+        Value::text(account.requested_zone.as_deref()),
+        Value::text(account.kubeconfig_file.as_deref()),
+        Value::text("[]"),
+        Value::Bytes(secret.map(|sealed| sealed.bytes.clone())),
+        Value::text(secret.map(|sealed| sealed.key_id.as_str())),
+    ]
 }
 
 pub(super) fn read_content(row: &Record) -> Result<Content, StoreError> {
@@ -109,34 +148,50 @@ pub(super) fn read_content(row: &Record) -> Result<Content, StoreError> {
     })
 }
 
-pub(super) async fn view(tx: &mut Tx, name: &str) -> Result<Option<View>, StoreError> {
-    let row = sql("SELECT * FROM kubesvc_accounts WHERE name = ?")
-        .text(name)
-        .optional(tx)
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let account = read_account(&row)?;
-    let claims = sql("SELECT COUNT(*) FROM kubesvc_ferry_static_accounts WHERE name = ?");
-    let claimed = claims.text(name).count(tx).await? > 0;
-    let holdings = holdings(tx, name).await?;
-    Ok(Some(View {
-        account,
-        holdings,
-        claimed,
-        now: tx.now().await?,
-    }))
+/// The columns of a decision: all but the definition.
+const DECISION: &str = "name, status, wanted, version, generation, requested_zone, target_zone,
+    zone_id, kubeconfig_file, failed_count, failure, error_message, toured, due_at, kube_host,
+    kube_version, cert_fingerprint, last_updated";
+
+async fn views(
+    tx: &mut Tx,
+    names: &[&str],
+    found: &mut BTreeMap<String, View>,
+) -> Result<(), StoreError> {
+    let query = format!("SELECT {DECISION} FROM kubesvc_accounts WHERE name IN");
+    let rows = sql(query).list(names).all(tx).await?;
+    let claims = sql("SELECT DISTINCT name FROM kubesvc_ferry_static_accounts WHERE name IN");
+    let claims: BTreeSet<String> = claims.list(names).column(tx).await?.into_iter().collect();
+    let mut held = holdings(tx, names).await?;
+    let now = tx.now().await?;
+    for row in &rows {
+        let account = read_account(row)?;
+        let view = View {
+            holdings: held.remove(&account.name).unwrap_or_default(),
+            claimed: claims.contains(&account.name),
+            account,
+            now,
+        };
+        found.insert(view.account.name.clone(), view);
+    }
+    Ok(())
 }
 
-/// The holdings of an account, sorted by agent.
-pub(super) async fn holdings(tx: &mut Tx, name: &str) -> Result<Vec<Holding>, StoreError> {
-    let query = "SELECT * FROM kubesvc_ferry_holdings WHERE account = ? ORDER BY agent_id";
-    sql(query)
-        .text(name)
-        .all(tx)
-        .await?
-        .iter()
-        .map(read_holding)
-        .collect()
+/// The holdings of at most [`CHUNK`] accounts, sorted by agent.
+pub(super) async fn holdings(
+    tx: &mut Tx,
+    accounts: &[&str],
+) -> Result<BTreeMap<String, Vec<Holding>>, StoreError> {
+    let query = sql("SELECT * FROM kubesvc_ferry_holdings WHERE account IN").list(accounts);
+    let mut held: BTreeMap<String, Vec<Holding>> = BTreeMap::new();
+    for row in query.all(tx).await? {
+        let of = held.entry(row.get("account")?).or_default();
+        of.push(read_holding(&row)?);
+    }
+    for holdings in held.values_mut() {
+        holdings.sort_by(|one, other| one.agent_id.cmp(&other.agent_id));
+    }
+    Ok(held)
 }
 
 pub(super) fn read_account(row: &Record) -> Result<Account, StoreError> {

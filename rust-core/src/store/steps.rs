@@ -5,7 +5,7 @@ use super::{Store, StoreError, failpoint, transaction};
 use crate::account::step::Step;
 use crate::account::transition::Event;
 use crate::account::{Account, Agent, Holding, View};
-use crate::sql::{Tx, sql};
+use crate::sql::{Tx, Value, insert, sql};
 use std::sync::Mutex;
 
 /// Who is behind a change, for the audit.
@@ -38,6 +38,17 @@ pub struct Unsent {
     left_at: i64,
 }
 
+/// A step of one account, to be written.
+#[derive(Debug, Clone)]
+pub struct Change<'a> {
+    /// What it was decided on.
+    pub view: View,
+    /// The step.
+    pub step: Step,
+    /// The new definition, if it changed.
+    pub content: Option<&'a Content>,
+}
+
 impl Store {
     /// Writes `step`, made from `view`, and the new `content` if the definition changed. Its
     /// messages to agents that are not `here` are marked to be sent by the core that has them.
@@ -50,34 +61,43 @@ impl Store {
         content: Option<&Content>,
         actor: &Actor,
     ) -> Result<bool, StoreError> {
-        let name = &view.account.name;
+        let change = Change {
+            view: view.clone(),
+            step: step.clone(),
+            content,
+        };
+        Ok(self.write_all(&[change], here, actor).await?[0])
+    }
+
+    /// Writes steps of several accounts as [`Store::write`] does, in one transaction; answers which
+    /// were written. They are to come in the order of names, so that two transactions do not wait
+    /// for each other.
+    pub async fn write_all(
+        &self,
+        changes: &[Change<'_>],
+        here: &[Agent],
+        actor: &Actor,
+    ) -> Result<Vec<bool>, StoreError> {
         transaction!(self, failpoint::STEP_BEFORE, failpoint::STEP_AFTER, |tx| {
             let now = tx.now().await?;
-            let swapped = match &step.account {
-                Some(account) => update(&mut tx, &view.account, account, now).await?,
-                None => remove(&mut tx, &view.account).await?,
-            };
-            if !swapped {
-                return Ok(false);
+            let mut written = Vec::with_capacity(changes.len());
+            for change in changes {
+                written.push(write_one(&mut tx, change, here, now).await?);
             }
-            if let Some(content) = content {
-                sql(
-                    "UPDATE kubesvc_accounts SET definition = ?, secret = ?, secret_key_id = ?
-                     WHERE name = ?",
-                )
-                .text(content.definition.as_str())
-                .bytes(content.secret.as_ref().map(|sealed| sealed.bytes.clone()))
-                .text(content.secret.as_ref().map(|sealed| sealed.key_id.as_str()))
-                .text(name.as_str())
-                .run(&mut tx)
-                .await?;
+            if !written.contains(&true) {
+                return Ok(written);
             }
-            write_holdings(&mut tx, view, step, here, now).await?;
-            if let Some(event) = step.event {
-                let after = step.account.as_ref();
-                audit(&mut tx, name, Some(&view.account), after, event, actor, now).await?;
-            }
-            true
+            let done = changes.iter().zip(&written).filter(|(_, done)| **done);
+            let entries = done.filter_map(|(change, _)| {
+                Some(Entry {
+                    name: &change.view.account.name,
+                    before: Some(&change.view.account),
+                    after: change.step.account.as_ref(),
+                    event: change.step.event?,
+                })
+            });
+            audit(&mut tx, entries.collect(), actor, now).await?;
+            written
         })
     }
 
@@ -113,6 +133,41 @@ impl Store {
                 .await?;
         })
     }
+}
+
+async fn write_one(
+    tx: &mut Tx,
+    change: &Change<'_>,
+    here: &[Agent],
+    now: i64,
+) -> Result<bool, StoreError> {
+    let Change {
+        view,
+        step,
+        content,
+    } = change;
+    let swapped = match &step.account {
+        Some(account) => update(tx, &view.account, account, now).await?,
+        None => remove(tx, &view.account).await?,
+    };
+    if !swapped {
+        return Ok(false);
+    }
+    if let Some(content) = content {
+        let change = sql(
+            "UPDATE kubesvc_accounts SET definition = ?, secret = ?, secret_key_id = ?
+             WHERE name = ?",
+        );
+        change
+            .text(content.definition.as_str())
+            .bytes(content.secret.as_ref().map(|sealed| sealed.bytes.clone()))
+            .text(content.secret.as_ref().map(|sealed| sealed.key_id.as_str()))
+            .text(view.account.name.as_str())
+            .run(tx)
+            .await?;
+    }
+    write_holdings(tx, view, step, here, now).await?;
+    Ok(true)
 }
 
 /// The generation is compared, too: a row that was removed and made anew counts its versions from
@@ -241,31 +296,47 @@ pub(super) async fn write_holding(
     Ok(())
 }
 
+/// A row of the audit.
+pub(super) struct Entry<'a> {
+    pub(super) name: &'a str,
+    pub(super) before: Option<&'a Account>,
+    pub(super) after: Option<&'a Account>,
+    pub(super) event: Event,
+}
+
+const AUDIT: [&str; 9] = [
+    "id",
+    "account",
+    "from_status",
+    "to_status",
+    "event",
+    "who",
+    "request_id",
+    "message",
+    "at",
+];
+
 pub(super) async fn audit(
     tx: &mut Tx,
-    name: &str,
-    before: Option<&Account>,
-    after: Option<&Account>,
-    event: Event,
+    entries: Vec<Entry<'_>>,
     actor: &Actor,
     now: i64,
 ) -> Result<(), StoreError> {
-    sql(
-        "INSERT INTO kubesvc_ferry_audit (id, account, from_status, to_status, event, who,
-         request_id, message, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .text(next_id().as_str())
-    .text(name)
-    .text(before.map(|account| account.status.as_str()))
-    .text(after.map(|account| account.status.as_str()))
-    .text(format!("{event:?}").as_str())
-    .text(actor.who.as_str())
-    .text(actor.request_id.as_deref())
-    .text(after.and_then(|account| account.message.as_deref()))
-    .number(now)
-    .run(tx)
-    .await?;
-    Ok(())
+    let status = |account: Option<&Account>| Value::text(account.map(|it| it.status.as_str()));
+    let rows = entries.into_iter().map(|entry| {
+        [
+            Value::text(next_id().as_str()),
+            Value::text(entry.name),
+            status(entry.before),
+            status(entry.after),
+            Value::text(format!("{:?}", entry.event).as_str()),
+            Value::text(actor.who.as_str()),
+            Value::text(actor.request_id.as_deref()),
+            Value::text(entry.after.and_then(|account| account.message.as_deref())),
+            Value::number(now),
+        ]
+    });
+    Ok(insert(tx, "kubesvc_ferry_audit", AUDIT, rows.collect()).await?)
 }
 
 /// Sorts after every id that this core gave before, also within one millisecond.

@@ -17,6 +17,7 @@ mod sqlite {
     const DATABASE: On = On::File;
 
     mod agents;
+    mod batches;
     mod cores;
     mod journal;
     mod listing;
@@ -32,6 +33,7 @@ mod mariadb {
     const DATABASE: On = On::Server(Kind::MariaDb);
 
     mod agents;
+    mod batches;
     mod clashes;
     mod cores;
     mod halves;
@@ -49,6 +51,7 @@ mod postgres {
     const DATABASE: On = On::Server(Kind::Postgres);
 
     mod agents;
+    mod batches;
     mod clashes;
     mod cores;
     mod journal;
@@ -170,12 +173,15 @@ impl Base {
 
     /// An INACTIVE row.
     async fn row(&self, name: &str) -> View {
-        let made = self
-            .store
-            .create(name, None, None, &content("{}"), &Actor::ferry())
-            .await;
-        assert!(made.unwrap());
+        self.rows(&[name]).await;
         self.view(name).await
+    }
+
+    /// INACTIVE rows.
+    async fn rows(&self, names: &[&str]) {
+        let rows: Vec<NewRow> = names.iter().map(|name| new(name)).collect();
+        let made = self.store.create(&rows, &Actor::ferry()).await.unwrap();
+        assert_eq!(made.len(), names.len());
     }
 
     async fn view(&self, name: &str) -> View {
@@ -215,6 +221,16 @@ impl Base {
             .into_iter()
             .map(|held| (held.agent_id, held.state))
             .collect()
+    }
+}
+
+/// A row that is to be made.
+fn new(name: &str) -> NewRow {
+    NewRow {
+        name: name.to_owned(),
+        requested_zone: None,
+        kubeconfig_file: None,
+        content: content("{}"),
     }
 }
 

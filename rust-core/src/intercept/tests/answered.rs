@@ -170,7 +170,10 @@ async fn activate_goes_on_to_active_and_both_steps_are_told() {
     assert_eq!(post.audit().await, ["a Activate anna", "a Adopt anna"]);
     // A later PUT is no reason to switch on what a person switched off.
     let (lifecycle, actor) = (&post.interceptor.lifecycle, Actor::ferry());
-    lifecycle.deactivate("a", &actor).await.unwrap();
+    lifecycle
+        .ask("a", crate::lifecycle::Verb::Deactivate, &actor)
+        .await
+        .unwrap();
     let begun = post.put("a").await;
     post.source.put("a", json!({}));
     begun.settle(answered(200)).await;

@@ -19,23 +19,22 @@ async fn a_row_is_made_once() {
     let first = content(r#"{"name":"a"}"#);
     let zone = Some("Z".to_owned());
     let file = Some("/k".to_owned());
-    assert!(
-        base.store
-            .create("a", zone.clone(), file.clone(), &first, &person())
-            .await
-            .unwrap()
-    );
+    let row = NewRow {
+        name: "a".to_owned(),
+        requested_zone: zone.clone(),
+        kubeconfig_file: file.clone(),
+        content: first.clone(),
+    };
+    let made = base.store.create(&[row], &person()).await.unwrap();
+    assert_eq!(made, ["a".to_owned()].into());
     let view = base.view("a").await;
     let mut expected = Account::adopted("a", zone, view.account.last_updated);
     expected.kubeconfig_file = file;
     assert_eq!(view.account, expected);
     assert!(view.holdings.is_empty() && !view.claimed);
     assert!(view.now >= view.account.last_updated && view.account.last_updated > 1_500_000_000_000);
-    let second = base
-        .store
-        .create("a", None, None, &content("{}"), &Actor::ferry())
-        .await;
-    assert!(!second.unwrap());
+    let second = base.store.create(&[new("a")], &Actor::ferry()).await;
+    assert!(second.unwrap().is_empty());
     assert_eq!(base.view("a").await.account, expected);
     assert_eq!(base.store.content("a").await.unwrap(), Some(first));
     let columns = [
@@ -229,11 +228,11 @@ async fn of_sixteen_that_make_a_row_one_does() {
             who: format!("{maker}"),
             request_id: None,
         };
-        tokio::spawn(async move { store.create("a", None, None, &content("{}"), &actor).await })
+        tokio::spawn(async move { store.create(&[new("a")], &actor).await })
     });
     let mut made = 0;
     for maker in makers.collect::<Vec<_>>() {
-        made += usize::from(maker.await.unwrap().unwrap());
+        made += maker.await.unwrap().unwrap().len();
     }
     assert_eq!((made, base.events("a").await.len()), (1, 1));
 }
@@ -250,11 +249,11 @@ async fn a_secret_lies_in_no_byte_of_the_database() {
             secret: Some(keyring.seal("a", &secret).unwrap()),
         }
     };
-    let first = seal("first");
-    base.store
-        .create("a", None, None, &first, &Actor::ferry())
-        .await
-        .unwrap();
+    let row = NewRow {
+        content: seal("first"),
+        ..new("a")
+    };
+    base.store.create(&[row], &Actor::ferry()).await.unwrap();
     let view = base.view("a").await;
     let second = seal("second");
     let step = Step::of(&view, Event::Update, false, false, &LIMITS).unwrap();
