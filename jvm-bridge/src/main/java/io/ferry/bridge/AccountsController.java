@@ -1,10 +1,13 @@
 package io.ferry.bridge;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.netflix.spinnaker.clouddriver.security.AccountSecurityPolicy;
 import com.netflix.spinnaker.security.AuthenticatedRequest;
+import java.io.IOException;
 import java.net.URI;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.springframework.http.RequestEntity;
 import org.springframework.http.ResponseEntity;
@@ -25,10 +28,14 @@ class AccountsController {
 
   private final Supplier<Core> core;
   private final Supplier<AccountSecurityPolicy> policy;
+  private final Predicate<String> loaded;
 
-  AccountsController(Supplier<Core> core, Supplier<AccountSecurityPolicy> policy) {
+  /** {@code loaded}: whether Clouddriver has loaded the account of this name. */
+  AccountsController(
+      Supplier<Core> core, Supplier<AccountSecurityPolicy> policy, Predicate<String> loaded) {
     this.core = core;
     this.policy = policy;
+    this.loaded = loaded;
   }
 
   /** Answers any of them. Its URL is as received: percent-encoding is kept. */
@@ -43,7 +50,7 @@ class AccountsController {
       })
   public ResponseEntity<byte[]> answer(RequestEntity<byte[]> request) {
     String user = AuthenticatedRequest.getSpinnakerUser().orElse("anonymous");
-    Access access = new Access(policy.get(), user);
+    Access access = new Access(policy.get(), loaded, user);
     try {
       return answer(request, access);
     } catch (FerryException e) {
@@ -60,10 +67,12 @@ class AccountsController {
     String[] headers = headers(request, access.user());
     byte[] body = request.getBody() == null ? new byte[0] : request.getBody();
     Supplier<Reply> answer = () -> core.get().handle(method, target, headers, body);
-    if (access.toAll()) {
-      return Answers.of(answer.get());
-    }
     Route route = Route.of(method, path);
+    if (access.manages()) {
+      return access.mayModifyAll() || route.kind != Route.Kind.MANAGEMENT
+          ? Answers.of(answer.get())
+          : written(route, body, access, answer);
+    }
     VisibleAccounts visible =
         new VisibleAccounts(
             access, (verb, asked, sent) -> core.get().handle(verb, asked, headers, sent));
@@ -86,6 +95,32 @@ class AccountsController {
                 "%s may not %s %s: that needs to be account manager or admin",
                 access.user(), method, path));
     }
+  }
+
+  private static ResponseEntity<byte[]> written(
+      Route route, byte[] body, Access access, Supplier<Reply> answer) {
+    List<String> names = new ArrayList<>();
+    try {
+      names.addAll(Names.in(body));
+    } catch (JsonProcessingException e) {
+      return Answers.bad(
+          String.format(
+              "the body is not JSON, or has one key twice, at line %d, column %d",
+              e.getLocation().getLineNr(), e.getLocation().getColumnNr()));
+    } catch (IOException e) {
+      return Answers.bad("the body is not text in UTF-8");
+    }
+    if (route.account != null) {
+      names.add(route.account);
+    }
+    names.removeIf(access::mayModify);
+    return names.isEmpty()
+        ? Answers.of(answer.get())
+        : Answers.forbidden(
+            String.format(
+                "%s may not change %s: that needs WRITE permission on it, or to be admin;"
+                    + " nothing was done",
+                access.user(), String.join(", ", names)));
   }
 
   /** As received, but the user is the one that was checked. */

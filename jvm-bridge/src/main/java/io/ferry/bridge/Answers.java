@@ -32,6 +32,14 @@ final class Answers {
     return answer.body(reply.body);
   }
 
+  static ResponseEntity<byte[]> bad(String message) {
+    return error(
+        400,
+        "Bad Request",
+        "com.netflix.spinnaker.kork.web.exceptions.InvalidRequestException",
+        message);
+  }
+
   static ResponseEntity<byte[]> forbidden(String message) {
     return error(
         403, "Forbidden", "org.springframework.security.access.AccessDeniedException", message);

@@ -12,7 +12,7 @@ import org.springframework.beans.factory.SmartInitializingSingleton;
  * served, and ends when they have ended.
  *
  * <p>A core that does not start leaves Clouddriver as it is, unless {@code kubesvc.required} says
- * otherwise. One whose database is away is tried again until it starts.
+ * otherwise. One whose database is away, or whose port is taken, is tried again until it starts.
  */
 final class CoreBean implements Supplier<Core>, SmartInitializingSingleton, DisposableBean {
 
@@ -47,7 +47,7 @@ final class CoreBean implements Supplier<Core>, SmartInitializingSingleton, Disp
     if (required.getAsBoolean()) {
       throw failure;
     }
-    if (failure.kind.equals("DATABASE")) {
+    if (mayPass(failure)) {
       Thread thread = new Thread(this::retry, "ferry-start");
       thread.setDaemon(true);
       thread.start();
@@ -83,7 +83,12 @@ final class CoreBean implements Supplier<Core>, SmartInitializingSingleton, Disp
         return;
       }
       failure = start();
-    } while (failure != null && failure.kind.equals("DATABASE"));
+    } while (failure != null && mayPass(failure));
+  }
+
+  /** A Clouddriver that ends may still have the port that this one needs. */
+  private static boolean mayPass(FerryException failure) {
+    return failure.kind.equals("DATABASE") || failure.kind.equals("LISTEN");
   }
 
   @Override

@@ -1,27 +1,42 @@
 package io.ferry.bridge;
 
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.springframework.boot.actuate.health.Health;
 import org.springframework.boot.actuate.health.HealthIndicator;
+import org.springframework.boot.actuate.health.Status;
 
-/** Ferry's part of /health: DOWN with the reason while the core cannot serve. */
+/**
+ * Ferry's part of /health: the reason while the core cannot serve.
+ *
+ * <p>Clouddriver's own state is not made of it, unless {@code kubesvc.required} says so: an
+ * aggregate leaves out a status that its order does not have, and answers 200 to it.
+ */
 final class FerryHealth implements HealthIndicator {
 
-  private final Supplier<Core> core;
+  /** Not DOWN, in whatever spelling: Spring compares letters and digits only. */
+  private static final Status FERRY_DOWN = new Status("FERRY_DOWN");
 
-  FerryHealth(Supplier<Core> core) {
+  private final Supplier<Core> core;
+  private final BooleanSupplier required;
+
+  FerryHealth(Supplier<Core> core, BooleanSupplier required) {
     this.core = core;
+    this.required = required;
   }
 
   @Override
   public Health health() {
+    String reason;
     try {
-      String reason = core.get().notReady();
-      return reason == null
-          ? Health.up().build()
-          : Health.down().withDetail("reason", reason).build();
+      reason = core.get().notReady();
     } catch (FerryException e) {
-      return Health.down().withDetail("reason", e.getMessage()).build();
+      reason = e.getMessage();
     }
+    if (reason == null) {
+      return Health.up().build();
+    }
+    Status status = required.getAsBoolean() ? Status.DOWN : FERRY_DOWN;
+    return Health.status(status).withDetail("reason", reason).build();
   }
 }

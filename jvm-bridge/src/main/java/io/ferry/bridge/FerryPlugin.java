@@ -1,5 +1,6 @@
 package io.ferry.bridge;
 
+import com.netflix.spinnaker.clouddriver.security.AccountCredentialsProvider;
 import com.netflix.spinnaker.clouddriver.security.AccountDefinitionMapper;
 import com.netflix.spinnaker.clouddriver.security.AccountSecurityPolicy;
 import com.netflix.spinnaker.kork.plugins.api.spring.PrivilegedSpringPlugin;
@@ -52,12 +53,15 @@ public class FerryPlugin extends PrivilegedSpringPlugin {
         AccountsController.class,
         () ->
             new AccountsController(
-                core, () -> beans.getBean("accountSecurity", AccountSecurityPolicy.class)));
+                core,
+                () -> beans.getBean("accountSecurity", AccountSecurityPolicy.class),
+                name ->
+                    beans.getBean(AccountCredentialsProvider.class).getCredentials(name) != null));
     register(
         registry, "ferryMeters", FerryMeters.class, () -> new FerryMeters(core, METERS_MILLIS));
     // Spring Boot's own switch for an indicator, by which it can be left out of /health.
     if (environment.getProperty("management.health.ferry.enabled", Boolean.class, true)) {
-      register(registry, "ferryHealthIndicator", FerryHealth.class, () -> new FerryHealth(core));
+      register(registry, "ferryHealthIndicator", FerryHealth.class, () -> new FerryHealth(core, properties::required));
     }
   }
 

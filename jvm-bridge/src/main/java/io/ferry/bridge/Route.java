@@ -26,7 +26,7 @@ final class Route {
 
   final Kind kind;
 
-  /** Of {@link Kind#ACCOUNT}, else null. */
+  /** The account in the path, or null. */
   final String account;
 
   private Route(Kind kind, String account) {
@@ -37,9 +37,9 @@ final class Route {
   /** {@code path}: as received, percent-encoding kept. */
   static Route of(String method, String path) {
     List<String> segments = segments(path);
-    int size = segments.size();
-    if (!method.equals("GET") || size < 2) {
-      return new Route(Kind.MANAGEMENT, null);
+    String account = account(segments);
+    if (!method.equals("GET")) {
+      return new Route(Kind.MANAGEMENT, account);
     }
     if (segments.equals(List.of("armory", "accounts"))) {
       return new Route(Kind.ACCOUNTS, null);
@@ -47,12 +47,16 @@ final class Route {
     if (segments.equals(List.of("armory", "agents"))) {
       return new Route(Kind.AGENTS, null);
     }
+    return new Route(account == null ? Kind.MANAGEMENT : Kind.ACCOUNT, account);
+  }
+
+  private static String account(List<String> segments) {
+    int size = segments.size();
     List<String> parents = segments.subList(0, size - 1);
-    if (parents.equals(List.of("armory", "accounts"))
-        || parents.equals(List.of("agents", "kubernetes", "accounts"))) {
-      return new Route(Kind.ACCOUNT, segments.get(size - 1));
-    }
-    return new Route(Kind.MANAGEMENT, null);
+    return parents.equals(List.of("armory", "accounts"))
+            || parents.equals(List.of("agents", "kubernetes", "accounts"))
+        ? segments.get(size - 1)
+        : null;
   }
 
   /** As the core takes a path apart: slashes at its ends cut off, then each segment decoded. */

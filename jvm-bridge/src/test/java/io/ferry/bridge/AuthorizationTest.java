@@ -1,12 +1,14 @@
 package io.ferry.bridge;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.ferry.clouddriverhost.Accounts;
 import io.ferry.clouddriverhost.HostProcess;
 import io.ferry.clouddriverhost.Http;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
@@ -36,11 +38,21 @@ class AuthorizationTest {
             plugins,
             "--spinnaker.extensibility.plugins.Ferry.Probe.enabled=true",
             "--probe.policy=roles",
-            "--services.fiat.enabled=true");
+            "--services.fiat.enabled=true",
+            "--credentials.poller.enabled=true",
+            "--credentials.poller.types.kubernetes.reloadFrequencyMs=100");
     for (String name : List.of("writable1", "private", "writable2")) {
       assertEquals(
           200, host.http().post("/credentials", Accounts.kubernetes(name), as("admin")).status);
     }
+    assertTimeoutPreemptively(
+        Duration.ofSeconds(20),
+        () -> {
+          while (status("GET", "/credentials/writable2", as("admin")) != 200) {
+            Thread.sleep(50);
+          }
+        },
+        "the poller does not load accounts");
   }
 
   @AfterAll
@@ -56,8 +68,10 @@ class AuthorizationTest {
     "PATCH,  /armory/accounts,                        400, 400, 403, 403, 403",
     "DELETE, /armory/accounts,                        400, 400, 403, 403, 403",
     "DELETE, /armory/accounts/unknown,                400, 400, 403, 403, 403",
+    "PUT,    /armory/accounts/writable1,              405, 405, 403, 403, 403",
+    "PUT,    /armory/accounts/private,                405, 403, 403, 403, 403",
     "PUT,    /armory/accounts,                        405, 405, 403, 403, 403",
-    "POST,   /agents/kubernetes/accounts/private,     405, 405, 403, 403, 403",
+    "POST,   /agents/kubernetes/accounts/private,     405, 403, 403, 403, 403",
     "GET,    /armory/accounts,                        200, 200, 200, 200, 200",
     "GET,    /armory/agents,                          200, 200, 200, 200, 200",
     "GET,    /armory/accounts/writable1,              200, 200, 200, 403, 403",
@@ -79,6 +93,34 @@ class AuthorizationTest {
             status(method, target, as("writer")),
             status(method, target, as("reader")),
             status(method, target)));
+  }
+
+  /** An account that Clouddriver has loaded is written by who may modify it. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "PATCH  | [{'name':'writable1','state':'INACTIVE'}]                  | 202",
+        "PATCH  | [{'name':'private','state':'INACTIVE'}]                    | 403",
+        "PATCH  | [{'name':'writable1','state':'x'},{'name':'private'}]      | 403",
+        "PATCH  | [{'name':'unknown','state':'ACTIVE'}]                      | 400",
+        "PATCH  | [{'name':'unknown','name':'private','state':'INACTIVE'}]   | 400",
+        "PATCH  | [] ['private']                                             | 400",
+        "PATCH  | {'name':'private'}                                         | 403",
+        "DELETE | ['private','writable1']                                    | 403",
+        "POST   | [{'name':'private'}]                                       | 403",
+        "PATCH  | [                                                          | 400",
+      })
+  void aManagerWritesWhatTheyMayModify(String method, String body, int status) {
+    String json = body.trim().replace('\'', '"');
+    Http.Reply reply = host.http().send(method, "/armory/accounts", json, as("manager"));
+    assertEquals(status, reply.status, reply.body);
+    if (status == 403) {
+      assertTrue(reply.message().startsWith("manager may not change private: "), reply.body);
+    }
+    assertEquals(
+        "INACTIVE",
+        host.http().get("/armory/accounts/private", as("admin")).json().path("status").asText());
   }
 
   @Test

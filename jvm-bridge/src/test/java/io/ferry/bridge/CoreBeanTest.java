@@ -12,6 +12,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** When there is a core, when there is none, and what Clouddriver notices of it. */
 class CoreBeanTest {
@@ -64,15 +66,16 @@ class CoreBeanTest {
         assertThrows(FerryException.class, bean::afterSingletonsInstantiated).getMessage());
   }
 
-  @Test
-  void aDatabaseThatIsAwayIsTriedAgainUntilItIsThere() throws Exception {
+  @ParameterizedTest
+  @ValueSource(strings = {"DATABASE", "LISTEN"})
+  void whatMayPassIsTriedAgainUntilItHas(String kind) throws Exception {
     AtomicInteger tries = new AtomicInteger();
     CountDownLatch started = new CountDownLatch(1);
     CoreBean bean =
         bean(
             () -> {
               if (tries.incrementAndGet() < 3) {
-                throw new FerryException("DATABASE", "away");
+                throw new FerryException(kind, "away");
               }
               started.countDown();
               return core;

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -26,7 +27,27 @@ class NextGenerationTest {
 
   @Test
   void theWalkIsTheSame() throws Exception {
-    PluginHost.install(PluginHost.JAR, plugins);
+    run(PluginHost.JAR, NextGenerationTest::walk);
+  }
+
+  @Test
+  void aFerryThatCannotRunLeavesItUp() throws Exception {
+    run(
+        PluginHost.BARE_JAR,
+        http -> {
+          Http.Reply health = http.get("/health");
+          assertEquals(200, health.status, health.body);
+          assertEquals("UP", health.json().path("status").asText());
+          assertEquals(
+              "FERRY_DOWN", health.json().at("/components/ferry/status").asText(), health.body);
+          assertEquals(200, http.get("/health/ferry").status);
+          assertEquals(503, http.get("/armory/accounts").status);
+          assertEquals(200, http.post("/credentials", Accounts.kubernetes("acc1")).status);
+        });
+  }
+
+  private void run(String jar, Consumer<Http> scene) throws Exception {
+    PluginHost.install(jar, plugins);
     int port = PluginHost.freePort();
     List<String> command = new ArrayList<>();
     Collections.addAll(command, "java", "-Xmx256m", "-Dplugins=" + plugins);
@@ -43,7 +64,7 @@ class NextGenerationTest {
             .start();
     try {
       awaitStart(host);
-      walk(new Http("http://127.0.0.1:" + port));
+      scene.accept(new Http("http://127.0.0.1:" + port));
       host.getOutputStream().close();
       assertTrue(host.waitFor(20, TimeUnit.SECONDS), "it outlives its standard input");
       assertEquals(0, host.exitValue());

@@ -30,7 +30,8 @@ class RouteTest {
     "POST, /armory/accounts, MANAGEMENT,",
     "PATCH, /armory/accounts, MANAGEMENT,",
     "PUT, /armory/accounts, MANAGEMENT,",
-    "DELETE, /armory/accounts/a, MANAGEMENT,",
+    "DELETE, /armory/accounts/a%2Fb, MANAGEMENT, a/b",
+    "POST, /agents/kubernetes/accounts/a, MANAGEMENT, a",
   })
   void isKnownByMethodAndPath(String method, String path, Route.Kind kind, String account) {
     Route route = Route.of(method, path);

@@ -4,8 +4,8 @@ import com.netflix.spinnaker.clouddriver.security.AccountSecurityPolicy;
 import java.util.Set;
 
 /**
- * A policy by the user's name: admin, manager, writer (who may use accounts called writable…), and
- * anyone else, who may nothing. About the user lost it cannot tell, as if Fiat were away.
+ * A policy by the user's name: admin, manager and writer (who may use accounts called writable…),
+ * and anyone else, who may nothing. About the user lost it cannot tell, as if Fiat were away.
  */
 public class RolesPolicy implements AccountSecurityPolicy {
 
@@ -29,7 +29,8 @@ public class RolesPolicy implements AccountSecurityPolicy {
 
   @Override
   public boolean canUseAccount(String username, String account) {
-    return isAdmin(username) || username.equals("writer") && account.startsWith("writable");
+    return isAdmin(username)
+        || Set.of("manager", "writer").contains(username) && account.startsWith("writable");
   }
 
   @Override
