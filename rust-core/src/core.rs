@@ -62,10 +62,30 @@ pub enum StartError {
 }
 
 impl Core {
-    /// Opens the store, settles what an earlier core left open, and listens for agents.
+    /// Opens the store, settles what an earlier core left open, and listens for agents. What does
+    /// not start leaves no connection open.
     pub async fn start(config: Config) -> Result<Core, StartError> {
         let location = Location::parse(&config.place.database, config.place.migration.as_ref())?;
-        let key_file = config.key_file.clone().or_else(|| beside(&location));
+        let store = Store::open(&location).await.map_err(away(&location))?;
+        let core_id = core_id();
+        match Core::start_on(&store, config, &location, &core_id).await {
+            Ok(core) => Ok(core),
+            Err(error) => {
+                // A core that never entered leaves nothing to remove.
+                store.exit(&core_id).await.ok();
+                store.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn start_on(
+        store: &Store,
+        config: Config,
+        location: &Location,
+        core_id: &str,
+    ) -> Result<Core, StartError> {
+        let key_file = config.key_file.clone().or_else(|| beside(location));
         let keyring = match key_file {
             Some(path) => Keyring::open(&path)?,
             None => Keyring::none(),
@@ -76,19 +96,14 @@ impl Core {
             retry: accounts.retry_frequency,
             max_retries: accounts.max_retries,
         };
-        let core_id = core_id();
-        let opened = async {
-            let store = Store::open(&location).await?;
-            store.enter(&core_id, &limits).await?;
-            Ok(store)
-        };
-        let place = location.describe();
-        let store = opened
+        store
+            .enter(core_id, &limits)
             .await
-            .map_err(|source| StartError::Store { place, source })?;
+            .map_err(away(location))?;
         let metrics = Arc::new(Metrics::new());
         let registry = Arc::new(Registry::default());
-        let source = match Source::table(store.pool()).await {
+        let table = Source::table(store.pool()).await;
+        let source = match table.map_err(|error| away(location)(error.into()))? {
             Some(table) => table,
             None => {
                 let url = config.place.clouddriver_url.as_deref();
@@ -103,11 +118,11 @@ impl Core {
             limits,
             grace: config.account_cleanup,
             metrics: metrics.clone(),
-            core_id: core_id.clone(),
+            core_id: core_id.to_owned(),
         }));
         let (events, heard) = mpsc::channel(EVENTS);
         let settings = SessionSettings {
-            core_id: core_id.clone(),
+            core_id: core_id.to_owned(),
             heartbeat: config.heartbeat,
             grace: config.account_cleanup,
         };
@@ -142,13 +157,13 @@ impl Core {
         };
         Ok(Core {
             api,
-            store,
+            store: store.clone(),
             interceptor,
             registry,
             metrics,
             hub,
             running,
-            core_id,
+            core_id: core_id.to_owned(),
         })
     }
 
@@ -211,6 +226,11 @@ impl Core {
 fn core_id() -> String {
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "ferry".to_owned());
     format!("{host}-{}", std::process::id())
+}
+
+fn away(location: &Location) -> impl FnOnce(StoreError) -> StartError {
+    let place = location.describe();
+    move |source| StartError::Store { place, source }
 }
 
 fn beside(location: &Location) -> Option<PathBuf> {

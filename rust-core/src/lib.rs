@@ -10,6 +10,7 @@ mod account;
 mod api;
 pub mod config;
 mod core;
+mod encoding;
 mod error;
 pub mod failpoint;
 mod hub;
@@ -22,4 +23,5 @@ mod sql;
 mod store;
 
 pub use crate::core::{Core, StartError};
+pub use crate::error::causes;
 pub use crate::intercept::{Interception, Outcome};

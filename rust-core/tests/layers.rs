@@ -8,14 +8,15 @@ use std::path::Path;
 /// Each module and the modules it may name. What is missing here may name nobody.
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("account", &[]),
-    ("secret", &[]),
+    ("secret", &["encoding"]),
     ("sql", &[]),
+    ("encoding", &[]),
     ("error", &[]),
     ("config", &[]),
     ("failpoint", &[]),
     ("metrics", &["account"]),
     ("store", &["account", "secret", "sql", "failpoint"]),
-    ("source", &["error", "sql"]),
+    ("source", &["encoding", "error", "sql"]),
     ("hub", &["account", "store", "failpoint"]),
     (
         "lifecycle",
@@ -27,16 +28,25 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         "intercept",
         &[
             "account",
-            "api",
+            "encoding",
             "error",
             "lifecycle",
             "metrics",
-            "secret",
             "source",
             "store",
         ],
     ),
-    ("api", &["account", "error", "lifecycle", "source", "store"]),
+    (
+        "api",
+        &[
+            "account",
+            "encoding",
+            "error",
+            "lifecycle",
+            "source",
+            "store",
+        ],
+    ),
     (
         "core",
         &[

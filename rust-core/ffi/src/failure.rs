@@ -3,9 +3,8 @@
 //! The table of kinds is the one of both doors: its name reaches Java, its code reaches C. Made by
 //! `verbs` and `guard`; nothing here holds a value of somebody's configuration but our own keys'.
 
-use ferry_core::StartError;
 use ferry_core::config::ConfigErrors;
-use std::error::Error;
+use ferry_core::{StartError, causes};
 
 /// What kind of failure it is. The codes are C's, and stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,16 +97,4 @@ impl From<StartError> for Failure {
         };
         Failure::new(kind, causes(&error))
     }
-}
-
-/// The error and what led to it, in one line.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

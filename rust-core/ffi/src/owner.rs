@@ -9,7 +9,7 @@ use crate::config::Settings;
 use crate::failure::{Failure, Kind};
 use crate::interceptions::Interceptions;
 use crate::queue::Queue;
-use crate::thread::{SQLITE, Thread, await_gone, keep_library, name_of_workers};
+use crate::thread::{Thread, await_gone, keep_library, name_of_workers};
 use ferry_core::Core;
 use futures_util::FutureExt;
 use std::future::Future;
@@ -153,13 +153,18 @@ impl Life {
         for key in &settings.unused {
             tracing::warn!("known, not used here: {key}");
         }
-        let core = AssertUnwindSafe(async {
+        // On a thread of the runtime: what it makes is named after it.
+        let handle = runtime.handle().clone();
+        let core = runtime.spawn_blocking(move || {
             pass("start");
-            Core::start(settings.core).await
+            handle.block_on(Core::start(settings.core))
         });
-        let core = match runtime.block_on(core.catch_unwind()) {
+        let core = match runtime.block_on(core) {
             Ok(core) => core.map_err(Failure::from),
-            Err(panic) => Err(Failure::panic(panic.as_ref())),
+            Err(ended) => match ended.try_into_panic() {
+                Ok(panic) => Err(Failure::panic(panic.as_ref())),
+                Err(_) => Err(Failure::shutdown()),
+            },
         };
         match core {
             Ok(core) => {
@@ -179,7 +184,7 @@ impl Life {
             }
             Err(failure) => {
                 runtime.shutdown_timeout(DRAIN);
-                await_gone(&[&name, SQLITE], DRAIN / 4);
+                await_gone(&name, DRAIN / 4);
                 started.keep(Err(failure));
                 None
             }
@@ -219,10 +224,9 @@ impl Life {
             tracing::error!("the core did not come down by itself");
         }
         self.runtime.shutdown_timeout(left(LAST));
-        // SQLite's may be another core's, so it is no failure when some are left.
-        await_gone(&[&self.name, SQLITE], left(LAST).min(DRAIN / 4));
+        let gone = await_gone(&self.name, left(LAST).min(DRAIN / 4));
         match self.threads.load(Ordering::Acquire) {
-            0 => Ok(()),
+            0 if gone => Ok(()),
             threads => {
                 tracing::error!(threads, "threads hang: this library stays in memory");
                 Err(Failure::new(Kind::Internal, "threads hang"))

@@ -5,10 +5,8 @@
 
 use crate::failure::{Failure, Kind};
 use crate::owner::Owner;
-use crate::thread::{SQLITE, await_gone, keep_library};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 struct Table {
     last: i64,
@@ -64,9 +62,6 @@ pub(crate) fn close_all() {
     for handle in handles {
         // They were there a moment ago, and one that is down is no error.
         let _ = close(handle);
-    }
-    if !await_gone(&[SQLITE], Duration::from_secs(1)) {
-        keep_library();
     }
 }
 

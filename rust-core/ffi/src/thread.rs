@@ -96,14 +96,10 @@ pub(crate) fn keep_library() {
     }
 }
 
-/// The beginning of the names of SQLite's threads: one for each connection, joined by nobody. They
-/// end by themselves soon after their core.
-pub(crate) const SQLITE: &str = "sqlx-sqlite";
-
 /// Waits until no thread of the process has a name that begins so: whether none is left.
-pub(crate) fn await_gone(names: &[&str], bound: Duration) -> bool {
+pub(crate) fn await_gone(begin: &str, bound: Duration) -> bool {
     let end = Instant::now() + bound;
-    while any_named(names) {
+    while any_named(begin) {
         if Instant::now() >= end {
             return false;
         }
@@ -112,7 +108,7 @@ pub(crate) fn await_gone(names: &[&str], bound: Duration) -> bool {
     true
 }
 
-fn any_named(names: &[&str]) -> bool {
+fn any_named(begin: &str) -> bool {
     let expected = threads();
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
         return false;
@@ -121,7 +117,7 @@ fn any_named(names: &[&str]) -> bool {
     let found = tasks.flatten().any(|task| {
         seen += 1;
         let name = std::fs::read_to_string(task.path().join("comm"));
-        name.is_ok_and(|name| names.iter().any(|begin| name.starts_with(begin)))
+        name.is_ok_and(|name| name.starts_with(begin))
     });
     // A thread that ends meanwhile cuts the list short.
     found || seen < expected
@@ -138,8 +134,8 @@ fn threads() -> usize {
         .unwrap_or(0)
 }
 
-/// A name for the calling thread's workers that no other thread of the process has. A thread that
-/// a worker makes has it too, until it gets its own.
+/// A name for the calling thread's workers that no other thread of the process has. The thread of
+/// a connection to SQLite, which a worker makes and nobody joins, begins its own with it.
 pub(crate) fn name_of_workers() -> String {
     let own = std::fs::read_link("/proc/thread-self").unwrap_or_default();
     let id = own.file_name().unwrap_or_default().to_string_lossy();

@@ -10,6 +10,10 @@ use crate::table;
 use bytes::Bytes;
 use ferry_core::Outcome;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use std::time::Duration;
+
+/// How long the database may take to answer that it is there.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A request as it crosses: `target` is path and query as they were received.
 pub(crate) struct Crossing {
@@ -84,10 +88,15 @@ pub(crate) fn metrics(core: i64) -> Result<String, Failure> {
     })
 }
 
-/// Why the core cannot serve now; `None`: it can.
+/// Why the core cannot serve now; `None`: it can. Whoever asks for Clouddriver's health waits for
+/// it, and not for a database that is away.
 pub(crate) fn not_ready(core: i64) -> Result<Option<String>, Failure> {
     table::get(core)?.call("notReady", |inside| async move {
-        Ok(inside.core.ready().await.err())
+        let ready = tokio::time::timeout(PATIENCE, inside.core.ready()).await;
+        Ok(match ready {
+            Ok(ready) => ready.err(),
+            Err(_) => Some("the database has not answered for a second".to_owned()),
+        })
     })
 }
 

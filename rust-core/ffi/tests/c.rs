@@ -166,3 +166,36 @@ fn hangs(core: i64) {
         FERRY_STALE_HANDLE
     );
 }
+
+/// What keeps a core from starting is told by its kind, and leaves nothing behind: the same start
+/// succeeds once the reason is gone.
+#[test]
+fn a_core_that_does_not_start_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |json: &str| {
+        let (kind, _, message) = call(|out| unsafe { ferry_start(slice(json), out) });
+        (kind, message)
+    };
+    let absent = folder.path().join("absent/clouddriver.db");
+    let (kind, message) = refused(&support::config(&absent, &[]));
+    assert_eq!(kind, FERRY_DATABASE, "{message}");
+    assert!(message.contains("absent/clouddriver.db"), "{message}");
+
+    let database = support::clouddriver_database(folder.path());
+    let key = folder.path().join("ferry.key");
+    std::fs::write(&key, "too short").unwrap();
+    let key_file = [("kubesvc.secrets.keyFile", key.to_str().unwrap())];
+    let (kind, message) = refused(&support::config(&database, &key_file));
+    assert_eq!(kind, FERRY_KEY_FILE, "{message}");
+    std::fs::remove_file(&key).unwrap();
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let json = support::config(&database, &[("kubesvc.grpc.server.port", &port)]);
+    let (kind, message) = refused(&json);
+    assert_eq!(kind, FERRY_LISTEN, "{message}");
+    assert!(message.contains(&port), "{message}");
+    drop(taken);
+    let core = start(&json);
+    assert_eq!(call(|out| unsafe { ferry_shutdown(core, out) }).0, 0);
+}

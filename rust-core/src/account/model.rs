@@ -15,8 +15,8 @@ pub struct Account {
     pub wanted: Wanted,
     /// +1 with every change; a change is a compare-and-swap on it.
     pub version: i64,
-    /// +1 whenever definition, kubeconfig or target zone change; every message to an agent and
-    /// every report bears it. Starts at the time of creation, so that a name that comes back never
+    /// +1 with every change of definition, kubeconfig or target zone and with every try; every
+    /// message to an agent and every report bears it. Starts at the time of creation, so that a name that comes back never
     /// reuses a generation an agent may still hold.
     pub generation: i64,
     /// The zone a request asked for; none: any.

@@ -396,13 +396,8 @@ pub struct Facts {
 }
 
 /// No rule matches: the lifecycle has no such transition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Illegal {
-    /// Where the account stands.
-    pub status: Status,
-    /// An agent brings this name by its own configuration.
-    pub claimed: bool,
-}
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Illegal;
 
 /// The rule for `event` in the account's status.
 pub fn find(
@@ -429,10 +424,7 @@ pub fn find(
                 && rule.from.contains(&account.status)
                 && rule.when.iter().all(holds)
         })
-        .ok_or(Illegal {
-            status: account.status,
-            claimed: facts.claimed,
-        })
+        .ok_or(Illegal)
 }
 
 /// The row after `rule`; `None` when it is removed. Its version stays: the store counts it.

@@ -224,14 +224,7 @@ fn every_status_and_event_leads_where_it_was_decided() {
     for (account, facts) in situations() {
         for event in events() {
             let said = match find(&account, event, &facts, &LIMITS) {
-                Err(illegal) => {
-                    let expected = Illegal {
-                        status: account.status,
-                        claimed: facts.claimed,
-                    };
-                    assert_eq!(illegal, expected);
-                    "-"
-                }
+                Err(Illegal) => "-",
                 Ok(rule) => match rule.to {
                     To::Same => "=",
                     To::Gone => "x",

@@ -9,6 +9,7 @@ mod batch;
 mod query;
 mod show;
 
+use crate::encoding::decode_segment;
 use crate::lifecycle::Lifecycle;
 use crate::source::Source;
 use crate::store::{Actor, Store};
@@ -84,7 +85,11 @@ impl Api {
         path: &str,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
-        let segments: Vec<String> = path.trim_matches('/').split('/').map(decode).collect();
+        let segments: Vec<String> = path
+            .trim_matches('/')
+            .split('/')
+            .map(decode_segment)
+            .collect();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let allowed: &[&str] = match segments.as_slice() {
             ["armory", "accounts"] => match *method {
@@ -127,12 +132,6 @@ impl Api {
             Err(Failure::disabled())
         }
     }
-}
-
-/// Percent-decodes a segment of a path. What is not valid UTF-8 is read with replacement
-/// characters: it names nothing that exists.
-pub(crate) fn decode(segment: &str) -> String {
-    query::percent_decode(segment, false)
 }
 
 #[cfg(test)]

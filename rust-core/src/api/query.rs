@@ -1,6 +1,7 @@
 //! The query of a request: parsed once, every parameter used or refused.
 
 use super::answer::Failure;
+use crate::encoding::decode_query;
 use std::collections::BTreeMap;
 
 /// Parameters by name.
@@ -12,9 +13,9 @@ impl Query {
         let mut parameters = BTreeMap::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = percent_decode(name, true);
+            let name = decode_query(name);
             if parameters
-                .insert(name.clone(), percent_decode(value, true))
+                .insert(name.clone(), decode_query(value))
                 .is_some()
             {
                 return Err(Failure::bad(format!("the query has `{name}` twice")));
@@ -54,27 +55,4 @@ impl Query {
             ))),
         }
     }
-}
-
-/// Percent-decodes; in a query `+` is a space. What is not valid UTF-8 gets replacement characters.
-pub(super) fn percent_decode(text: &str, plus_is_space: bool) -> String {
-    let mut decoded = Vec::with_capacity(text.len());
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        let escaped = (bytes[at] == b'%')
-            .then(|| bytes.get(at + 1..at + 3))
-            .flatten()
-            .and_then(|hex| std::str::from_utf8(hex).ok())
-            .filter(|hex| !hex.starts_with('+'))
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        let (byte, width) = match (escaped, bytes[at]) {
-            (Some(byte), _) => (byte, 3),
-            (None, b'+') if plus_is_space => (b' ', 1),
-            (None, byte) => (byte, 1),
-        };
-        decoded.push(byte);
-        at += width;
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
 }

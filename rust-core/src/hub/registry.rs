@@ -69,11 +69,19 @@ impl Registry {
                 agent_id,
                 "the agent takes no messages: its session is ended"
             );
-            entry.end.cancel();
             // The next message must not wait as long.
-            self.leave(agent_id, &entry.session_id);
+            self.end(agent_id, &entry.session_id);
         }
         failpoint::hit(after);
+    }
+
+    /// Ends an agent's session, for it to connect again and bring all it has.
+    pub fn end(&self, agent_id: &str, session_id: &str) {
+        let entry = self.entries().by_id.get(agent_id).cloned();
+        if let Some(entry) = entry.filter(|entry| entry.session_id == session_id) {
+            entry.end.cancel();
+            self.leave(agent_id, session_id);
+        }
     }
 
     /// Ends every session.

@@ -1,6 +1,6 @@
 //! Reads a write to `/credentials`: which account, and a hash by which it is known again.
 
-use crate::secret::hex;
+use crate::encoding::{decode_segment, hex};
 use http::Method;
 use serde_json::{Map, Value};
 
@@ -70,7 +70,7 @@ fn segments(path: &str) -> Vec<String> {
     path.split('/')
         .map(|segment| {
             let plain = segment.split(';').next().unwrap_or_default();
-            crate::api::decode(plain)
+            decode_segment(plain)
         })
         .collect()
 }

@@ -34,7 +34,10 @@ impl Lifecycle {
                     held,
                 } => {
                     let gone = self.record(|| self.store.report(&agent_id, &session_id, &held));
-                    self.follow(&agent_id, gone.await).await;
+                    match gone.await {
+                        Some(gone) => self.follow(&agent_id, gone).await,
+                        None => self.registry.end(&agent_id, &session_id),
+                    }
                 }
                 AgentEvent::Left {
                     agent_id,
@@ -44,7 +47,7 @@ impl Lifecycle {
                     let gone = self
                         .record(|| self.store.leave(&agent_id, &session_id))
                         .await;
-                    self.follow(&agent_id, gone).await;
+                    self.follow(&agent_id, gone.unwrap_or_default()).await;
                 }
             }
         }
@@ -73,22 +76,22 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// Records something an agent said, also when the database is away for a while. What is given
-    /// up is made up for by the agent's next registration.
-    async fn record<F>(&self, write: impl Fn() -> F) -> Gone
+    /// Records something an agent said, also when the database is away for a while. `None`: it is
+    /// given up, and the agent's next registration makes up for it.
+    async fn record<F>(&self, write: impl Fn() -> F) -> Option<Gone>
     where
         F: Future<Output = Result<Gone, StoreError>>,
     {
         for _ in 0..TRIES {
             match write().await {
-                Ok(gone) => return gone,
+                Ok(gone) => return Some(gone),
                 Err(error) => {
                     tracing::error!(error = causes(&error), "a report is not recorded yet");
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             }
         }
-        Gone::default()
+        None
     }
 
     async fn follow(&self, agent_id: &str, gone: Gone) {

@@ -1,7 +1,8 @@
 //! Secrets at rest: what must not lie in a table in plain text is sealed (AES-256-GCM) with the
-//! core's key, bound to the account's name. `lifecycle` and `intercept` seal and open; nothing
-//! here is ever logged or shown.
+//! core's key, bound to the account's name. `lifecycle` seals and opens; nothing here is ever logged
+//! or shown.
 
+use crate::encoding::hex;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use std::fs;
@@ -211,11 +212,6 @@ fn at_source(account: &str, secret: &SecretString) -> String {
     let text = format!("{account}\n{}", secret.expose_secret());
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
     format!("{AT_SOURCE}{}", hex(digest.as_ref()))
-}
-
-/// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

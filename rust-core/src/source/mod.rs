@@ -69,10 +69,12 @@ impl Source {
         Source(Kind::Rest(Box::new(Rest::new(base))))
     }
 
-    /// The table `accounts` beside ours, if it is there and may be read.
-    pub async fn table(pool: &Pool) -> Option<Source> {
+    /// The table `accounts` beside ours, if it is there and may be read; an error: the database is
+    /// away.
+    pub async fn table(pool: &Pool) -> Result<Option<Source>, sqlx::Error> {
         let table = Table::new(pool.clone());
-        table.is_there().await.then_some(Source(Kind::Table(table)))
+        let there = table.is_there().await?;
+        Ok(there.then_some(Source(Kind::Table(table))))
     }
 
     /// The Kubernetes account `name`; `None`: the source has none of that name. `user` is who asks,

@@ -1,6 +1,7 @@
 //! Clouddriver's REST API as a source: `GET /credentials/type/kubernetes`, in pages.
 
 use super::{Definition, PAGE, SourceError, name_of};
+use crate::encoding::encode_query;
 use crate::error::causes;
 use bytes::Bytes;
 use http::{Request, Uri};
@@ -107,7 +108,7 @@ impl Rest {
         limit: usize,
         user: Option<&str>,
     ) -> Result<Vec<Definition>, SourceError> {
-        let start = start.map(encode).unwrap_or_default();
+        let start = start.map(encode_query).unwrap_or_default();
         let start = if start.is_empty() {
             start
         } else {
@@ -158,18 +159,4 @@ impl Rest {
             base: self.base.clone(),
         })
     }
-}
-
-/// Percent-encodes a value of a query.
-fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
 }

@@ -15,14 +15,15 @@ impl Table {
         Table { pool }
     }
 
-    pub(super) async fn is_there(&self) -> bool {
-        let probe = async {
-            let mut tx = self.pool.read().await?;
-            sql("SELECT COUNT(*) FROM accounts WHERE 1 = 0")
-                .count(&mut tx)
-                .await
-        };
-        probe.await.is_ok()
+    /// Whether it is there and may be read.
+    pub(super) async fn is_there(&self) -> Result<bool, sqlx::Error> {
+        let mut tx = self.pool.read().await?;
+        let probe = sql("SELECT COUNT(*) FROM accounts WHERE 1 = 0");
+        match probe.count(&mut tx).await {
+            Ok(_) => Ok(true),
+            Err(sqlx::Error::Database(_)) => Ok(false),
+            Err(other) => Err(other),
+        }
     }
 
     pub(super) async fn find(&self, name: &str) -> Result<Option<Definition>, sqlx::Error> {

@@ -128,7 +128,7 @@ fn page(accounts: &BTreeMap<String, Value>, query: &str) -> Value {
     for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
         match name {
             "limit" => limit = value.parse().unwrap(),
-            "startingAccountName" => start = crate::api::decode(value),
+            "startingAccountName" => start = crate::encoding::decode_query(value),
             other => panic!("Clouddriver knows no `{other}`"),
         }
     }

@@ -124,6 +124,7 @@ impl Store {
                     // What was answered 2xx survives the machine's power, too.
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(Duration::from_secs(5))
+                    .thread_name(beside_this_thread)
                     .optimize_on_close(true, None);
                 let writer = SqlitePoolOptions::new()
                     .max_connections(1)
@@ -165,6 +166,13 @@ impl Store {
         };
         Ok(Store { pool })
     }
+}
+
+/// A connection's thread begins its name as the runtime's workers do, so that who ends the runtime
+/// can see it end, too.
+fn beside_this_thread(id: u64) -> String {
+    let worker = std::thread::current();
+    format!("{}sql-{id}", worker.name().unwrap_or_default())
 }
 
 /// Here making tables is no part of a transaction: what an earlier start left half done is done

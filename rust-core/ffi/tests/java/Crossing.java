@@ -102,7 +102,12 @@ final class Crossing {
     String port = text(config).replace(".port\":\"0\"", ".port\":\"" + taken + "\"");
     throwsKind("LISTEN", () -> NativeCore.start(utf8(port)));
     String folder = text(config).replace("/clouddriver.db", "/none/ferry.db");
-    throwsKind("KEY_FILE", () -> NativeCore.start(utf8(folder)));
+    throwsKind("DATABASE", () -> NativeCore.start(utf8(folder)));
+    String key =
+        text(config)
+            .replace(
+                "\"properties\":{", "\"properties\":{\"kubesvc.secrets.keyFile\":\"/none/key\",");
+    throwsKind("KEY_FILE", () -> NativeCore.start(utf8(key)));
     String garbage = text(config).replace("/clouddriver.db", "/garbage.db");
     throwsKind("DATABASE", () -> NativeCore.start(utf8(garbage)));
     throwsKind("BAD_ARGUMENT", () -> NativeCore.handle(core, null, "/", none, NOTHING));
