@@ -8,22 +8,22 @@ pub fn mermaid() -> String {
     for rule in TABLE {
         let to = match rule.to {
             To::Same => continue,
-            To::Gone => "[*]",
+            To::Gone | To::Next => "[*]",
             To::Status(status) => status.as_str(),
         };
         let conditions: Vec<String> = rule.when.iter().map(|when| format!("{when:?}")).collect();
-        let next_zone = if rule.effects.contains(&Effect::NextZone) {
+        let rest = if rule.effects.contains(&Effect::NextZone) {
             " (next zone)"
         } else {
             ""
         };
+        let rest = match rule.to {
+            To::Next => " (a new row begins)",
+            _ => rest,
+        };
         let label = match conditions.is_empty() {
-            true => format!("{:?}{next_zone}", rule.event),
-            false => format!(
-                "{:?} if {}{next_zone}",
-                rule.event,
-                conditions.join(" and ")
-            ),
+            true => format!("{:?}{rest}", rule.event),
+            false => format!("{:?} if {}{rest}", rule.event, conditions.join(" and ")),
         };
         if rule.from.is_empty() {
             arrows.push(format!("    [*] --> {to} : {label}"));

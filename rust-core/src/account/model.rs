@@ -39,6 +39,9 @@ pub struct Account {
     pub due_at: Option<i64>,
     /// What the agents last found out about the cluster.
     pub cluster: Cluster,
+    /// While it is being deleted: a definition is kept for the row that follows, which goes on to
+    /// this.
+    pub next: Option<Wanted>,
     /// When the row last changed.
     pub last_updated: i64,
 }
@@ -62,6 +65,7 @@ impl Account {
             toured: Vec::new(),
             due_at: None,
             cluster: Cluster::default(),
+            next: None,
             last_updated: now,
         }
     }

@@ -52,14 +52,20 @@ pub fn unpreparable(view: &View, cause: String, limits: &Limits) -> Option<Step>
     if let Some(event) = event {
         return planner.event(event, Some((Failure::Definition, cause)));
     }
-    // Elsewhere what is served goes on being served; the row says what stands in the way.
-    (view.account.message.as_ref() != Some(&cause)).then(|| {
-        let mut step = Step::same(view);
-        if let Some(account) = &mut step.account {
-            account.message = Some(cause);
-        }
-        step
-    })
+    // What is served goes on being served; the push is tried again.
+    let account = &view.account;
+    let served = |held: &Holding| held.state == HoldingState::Ready;
+    let in_vain = account.failed_count + 1 >= limits.max_retries;
+    if account.status == Status::Active && in_vain && !view.holdings.iter().any(served) {
+        return planner.event(Event::Deadline, Some((Failure::Definition, cause)));
+    }
+    let mut step = Step::same(view);
+    let next = step.account.as_mut()?;
+    next.message = Some(cause);
+    next.failure = Some(Failure::Definition);
+    next.failed_count += 1;
+    next.due_at = Some(limits.retry_at(view.now));
+    Some(step)
 }
 
 /// Why a claimed account is switched off.
@@ -81,6 +87,15 @@ impl Planner<'_> {
         self.account()
             .due_at
             .is_some_and(|due| due <= self.view.now)
+    }
+
+    /// A push that could not be prepared waits for its next try.
+    fn is_withheld(&self) -> bool {
+        self.is_blocked() && !self.is_due()
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.account().failure == Some(Failure::Definition)
     }
 
     fn is_connected(&self, agent_id: &str) -> bool {
@@ -304,25 +319,35 @@ impl Planner<'_> {
             return Some(step);
         }
         let mut step = Step::same(self.view);
-        self.save(&mut step, zone, |held| {
-            held.is_none_or(|h| {
-                h.generation < account.generation
-                    || matches!(h.state, HoldingState::Away | HoldingState::Dropping)
-            })
-        });
-        if self.view.holdings.is_empty() && step.messages.is_empty() {
+        if !self.is_withheld() {
+            self.save(&mut step, zone, |held| {
+                held.is_none_or(|h| {
+                    h.generation < account.generation
+                        || matches!(h.state, HoldingState::Away | HoldingState::Dropping)
+                })
+            });
+        }
+        if self.view.holdings.is_empty() && self.agents_of(zone).next().is_none() {
             let cause = format!("every agent of zone `{zone}` that served it is gone");
             return self.event(Event::Released, Some((Failure::NoAgent, cause)));
         }
+        if self.is_withheld() {
+            return None;
+        }
+        let overdue = self.is_due() && !self.is_blocked();
         let serves =
             |h: &Holding| h.state == HoldingState::Ready && h.generation == account.generation;
         let next = step.account.as_mut()?;
+        if self.is_blocked() {
+            (next.failure, next.due_at) = (None, None);
+        }
         match step.holdings.iter().find(|h| serves(h)) {
             Some(ready) => {
                 next.due_at = None;
+                next.failed_count = 0;
                 next.cluster = ready.cluster.clone();
             }
-            None if self.is_due() => {
+            None if overdue => {
                 let (failure, cause) = self.lost(&step.holdings, zone);
                 return self.event(Event::Deadline, Some((failure, cause)));
             }
@@ -357,7 +382,12 @@ impl Planner<'_> {
         if self.view.holdings.iter().any(outside) {
             return self.drop_holders(outside);
         }
-        self.agents_of(zone).next()?;
+        if self.agents_of(zone).next().is_none() {
+            return self.is_blocked().then(|| self.unblocked());
+        }
+        if self.is_withheld() {
+            return None;
+        }
         let mut step = self.event(Event::AgentAvailable, None)?;
         if let Some(account) = &mut step.account {
             account.target_zone = Some(zone.to_owned());
@@ -365,6 +395,15 @@ impl Planner<'_> {
         }
         self.save(&mut step, zone, |_| true);
         Some(step)
+    }
+
+    /// There is nobody to push to: nothing is to be tried again.
+    fn unblocked(&self) -> Step {
+        let mut step = Step::same(self.view);
+        if let Some(account) = &mut step.account {
+            (account.failure, account.due_at) = (None, None);
+        }
+        step
     }
 
     fn failed(&self) -> Option<Step> {
@@ -469,3 +508,7 @@ mod tests;
 #[cfg(test)]
 #[path = "plan_off_tests.rs"]
 mod off_tests;
+
+#[cfg(test)]
+#[path = "plan_push_tests.rs"]
+mod push_tests;

@@ -2,7 +2,7 @@
 //! there is nothing to do but wait.
 
 use super::model::{Account, Agent, Cluster, Holding, Limits, View};
-use super::plan::next;
+use super::plan::{next, unpreparable};
 use super::state::{HoldingState, Status, Wanted};
 use super::step::{Message, Step};
 use super::transition::Event;
@@ -19,6 +19,8 @@ pub(super) struct Scene {
     agents: Vec<Agent>,
     /// What was sent since it was last looked at, as `save a1` and `delete a1`.
     sent: Vec<String>,
+    /// Why no SaveAccounts can be made.
+    pub(super) unpreparable: Option<&'static str>,
 }
 
 /// An account that stands so and is wanted as that demands.
@@ -42,6 +44,7 @@ pub(super) fn scene(status: Status) -> Scene {
         },
         agents: Vec::new(),
         sent: Vec::new(),
+        unpreparable: None,
     }
 }
 
@@ -116,7 +119,14 @@ impl Scene {
     /// Plays until there is nothing to do but wait; answers what was sent meanwhile.
     pub(super) fn settle(&mut self) -> Vec<String> {
         for _ in 0..20 {
-            let Some(step) = next(&self.view, &self.agents, &LIMITS) else {
+            let step = next(&self.view, &self.agents, &LIMITS);
+            let step = match (step, self.unpreparable) {
+                (Some(step), Some(cause)) if step.saves() => {
+                    unpreparable(&self.view, cause.to_owned(), &LIMITS)
+                }
+                (step, _) => step,
+            };
+            let Some(step) = step else {
                 return std::mem::take(&mut self.sent);
             };
             self.take(step);

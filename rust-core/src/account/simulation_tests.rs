@@ -18,6 +18,10 @@ enum Happening {
     Deactivate,
     Put,
     Delete,
+    /// An intercepted write; with `interceptor.activate` or not.
+    Write(Wanted),
+    /// The definitions can be had from now on, or no longer.
+    Source(bool),
     Connect(usize),
     Cut(usize),
     Notice(usize),
@@ -52,6 +56,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => Just(Deactivate),
         1 => Just(Put),
         1 => Just(Delete),
+        1 => prop_oneof![Just(Wanted::Inactive), Just(Wanted::Active)].prop_map(Write),
+        1 => prop::bool::weighted(0.7).prop_map(Source),
         4 => agent.clone().prop_map(Connect),
         2 => agent.clone().prop_map(Cut),
         1 => agent.clone().prop_map(Notice),
@@ -73,6 +79,8 @@ fn happening() -> impl Strategy<Value = Happening> {
 struct Life {
     world: World,
     wanted: Option<Wanted>,
+    /// What the row is to go on to that follows the one that is being deleted.
+    next: Option<Wanted>,
 }
 
 impl Life {
@@ -80,6 +88,7 @@ impl Life {
         Life {
             world: World::new(),
             wanted: Some(Wanted::Inactive),
+            next: None,
         }
     }
 
@@ -102,7 +111,16 @@ impl Life {
                 self.ask(Event::Activate, zone, retargets, Wanted::Active);
             }
             Deactivate => self.ask(Event::Deactivate, None, false, Wanted::Inactive),
-            Delete => self.ask(Event::Delete, None, false, Wanted::Deleted),
+            Delete => {
+                self.ask(Event::Delete, None, false, Wanted::Deleted);
+                self.next = None;
+            }
+            Write(wanted) => {
+                if world.succeed(wanted) {
+                    self.next = Some(wanted);
+                }
+            }
+            Source(there) => world.unpreparable = !there,
             Put => {
                 world.ask(Event::Update, None, false);
             }
@@ -158,9 +176,16 @@ impl Life {
             assert!(world.holdings.is_empty());
             let expected = self.wanted.is_none_or(|wanted| wanted == Wanted::Deleted);
             assert!(expected, "a row is gone that was to be {:?}", self.wanted);
+            assert_eq!(self.next, None, "what was accepted is lost");
             self.wanted = None;
             return;
         };
+        if self.wanted == Some(Wanted::Deleted) && !row.status.is_deleting() {
+            let begun = self.next.take();
+            assert!(begun.is_some(), "a deleted row is there again: {row:#?}");
+            self.wanted = begun;
+        }
+        assert_eq!(row.next, self.next, "{row:#?}");
         // What is wanted changes by requests, and by a claim to INACTIVE.
         if self.wanted != Some(row.wanted) {
             assert_eq!(row.wanted, Wanted::Inactive, "{row:#?}");
@@ -209,6 +234,7 @@ impl Life {
     /// Every agent is there and behaves, and time passes.
     fn calm(&mut self) {
         self.world.dies = false;
+        self.world.unpreparable = false;
         for at in 0..self.world.agents.len() {
             let agent = &mut self.world.agents[at];
             (agent.on_save, agent.on_delete) = (Manner::Obeys, Manner::Obeys);

@@ -74,6 +74,11 @@ impl Status {
                 | Status::Deleting
         )
     }
+
+    /// The row is on its way out.
+    pub fn is_deleting(self) -> bool {
+        matches!(self, Status::Deleting | Status::DeleteFailed)
+    }
 }
 
 words! {

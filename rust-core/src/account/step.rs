@@ -1,7 +1,7 @@
 //! A step of one account: what is written in one transaction, and what is sent afterwards.
 
 use super::model::{Account, Holding, Limits, View};
-use super::state::HoldingState;
+use super::state::{HoldingState, Status};
 use super::transition::{self, Event, Facts, Illegal, To};
 
 /// A message to an agent that follows from a step.
@@ -28,6 +28,17 @@ impl Message {
     }
 }
 
+/// What becomes of the mark that keeps the scan from taking a deleted account again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tombstone {
+    /// As it is.
+    Stays,
+    /// It was deleted here while Clouddriver has it.
+    Laid,
+    /// Clouddriver's account is gone, or new.
+    Cleared,
+}
+
 /// One step: written in one transaction, then its messages are sent.
 #[derive(Debug, Clone)]
 pub struct Step {
@@ -39,6 +50,8 @@ pub struct Step {
     pub holdings: Vec<Holding>,
     /// What is sent once it is written.
     pub messages: Vec<Message>,
+    /// The mark of a deleted account.
+    pub tombstone: Tombstone,
 }
 
 impl Step {
@@ -49,6 +62,7 @@ impl Step {
             account: Some(view.account.clone()),
             holdings: view.holdings.clone(),
             messages: Vec::new(),
+            tombstone: Tombstone::Stays,
         }
     }
 
@@ -71,6 +85,11 @@ impl Step {
         let mut step = Step::same(view);
         step.event = Some(event);
         step.account = transition::follow(&view.account, rule, limits, view.now);
+        step.tombstone = match event {
+            Event::Delete => Tombstone::Laid,
+            Event::Succeed => Tombstone::Cleared,
+            _ => Tombstone::Stays,
+        };
         let asks_again = match event {
             Event::Activate => rule.to != To::Same,
             Event::Retry | Event::Deactivate | Event::Delete | Event::HolderBack => true,
@@ -99,6 +118,37 @@ impl Step {
 
     /// Whether this step changes anything that is kept.
     pub fn changes(&self, view: &View) -> bool {
-        self.account.as_ref() != Some(&view.account) || self.holdings != view.holdings
+        self.account.as_ref() != Some(&view.account)
+            || self.holdings != view.holdings
+            || self.tombstone != Tombstone::Stays
+    }
+
+    /// The transitions that it is, for the audit: from, to, event. A row that follows one that is
+    /// removed begins with transitions of its own.
+    pub fn transitions(&self, view: &View) -> Vec<(Option<Status>, Option<Status>, Event)> {
+        let Some(event) = self.event else {
+            return Vec::new();
+        };
+        let from = view.account.status;
+        let to = self.account.as_ref().map(|account| account.status);
+        match to {
+            Some(to) if self.begins(view) => {
+                let mut all = vec![
+                    (Some(from), None, event),
+                    (None, Some(Status::Inactive), Event::Adopt),
+                ];
+                if to != Status::Inactive {
+                    all.push((Some(Status::Inactive), Some(to), Event::Activate));
+                }
+                all
+            }
+            to => vec![(Some(from), to, event)],
+        }
+    }
+
+    /// Whether a new row begins in place of the one that is removed.
+    pub fn begins(&self, view: &View) -> bool {
+        let leaves = |account: &Account| !account.status.is_deleting();
+        view.account.status.is_deleting() && self.account.as_ref().is_some_and(leaves)
     }
 }

@@ -20,6 +20,8 @@ pub enum Event {
     Update,
     /// DELETE.
     Delete,
+    /// An intercepted POST or PUT of a name whose row is being deleted.
+    Succeed,
     /// An agent of this name's own configuration brings the account.
     Claimed,
     /// An agent that may serve it is connected.
@@ -65,6 +67,8 @@ pub enum When {
     LackedAgent,
     /// failed_count < maxRetries.
     AttemptsLeft,
+    /// A definition is kept for the row that follows.
+    Succeeded,
 }
 
 /// Where a rule leads.
@@ -76,6 +80,8 @@ pub enum To {
     Same,
     /// The row is removed.
     Gone,
+    /// The row is removed, and one begins with the kept definition.
+    Next,
 }
 
 /// What a rule does to the row besides its status. Deadlines, retry times and failed_count follow
@@ -92,6 +98,8 @@ pub enum Effect {
     NextZone,
     /// generation+1.
     NewGeneration,
+    /// No definition is kept for a row that follows.
+    DropNext,
 }
 
 /// One row of the table.
@@ -225,9 +233,22 @@ pub static TABLE: &[Rule] = &[
         Event::Delete,
         &[When::Held],
         To::Status(Deleting),
-        &[Effect::Forgive],
+        &[Effect::Forgive, Effect::DropNext],
     ),
-    rule(&[Deleting], Event::Delete, &[], To::Same, &[]),
+    rule(
+        &[Deleting],
+        Event::Delete,
+        &[],
+        To::Same,
+        &[Effect::DropNext],
+    ),
+    rule(
+        &[Deleting, DeleteFailed],
+        Event::Succeed,
+        &[],
+        To::Same,
+        &[],
+    ),
     rule(
         SERVED,
         Event::Claimed,
@@ -355,6 +376,13 @@ pub static TABLE: &[Rule] = &[
     rule(
         &[Deleting, DeleteFailed],
         Event::Released,
+        &[When::Succeeded],
+        To::Next,
+        &[],
+    ),
+    rule(
+        &[Deleting, DeleteFailed],
+        Event::Released,
         &[],
         To::Gone,
         &[],
@@ -416,6 +444,7 @@ pub fn find(
         When::WantsInactive => account.wanted == Wanted::Inactive,
         When::LackedAgent => account.failure == Some(Failure::NoAgent),
         When::AttemptsLeft => account.failed_count < limits.max_retries,
+        When::Succeeded => account.next.is_some(),
     };
     TABLE
         .iter()
@@ -431,6 +460,7 @@ pub fn find(
 pub fn follow(account: &Account, rule: &Rule, limits: &Limits, now: i64) -> Option<Account> {
     let status = match rule.to {
         To::Gone => return None,
+        To::Next => return Some(succeeding(account, limits, now)),
         To::Same => account.status,
         To::Status(status) => status,
     };
@@ -444,7 +474,16 @@ pub fn follow(account: &Account, rule: &Rule, limits: &Limits, now: i64) -> Opti
             }
             Effect::RestartTour => next.toured.clear(),
             Effect::NextZone => next.toured.extend(next.target_zone.clone()),
-            Effect::NewGeneration => next.generation += 1,
+            Effect::NewGeneration => {
+                next.generation += 1;
+                // What could not be pushed was the definition of before.
+                if matches!(next.status, Active | Orphaned)
+                    && next.failure == Some(Failure::Definition)
+                {
+                    (next.failure, next.due_at) = (None, None);
+                }
+            }
+            Effect::DropNext => next.next = None,
         }
     }
     if rule.to == To::Same {
@@ -461,6 +500,27 @@ pub fn follow(account: &Account, rule: &Rule, limits: &Limits, now: i64) -> Opti
         next.due_at = Some(limits.retry_at(now));
     }
     Some(next)
+}
+
+/// The row that begins in place of one that is removed. Its generation is none that an agent may
+/// still hold.
+fn succeeding(account: &Account, limits: &Limits, now: i64) -> Account {
+    let fresh = Account {
+        version: account.version,
+        generation: now.max(account.generation + 1),
+        ..Account::adopted(&account.name, None, now)
+    };
+    match account.next {
+        Some(Wanted::Active) => activated(&fresh, limits, now),
+        _ => fresh,
+    }
+}
+
+/// A row that has just begun, on its way to ACTIVE at once.
+pub fn activated(fresh: &Account, limits: &Limits, now: i64) -> Account {
+    let rule = find(fresh, Event::Activate, &Facts::default(), limits);
+    let rule = rule.expect("a row that begins is INACTIVE and may be activated");
+    follow(fresh, rule, limits, now).expect("to be activated leaves the row there")
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ const COLUMNS: [(&str, Status); 10] = [
     ("df", DeleteFailed),
 ];
 
-/// `=` the status stays, `x` the row goes, `-` refused. A condition that a line does not name may
+/// `=` the status stays, `x` the row goes, `n` it goes and the next begins, `-` refused. A condition that a line does not name may
 /// hold or not. While it is being deleted a second DELETE changes nothing: the row goes by itself.
 /// What is to be INACTIVE or gone already is where a claim leads.
 const GRID: &str = "
@@ -39,6 +39,7 @@ Delete         | not held                   | x  x  x  x  x  x  x  x  =  x
 Claimed        | wants active, held         | -  td td td td td -  -  -  -
 Claimed        | wants active, not held     | -  in in in in in -  -  -  -
 Claimed        | wants less                 | -  -  -  -  -  -  -  -  -  -
+Succeed        |                            | -  -  -  -  -  -  -  -  =  =
 AgentAvailable | wants active, lacked agent | -  ac -  -  tm ac -  -  -  -
 AgentAvailable | wants active, other cause  | -  ac -  -  -  ac -  -  -  -
 AgentAvailable | wants less                 | -  ac -  -  -  ac -  -  -  -
@@ -49,8 +50,10 @@ Deadline       | zones left                 | -  FA tm FA -  -  FA FA df -
 Deadline       | last zone                  | -  FA FA FA -  -  FA FA df -
 Unpreparable   |                            | -  FA -  -  -  -  -  -  -  -
 Told           |                            | -  -  -  -  -  -  de -  -  -
-Released       | wants active               | -  -  -  or -  -  in in x  x
-Released       | wants less                 | -  -  -  or in -  in in x  x
+Released       | wants active, nothing next | -  -  -  or -  -  in in x  x
+Released       | wants active, next         | -  -  -  or -  -  in in n  n
+Released       | wants less, nothing next   | -  -  -  or in -  in in x  x
+Released       | wants less, next           | -  -  -  or in -  in in n  n
 Refused        |                            | -  -  -  -  -  -  FA FA df -
 HolderBack     |                            | -  -  -  -  -  -  -  -  -  dl
 Retry          | wants active, left         | -  -  -  -  tm -  -  -  -  -
@@ -74,6 +77,7 @@ fn events() -> Vec<Event> {
         Deactivate,
         Update,
         Delete,
+        Succeed,
         Claimed,
         AgentAvailable,
         Reached,
@@ -88,9 +92,9 @@ fn events() -> Vec<Event> {
     ];
     for event in &all {
         match event {
-            Adopt | Activate | Deactivate | Update | Delete | Claimed | AgentAvailable
-            | Reached | ZoneFailed | Unpreparable | Told | Released | Refused | HolderBack
-            | Deadline | Retry => {}
+            Adopt | Activate | Deactivate | Update | Delete | Succeed | Claimed
+            | AgentAvailable | Reached | ZoneFailed | Unpreparable | Told | Released | Refused
+            | HolderBack | Deadline | Retry => {}
         }
     }
     all
@@ -135,7 +139,14 @@ fn situations() -> Vec<(Account, Facts)> {
     for (_, status) in COLUMNS {
         for wanted in wanted_in(status) {
             for failure in [None, Some(Failure::NoAgent), Some(Failure::Agents)] {
-                for failed_count in [0, 2, 3, 9] {
+                for (failed_count, next) in [
+                    (0, None),
+                    (2, None),
+                    (3, None),
+                    (9, None),
+                    (1, Some(Wanted::Inactive)),
+                    (1, Some(Wanted::Active)),
+                ] {
                     for bits in 0..16 {
                         let bit = |at: u32| bits >> at & 1 == 1;
                         let facts = Facts {
@@ -144,7 +155,9 @@ fn situations() -> Vec<(Account, Facts)> {
                             retargets: bit(2),
                             zones_left: bit(3),
                         };
-                        all.push((row(status, *wanted, failure, failed_count), facts));
+                        let mut row = row(status, *wanted, failure, failed_count);
+                        row.next = next;
+                        all.push((row, facts));
                     }
                 }
             }
@@ -167,6 +180,8 @@ fn holds(condition: &str, account: &Account, facts: &Facts) -> bool {
         "wants less" => account.wanted != Wanted::Active,
         "lacked agent" => account.failure == Some(Failure::NoAgent),
         "other cause" => account.failure != Some(Failure::NoAgent),
+        "next" => account.next.is_some(),
+        "nothing next" => account.next.is_none(),
         "left" => account.failed_count < 3,
         "exhausted" => account.failed_count >= 3,
         other => panic!("`{other}` is no condition"),
@@ -204,8 +219,14 @@ fn decided(grid: &[Line], account: &Account, event: Event, facts: &Facts) -> &'s
     cells[column.unwrap()]
 }
 
-/// Every legal transition there is: before, event, after.
+/// Every legal transition of a row: before, event, after.
 fn transitions() -> Vec<(Account, Event, &'static Rule, Option<Account>)> {
+    let mut all = every_transition();
+    all.retain(|(_, _, rule, _)| rule.to != To::Next);
+    all
+}
+
+fn every_transition() -> Vec<(Account, Event, &'static Rule, Option<Account>)> {
     let mut all = Vec::new();
     for (account, facts) in situations() {
         for event in events() {
@@ -228,6 +249,7 @@ fn every_status_and_event_leads_where_it_was_decided() {
                 Ok(rule) => match rule.to {
                     To::Same => "=",
                     To::Gone => "x",
+                    To::Next => "n",
                     To::Status(to) => COLUMNS.iter().find(|(_, status)| *status == to).unwrap().0,
                 },
             };
@@ -239,7 +261,7 @@ fn every_status_and_event_leads_where_it_was_decided() {
 
 #[test]
 fn no_rule_is_idle() {
-    let used: HashSet<*const Rule> = (transitions().iter())
+    let used: HashSet<*const Rule> = (every_transition().iter())
         .map(|(_, _, rule, _)| *rule as *const Rule)
         .collect();
     for rule in TABLE {
@@ -365,8 +387,42 @@ fn what_the_table_does_not_speak_of_stays() {
             message: after.message.clone(),
             toured: after.toured.clone(),
             due_at: after.due_at,
+            next: after.next,
             ..before.clone()
         };
         assert_eq!(after, same, "{event:?}");
+        let kept = before
+            .next
+            .filter(|_| event != Event::Delete || !before.status.is_deleting());
+        assert_eq!(after.next, kept, "{event:?}");
     }
+}
+
+#[test]
+fn the_row_that_follows_begins_as_if_there_had_been_none() {
+    let mut begun = HashSet::new();
+    for (before, _, rule, after) in every_transition() {
+        if rule.to != To::Next {
+            continue;
+        }
+        let after = after.unwrap();
+        assert!(after.generation > before.generation && after.generation >= NOW);
+        let fresh = Account {
+            version: before.version,
+            generation: after.generation,
+            ..Account::adopted("a", None, NOW)
+        };
+        let expected = match before.next {
+            Some(Wanted::Active) => Account {
+                status: ToMigrate,
+                wanted: Wanted::Active,
+                due_at: Some(NOW + 60_000),
+                ..fresh
+            },
+            _ => fresh,
+        };
+        assert_eq!(after, expected);
+        begun.insert(after.status);
+    }
+    assert_eq!(begun, HashSet::from([Inactive, ToMigrate]));
 }

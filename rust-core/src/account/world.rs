@@ -4,7 +4,7 @@
 
 use super::model::{Account, Agent, Cluster, Holding, Limits, View};
 use super::plan;
-use super::state::{Failure, HoldingState, Status};
+use super::state::{Failure, HoldingState, Status, Wanted};
 use super::step::{Message, Step};
 use super::transition::Event;
 use std::collections::VecDeque;
@@ -74,6 +74,8 @@ pub(super) struct World {
     pub(super) queued: bool,
     /// The core dies when it has written the next step that sends something.
     pub(super) dies: bool,
+    /// No SaveAccounts can be made.
+    pub(super) unpreparable: bool,
     sessions: u64,
 }
 
@@ -102,6 +104,7 @@ impl World {
                 .into(),
             queued: true,
             dies: false,
+            unpreparable: false,
             sessions: 0,
         }
     }
@@ -119,6 +122,15 @@ impl World {
             claimed: self.claimed(),
             now: self.now,
         })
+    }
+
+    /// An intercepted write while the row is being deleted; `false`: it is not.
+    pub(super) fn succeed(&mut self, wanted: Wanted) -> bool {
+        let taken = self.ask(Event::Succeed, None, false);
+        if let Some(row) = self.row.as_mut().filter(|_| taken) {
+            row.next = Some(wanted);
+        }
+        taken
     }
 
     /// A request; `false`: it is refused.
@@ -160,9 +172,13 @@ impl World {
                 })
                 .collect();
             let Some(view) = self.view() else { return };
-            let Some(step) = plan::next(&view, &agents, &LIMITS) else {
-                return;
+            let step = match plan::next(&view, &agents, &LIMITS) {
+                Some(step) if step.saves() && self.unpreparable => {
+                    plan::unpreparable(&view, "the source is away".to_owned(), &LIMITS)
+                }
+                step => step,
             };
+            let Some(step) = step else { return };
             self.write(&step);
             if self.dies && !step.messages.is_empty() {
                 self.dies = false;

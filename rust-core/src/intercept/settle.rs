@@ -4,14 +4,17 @@
 use super::{Interceptor, Outcome, RETRY, actor, write};
 use crate::account::definition::Definition;
 use crate::error::causes;
-use crate::lifecycle::{Asked, Refusal};
-use crate::source::SourceError;
-use crate::store::{Intent, StoreError};
+use crate::lifecycle::{Refusal, Verb};
+use crate::source::{Definition as Account, SourceError};
+use crate::store::{Actor, Intent, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// A write whose answer nobody heard may still be at work in Clouddriver for so long.
 const AT_WORK: Duration = Duration::from_secs(30);
+
+/// As often as a definition changes while it is being recorded it is read again; then later.
+const ROUNDS: usize = 50;
 
 /// Why an intent stays open.
 #[derive(Debug, thiserror::Error)]
@@ -24,25 +27,13 @@ enum Unsettled {
     Store(#[from] StoreError),
 }
 
-impl Unsettled {
-    /// Whether another try may do.
-    fn passes(&self) -> bool {
-        match self {
-            Unsettled::Source(_) | Unsettled::Store(_) => true,
-            Unsettled::Refused(refusal) => matches!(refusal, Refusal::Store(_)),
-        }
-    }
-}
-
 /// Whether an intent has had its effect.
 #[derive(Debug, PartialEq, Eq)]
 enum Effect {
     /// What it asked for is recorded, or nothing is to be recorded.
     Settled,
-    /// The source does not show it, so far.
+    /// The source does not show it so far, and still may.
     NotSeen,
-    /// The row of that name is being deleted; what the source has becomes the next one.
-    Waits,
 }
 
 impl Interceptor {
@@ -50,10 +41,7 @@ impl Interceptor {
         let settled = match outcome {
             Outcome::Answered(status) if status.is_success() => {
                 intent.accepted = true;
-                match journaled {
-                    true => self.accepted(&intent, true).await,
-                    false => self.remembered(&intent).await,
-                }
+                self.accepted(&intent, journaled).await
             }
             Outcome::Answered(_) if journaled => self
                 .store
@@ -67,37 +55,38 @@ impl Interceptor {
             tracing::error!(
                 account = intent.account,
                 method = intent.method,
-                journaled,
                 error = causes(&error),
-                "a write to /credentials is not recorded yet"
+                "a write to /credentials is not recorded yet: its intent stays open"
             );
         }
     }
 
-    /// What is in no journal this process alone remembers: it tries until it stops.
-    async fn remembered(&self, intent: &Intent) -> Result<(), Unsettled> {
-        loop {
-            match self.accepted(intent, false).await {
-                Err(error) if error.passes() && !self.stop.is_cancelled() => {
-                    let (account, error) = (&intent.account, causes(&error));
-                    tracing::error!(account, error, "a write in no journal is not recorded yet");
-                    let wait = tokio::time::sleep(RETRY);
-                    self.stop.run_until_cancelled(wait).await;
-                }
-                settled => return settled,
-            }
-        }
-    }
-
+    /// What is not settled at once, the sweep of open intents settles.
     async fn accepted(&self, intent: &Intent, journaled: bool) -> Result<(), Unsettled> {
-        if journaled {
-            self.store.accept_intent(&intent.id).await?;
-        }
-        let effect = self.apply(intent).await?;
-        if journaled && effect != Effect::Waits {
+        self.journal_accepted(intent, journaled).await?;
+        if self.apply(intent).await? == Effect::Settled {
             self.store.close_intent(&intent.id).await?;
         }
         Ok(())
+    }
+
+    /// Until it is in the journal this process alone knows that Clouddriver took it: it tries until
+    /// it stops.
+    async fn journal_accepted(&self, intent: &Intent, journaled: bool) -> Result<(), StoreError> {
+        loop {
+            let written = match journaled {
+                true => self.store.accept_intent(&intent.id).await,
+                false => self.store.open_intent(intent).await,
+            };
+            let Err(error) = written else { return Ok(()) };
+            if self.stop.is_cancelled() {
+                return Err(error);
+            }
+            let (account, error) = (&intent.account, causes(&error));
+            tracing::error!(account, error, "an accepted write is in no journal yet");
+            let wait = tokio::time::sleep(RETRY);
+            self.stop.run_until_cancelled(wait).await;
+        }
     }
 
     pub(super) async fn settle_open(self: Arc<Self>) {
@@ -133,17 +122,24 @@ impl Interceptor {
     async fn resume(&self, intent: &Intent, age: Duration) {
         let resumed = async {
             let effect = self.apply(intent).await?;
-            if effect == Effect::Waits {
-                return Ok(());
+            match effect {
+                Effect::NotSeen if age <= AT_WORK => return Ok(()),
+                Effect::NotSeen | Effect::Settled => {}
             }
-            if effect == Effect::Settled || intent.accepted || age > AT_WORK {
-                self.store.close_intent(&intent.id).await?;
-                tracing::info!(
-                    account = intent.account,
-                    method = intent.method,
+            self.store.close_intent(&intent.id).await?;
+            let (account, method) = (&intent.account, &intent.method);
+            match effect == Effect::NotSeen && intent.accepted {
+                true => tracing::warn!(
+                    account,
+                    method,
+                    "Clouddriver took this write, but does not show it: nothing is recorded"
+                ),
+                false => tracing::info!(
+                    account,
+                    method,
                     ?effect,
                     "an open write to /credentials is settled"
-                );
+                ),
             }
             Ok::<_, Unsettled>(())
         };
@@ -155,61 +151,172 @@ impl Interceptor {
 
     /// Records what the source says of the intent's account now. Doing it twice changes nothing.
     async fn apply(&self, intent: &Intent) -> Result<Effect, Unsettled> {
-        let name = &intent.account;
-        let actor = actor(intent);
-        let user = Some(intent.who.as_str()).filter(|who| *who != "unknown");
-        let found = self.source.find(name, user).await?;
-        let row = self.store.view(name).await?.map(|view| view.account);
-        let known = row.is_some();
-        // A process may have died between making the row and activating it.
-        let untouched = row.is_none_or(|account| account.version == 1);
-        let Some(account) = found else {
-            if intent.method != "DELETE" {
-                return Ok(Effect::NotSeen);
-            }
-            if known {
-                match self.lifecycle.delete(name, &actor).await {
-                    Ok(()) | Err(Refusal::Unknown) => {}
-                    Err(refusal) => return Err(refusal.into()),
-                }
-            }
-            return Ok(Effect::Settled);
-        };
-        if intent.method == "DELETE" {
-            return Ok(Effect::NotSeen);
-        }
-        let by_this_write = match intent.existed {
-            Some(existed) => !existed,
-            None if intent.accepted => intent.method == "POST",
-            None => write::digest(&account, &intent.body_fields) == intent.body_sha256,
-        };
-        let definition = Definition::part(account);
-        if known {
-            match self.lifecycle.update(name, &definition, &actor).await {
-                Ok(()) => {}
-                Err(Refusal::Illegal { .. }) if by_this_write => return Ok(Effect::Waits),
-                // It is on its way out; the row that may follow is another one.
-                Err(Refusal::Illegal { .. } | Refusal::Unknown) => return Ok(Effect::NotSeen),
-                Err(refusal) => return Err(refusal.into()),
-            }
-        } else if by_this_write {
-            self.lifecycle
-                .adopt(name, &definition, Asked::default(), &actor)
-                .await?;
-        } else {
-            return Ok(Effect::NotSeen);
-        }
-        if self.activate && by_this_write && untouched {
-            let asked = Asked::default();
-            match self.lifecycle.activate(name, &asked, &actor).await {
-                Ok(()) | Err(Refusal::Illegal { .. } | Refusal::Unknown) => {}
-                Err(refusal) => return Err(refusal.into()),
-            }
-        }
-        // A PUT that is not known to be accepted may still change the account.
-        match intent.accepted || intent.method == "POST" {
-            true => Ok(Effect::Settled),
-            false => Ok(Effect::NotSeen),
+        let found = self.find(intent).await?;
+        match (found, intent.method == "DELETE") {
+            (Some(account), false) => self.written(intent, account, Taken::by(intent)).await,
+            (None, true) => self.deleted(intent).await,
+            (Some(_), true) | (None, false) => Ok(Effect::NotSeen),
         }
     }
+
+    async fn find(&self, intent: &Intent) -> Result<Option<Account>, SourceError> {
+        let user = Some(intent.who.as_str()).filter(|who| *who != "unknown");
+        self.source.find(&intent.account, user).await
+    }
+
+    async fn deleted(&self, intent: &Intent) -> Result<Effect, Unsettled> {
+        // To who may not see an account it looks as if it were gone.
+        if !intent.accepted && intent.existed != Some(true) {
+            return Ok(Effect::NotSeen);
+        }
+        let (name, actor) = (&intent.account, actor(intent));
+        match self
+            .lifecycle
+            .ask(name, Verb::DeleteWithSource, &actor)
+            .await
+        {
+            Ok(()) | Err(Refusal::Unknown) => {}
+            Err(refusal) => return Err(refusal.into()),
+        }
+        // Another write may have brought it back, and settled before the row went.
+        match self.find(intent).await? {
+            Some(account) => self.written(intent, account, |_| Taken::New).await,
+            None => Ok(Effect::Settled),
+        }
+    }
+
+    /// Records `account` and whatever the source says after it, until what was written is what it
+    /// says: of two that record at the same time, the one that is last has read last.
+    async fn written(
+        &self,
+        intent: &Intent,
+        mut account: Account,
+        taken: impl Fn(&Account) -> Taken,
+    ) -> Result<Effect, Unsettled> {
+        let name = &intent.account;
+        let actor = actor(intent);
+        let mut made = false;
+        for _ in 0..ROUNDS {
+            let taken = taken(&account);
+            let definition = Definition::part(account.clone());
+            match self.record(name, &definition, taken, &actor).await? {
+                Recorded::Made => made = true,
+                Recorded::Updated => {}
+                Recorded::Gone => continue,
+                Recorded::Deleting if taken == Taken::Unknown => return Ok(Effect::NotSeen),
+                Recorded::Deleting => {
+                    let activate = self.activate && taken == Taken::New;
+                    let kept = self.lifecycle.succeed(name, &definition, activate, &actor);
+                    match kept.await {
+                        Ok(()) => {}
+                        // It is gone meanwhile.
+                        Err(Refusal::Illegal { .. } | Refusal::Unknown) => continue,
+                        Err(refusal) => return Err(refusal.into()),
+                    }
+                }
+                Recorded::Nothing if intent.accepted => return Ok(Effect::Settled),
+                Recorded::Nothing => return Ok(Effect::NotSeen),
+            }
+            match self.find(intent).await? {
+                Some(now) if now == account => {
+                    // A PUT that is not known to be accepted may still change the account.
+                    return Ok(match intent.accepted || intent.method == "POST" {
+                        true => Effect::Settled,
+                        false => Effect::NotSeen,
+                    });
+                }
+                Some(now) => account = now,
+                // Deleted meanwhile, maybe before there was a row to remove.
+                None if made => {
+                    match self
+                        .lifecycle
+                        .ask(name, Verb::DeleteWithSource, &actor)
+                        .await
+                    {
+                        Ok(()) | Err(Refusal::Unknown) => {}
+                        Err(refusal) => return Err(refusal.into()),
+                    }
+                    return Ok(Effect::Settled);
+                }
+                None => return Ok(Effect::NotSeen),
+            }
+        }
+        Ok(Effect::NotSeen)
+    }
+
+    async fn record(
+        &self,
+        name: &str,
+        definition: &Definition,
+        taken: Taken,
+        actor: &Actor,
+    ) -> Result<Recorded, Unsettled> {
+        match self.lifecycle.update(name, definition, actor).await {
+            Ok(()) => return Ok(Recorded::Updated),
+            Err(Refusal::Illegal { .. }) => return Ok(Recorded::Deleting),
+            Err(Refusal::Unknown) => {}
+            Err(refusal) => return Err(refusal.into()),
+        }
+        if !taken.is_new() {
+            return Ok(Recorded::Nothing);
+        }
+        let activate = self.activate && taken == Taken::New;
+        let adopt = self.lifecycle.adopt(name, definition, activate, actor);
+        let made = adopt.await?;
+        Ok(match made {
+            true => Recorded::Made,
+            false => Recorded::Gone,
+        })
+    }
+}
+
+/// What is known of a write whose account the source has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    /// It is not known whether Clouddriver took it.
+    Unknown,
+    /// Clouddriver took it, and had the account before.
+    Known,
+    /// Clouddriver took it; whether it had the account before is not known.
+    Perhaps,
+    /// Clouddriver took it, and did not have the account before.
+    New,
+}
+
+impl Taken {
+    fn by(intent: &Intent) -> impl Fn(&Account) -> Taken {
+        let digests = (intent.body_fields.clone(), intent.body_sha256.clone());
+        let (accepted, existed) = (intent.accepted, intent.existed);
+        let post = intent.method == "POST";
+        move |account| match (accepted, existed) {
+            (_, Some(false)) => Taken::New,
+            (true, _) if post => Taken::New,
+            (true, Some(true)) => Taken::Known,
+            // One too many, INACTIVE, harms nobody; one too few is lost.
+            (true, None) => Taken::Perhaps,
+            (false, Some(true)) => Taken::Unknown,
+            (false, None) => match write::digest(account, &digests.0) == digests.1 {
+                true => Taken::New,
+                false => Taken::Unknown,
+            },
+        }
+    }
+
+    fn is_new(self) -> bool {
+        matches!(self, Taken::New | Taken::Perhaps)
+    }
+}
+
+/// What became of a definition.
+enum Recorded {
+    /// A row with it.
+    Made,
+    /// The row has it.
+    Updated,
+    /// The row is being deleted.
+    Deleting,
+    /// The row came or went meanwhile.
+    Gone,
+    /// There is no row, and none is to be made.
+    Nothing,
 }

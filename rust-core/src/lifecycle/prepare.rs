@@ -80,6 +80,7 @@ impl Lifecycle {
         Ok(Content {
             definition: public.to_string(),
             secret,
+            inline: false,
         })
     }
 }

@@ -4,7 +4,8 @@
 
 use super::Lifecycle;
 use crate::account::definition::Definition;
-use crate::account::step::Step;
+use crate::account::state::Wanted;
+use crate::account::step::{Step, Tombstone};
 use crate::account::transition::Event;
 use crate::account::{Account, Status, View};
 use crate::secret::SecretError;
@@ -29,8 +30,13 @@ pub enum Verb {
     Deactivate,
     /// DELETE.
     Delete,
+    /// Clouddriver's account is gone, by a DELETE that was asked of it.
+    DeleteWithSource,
     /// A new definition.
     Update(Content),
+    /// A definition for the row that follows the one that is being deleted, and what that row goes
+    /// on to.
+    Succeed(Content, Wanted),
 }
 
 impl Verb {
@@ -39,8 +45,8 @@ impl Verb {
         match self {
             Verb::Activate(_) => "ACTIVE",
             Verb::Deactivate => "INACTIVE",
-            Verb::Delete => "DELETED",
-            Verb::Update(_) => "UPDATED",
+            Verb::Delete | Verb::DeleteWithSource => "DELETED",
+            Verb::Update(_) | Verb::Succeed(..) => "UPDATED",
         }
     }
 
@@ -48,8 +54,9 @@ impl Verb {
         match self {
             Verb::Activate(_) => Event::Activate,
             Verb::Deactivate => Event::Deactivate,
-            Verb::Delete => Event::Delete,
+            Verb::Delete | Verb::DeleteWithSource => Event::Delete,
             Verb::Update(_) => Event::Update,
+            Verb::Succeed(..) => Event::Succeed,
         }
     }
 
@@ -62,22 +69,32 @@ impl Verb {
             || differs(&account.kubeconfig_file, &asked.kubeconfig_file)
     }
 
+    fn edit(&self, step: &mut Step) {
+        match (self, &mut step.account) {
+            (Verb::DeleteWithSource, _) => step.tombstone = Tombstone::Cleared,
+            (Verb::Succeed(_, wanted), Some(account)) => account.next = Some(*wanted),
+            (Verb::Activate(asked), Some(account)) => asked.edit(account),
+            _ => {}
+        }
+    }
+
+    fn content(&self) -> Option<&Content> {
+        match self {
+            Verb::Update(content) | Verb::Succeed(content, _) => Some(content),
+            _ => None,
+        }
+    }
+}
+
+impl Asked {
     fn edit(&self, account: &mut Account) {
-        let Verb::Activate(asked) = self else { return };
         let keep = |old: &mut Option<String>, new: &Option<String>| {
             if new.is_some() {
                 old.clone_from(new);
             }
         };
-        keep(&mut account.requested_zone, &asked.zone_id);
-        keep(&mut account.kubeconfig_file, &asked.kubeconfig_file);
-    }
-
-    fn content(&self) -> Option<&Content> {
-        match self {
-            Verb::Update(content) => Some(content),
-            _ => None,
-        }
+        keep(&mut account.requested_zone, &self.zone_id);
+        keep(&mut account.kubeconfig_file, &self.kubeconfig_file);
     }
 }
 
@@ -123,15 +140,17 @@ pub enum Refusal {
 }
 
 impl Lifecycle {
-    /// Makes a new account INACTIVE; `false`: there is a row of that name already.
+    /// Makes a new account INACTIVE, or with `activate` sends it on to ACTIVE at once; `false`:
+    /// there is a row of that name already.
     pub async fn adopt(
         &self,
         name: &str,
         definition: &Definition,
-        asked: Asked,
+        activate: bool,
         actor: &Actor,
     ) -> Result<bool, Refusal> {
-        let row = self.new_row(name, definition, asked)?;
+        let mut row = self.new_row(name, definition, Asked::default())?;
+        row.activate = activate.then_some(self.limits);
         Ok(!self.create(&[row], actor).await?.is_empty())
     }
 
@@ -147,32 +166,55 @@ impl Lifecycle {
             requested_zone: asked.zone_id,
             kubeconfig_file: asked.kubeconfig_file,
             content: self.close(name, definition)?,
+            activate: None,
         })
     }
 
-    /// Makes new accounts INACTIVE, all in one transaction; answers the names of those that were
-    /// made: the others have a row already. Nothing follows from it, so nobody is sent to look.
+    /// Makes new accounts, all in one transaction; answers the names of those that were made: the
+    /// others have a row already. From one that is INACTIVE nothing follows, so nobody is sent to
+    /// look at it.
     pub async fn create(
         &self,
         rows: &[NewRow],
         actor: &Actor,
     ) -> Result<BTreeSet<String>, StoreError> {
         let made = self.store.create(rows, actor).await?;
-        for name in &made {
-            tracing::info!(account = name, to = "INACTIVE", event = ?Event::Adopt, "transition");
-            self.metrics.transition("none", Status::Inactive.as_str());
+        let (inactive, to_migrate) = (Status::Inactive.as_str(), Status::ToMigrate.as_str());
+        for row in rows.iter().filter(|row| made.contains(&row.name)) {
+            let name = &row.name;
+            tracing::info!(account = name, to = inactive, event = ?Event::Adopt, "transition");
+            self.metrics.transition("none", inactive);
+            if row.activate.is_some() {
+                let event = Event::Activate;
+                tracing::info!(
+                    account = name,
+                    from = inactive,
+                    to = to_migrate,
+                    ?event,
+                    "transition"
+                );
+                self.metrics.transition(inactive, to_migrate);
+                self.queue.add([name.clone()]);
+            }
         }
         Ok(made)
     }
 
-    /// PATCH to ACTIVE.
-    pub async fn activate(&self, name: &str, asked: &Asked, actor: &Actor) -> Result<(), Refusal> {
-        self.ask(name, Verb::Activate(asked.clone()), actor).await
-    }
-
-    /// DELETE.
-    pub async fn delete(&self, name: &str, actor: &Actor) -> Result<(), Refusal> {
-        self.ask(name, Verb::Delete, actor).await
+    /// While the row of that name is being deleted: keeps the definition that the row that follows
+    /// begins with, INACTIVE or with `activate` on its way to ACTIVE.
+    pub async fn succeed(
+        &self,
+        name: &str,
+        definition: &Definition,
+        activate: bool,
+        actor: &Actor,
+    ) -> Result<(), Refusal> {
+        let wanted = match activate {
+            true => Wanted::Active,
+            false => Wanted::Inactive,
+        };
+        let content = self.close(name, definition)?;
+        self.ask(name, Verb::Succeed(content, wanted), actor).await
     }
 
     /// A new definition; one that is the same changes nothing.
@@ -182,6 +224,10 @@ impl Lifecycle {
         definition: &Definition,
         actor: &Actor,
     ) -> Result<(), Refusal> {
+        let view = self.store.view(name).await?.ok_or(Refusal::Unknown)?;
+        if view.account.status.is_deleting() {
+            return Err(refusal(&view, Event::Update));
+        }
         let kept = self.store.content(name).await?.ok_or(Refusal::Unknown)?;
         if self.is_kept(name, &kept, definition) {
             return Ok(());
@@ -260,9 +306,7 @@ impl Lifecycle {
         let retargets = verb.retargets(&view.account);
         let mut step = Step::of(&view, verb.event(), false, retargets, &self.limits)
             .map_err(|_| refusal(&view, verb.event()))?;
-        if let Some(account) = &mut step.account {
-            verb.edit(account);
-        }
+        verb.edit(&mut step);
         let content = verb.content();
         Ok(
             (content.is_some() || step.changes(&view)).then_some(Change {

@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
@@ -27,6 +27,7 @@ struct Content {
     accounts: BTreeMap<String, Value>,
     status: Option<StatusCode>,
     users: Vec<Option<String>>,
+    later: VecDeque<(String, Option<Value>)>,
 }
 
 impl TestSource {
@@ -57,10 +58,14 @@ impl TestSource {
     }
 
     pub(crate) fn put_of_type(&self, of_type: &str, name: &str, fields: Value) {
-        let mut account = json!({"type": of_type, "name": name});
-        let fields = fields.as_object().unwrap().clone();
-        account.as_object_mut().unwrap().extend(fields);
+        let account = account(of_type, name, fields);
         self.content().accounts.insert(name.to_owned(), account);
+    }
+
+    /// What becomes of an account once the next request that finds no earlier one of these is
+    /// answered; no fields: it is removed.
+    pub(crate) fn after_the_next_answer(&self, name: &str, fields: Option<Value>) {
+        self.content().later.push_back((name.to_owned(), fields));
     }
 
     pub(crate) fn remove(&self, name: &str) {
@@ -81,6 +86,13 @@ impl TestSource {
     pub(crate) async fn stop(&mut self) {
         self.tasks.shutdown().await;
     }
+}
+
+fn account(of_type: &str, name: &str, fields: Value) -> Value {
+    let mut account = json!({"type": of_type, "name": name});
+    let fields = fields.as_object().unwrap().clone();
+    account.as_object_mut().unwrap().extend(fields);
+    account
 }
 
 async fn serve(listener: TcpListener, content: Arc<Mutex<Content>>) {
@@ -117,6 +129,15 @@ fn respond(request: &Request<Incoming>, content: &mut Content) -> Response<Full<
         }
         (None, path) => (StatusCode::NOT_FOUND, json!({"path": path})),
     };
+    if let Some((name, fields)) = content.later.pop_front() {
+        match fields {
+            Some(fields) => {
+                let account = account("kubernetes", &name, fields);
+                content.accounts.insert(name, account);
+            }
+            None => drop(content.accounts.remove(&name)),
+        }
+    }
     let mut response = Response::new(Full::from(body.to_string()));
     *response.status_mut() = status;
     response

@@ -29,7 +29,7 @@ pub struct Intent {
 }
 
 impl Store {
-    /// Journals an intent.
+    /// Journals an intent; one that is there stays.
     pub async fn open_intent(&self, intent: &Intent) -> Result<(), StoreError> {
         transaction!(
             self,
@@ -37,7 +37,7 @@ impl Store {
             failpoint::INTENT_AFTER,
             |tx| {
                 let now = tx.now().await?;
-                sql("INSERT INTO kubesvc_ferry_intents (id, method, account, body_fields, body_sha256,
+                let written = sql("INSERT INTO kubesvc_ferry_intents (id, method, account, body_fields, body_sha256,
                  existed, accepted, who, opened_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
             .texts([intent.id.as_str(), &intent.method, &intent.account])
             .texts([intent.body_fields.as_str(), &intent.body_sha256])
@@ -46,7 +46,13 @@ impl Store {
             .text(intent.who.as_str())
             .number(now)
             .run(&mut tx)
-            .await?;
+            .await;
+                match written {
+                    Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+                        return Ok(());
+                    }
+                    written => written?,
+                };
             }
         )
     }

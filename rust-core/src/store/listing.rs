@@ -153,7 +153,7 @@ impl Store {
         let names = sql(format!(
             "SELECT name FROM kubesvc_accounts WHERE due_at <= {}
              OR status IN ('TO_MIGRATE', 'TO_DEACTIVATE', 'DELETING')
-             OR (status = 'ORPHANED' AND zone_id IN
+             OR (status = 'ORPHANED' AND due_at IS NULL AND zone_id IN
              (SELECT zone_id FROM kubesvc_ferry_agents WHERE left_at IS NULL))
              ORDER BY due_at LIMIT {limit}",
             tx.dialect().now()
@@ -211,10 +211,9 @@ async fn static_detail(tx: &mut Tx, name: &str) -> Result<Option<AccountDetail>,
 }
 
 async fn dynamic_detail(tx: &mut Tx, name: &str) -> Result<Option<AccountDetail>, StoreError> {
-    let row = sql("SELECT * FROM kubesvc_accounts WHERE name = ?")
-        .text(name)
-        .optional(tx)
-        .await?;
+    let query = "SELECT a.*, o.inline_definition FROM kubesvc_accounts a
+         LEFT JOIN kubesvc_ferry_origins o ON o.name = a.name WHERE a.name = ?";
+    let row = sql(query).text(name).optional(tx).await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(AccountDetail::Dynamic {
         account: Box::new(read_account(&row)?),

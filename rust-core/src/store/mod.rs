@@ -9,9 +9,12 @@ mod connected;
 mod cores;
 mod journal;
 mod listing;
+mod next;
 mod open;
+mod origins;
 mod rows;
 mod steps;
+mod tombstones;
 
 pub use agents::{Gone, Held, Registration, StaticAccount};
 pub use journal::Intent;

@@ -202,20 +202,30 @@ async fn migrate_mysql(options: &MySqlConnectOptions) -> Result<(), StoreError> 
 /// The history of migrations, a table of our own.
 const HISTORY: &str = "kubesvc_ferry_migrations";
 
-const SQLITE: &str = include_str!("../../migrations/sqlite/0001_accounts.sql");
-const MYSQL: &str = include_str!("../../migrations/mysql/0001_accounts.sql");
-const POSTGRES: &str = include_str!("../../migrations/postgres/0001_accounts.sql");
+const SQLITE: [&str; 2] = [
+    include_str!("../../migrations/sqlite/0001_accounts.sql"),
+    include_str!("../../migrations/sqlite/0002_scan.sql"),
+];
+const MYSQL: [&str; 2] = [
+    include_str!("../../migrations/mysql/0001_accounts.sql"),
+    include_str!("../../migrations/mysql/0002_scan.sql"),
+];
+const POSTGRES: [&str; 2] = [
+    include_str!("../../migrations/postgres/0001_accounts.sql"),
+    include_str!("../../migrations/postgres/0002_scan.sql"),
+];
 
 /// The migrations of one database. Several that start at once
 /// wait for one another.
-fn migrations(accounts: &'static str) -> Migrator {
-    let mut migrator = Migrator::with_migrations(vec![Migration::new(
-        1,
-        "accounts".into(),
-        MigrationType::Simple,
-        accounts.into_sql_str(),
-        false,
-    )]);
+fn migrations([accounts, scan]: [&'static str; 2]) -> Migrator {
+    let migration = |version, name: &'static str, sql: &'static str| {
+        let kind = MigrationType::Simple;
+        Migration::new(version, name.into(), kind, sql.into_sql_str(), false)
+    };
+    let mut migrator = Migrator::with_migrations(vec![
+        migration(1, "accounts", accounts),
+        migration(2, "scan", scan),
+    ]);
     migrator.dangerous_set_table_name(HISTORY);
     migrator
 }

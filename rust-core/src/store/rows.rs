@@ -1,9 +1,9 @@
 //! Reading and making rows of `kubesvc_accounts`.
 
 use super::steps::{self, Actor, Entry};
-use super::{Store, StoreError, failpoint, transaction, word};
-use crate::account::transition::Event;
-use crate::account::{Account, Cluster, Holding, View};
+use super::{Store, StoreError, failpoint, next, origins, tombstones, transaction, word};
+use crate::account::transition::{self, Event};
+use crate::account::{Account, Cluster, Holding, Limits, Status, View};
 use crate::secret::Sealed;
 use crate::sql::{CHUNK, Record, Tx, Value, insert, sql};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +18,8 @@ pub struct Content {
     pub definition: String,
     /// The secrets; none: it has none.
     pub secret: Option<Sealed>,
+    /// It came with a request of ours; otherwise Clouddriver's accounts are its source.
+    pub inline: bool,
 }
 
 /// A row that is to be made.
@@ -31,6 +33,8 @@ pub struct NewRow {
     pub kubeconfig_file: Option<String>,
     /// Its definition.
     pub content: Content,
+    /// With these limits it is on its way to ACTIVE at once; none: it is INACTIVE.
+    pub activate: Option<Limits>,
 }
 
 impl Store {
@@ -53,7 +57,9 @@ impl Store {
     /// The definition of `name`; `None`: there is no such row.
     pub async fn content(&self, name: &str) -> Result<Option<Content>, StoreError> {
         let mut tx = self.pool.read().await?;
-        let query = "SELECT definition, secret, secret_key_id FROM kubesvc_accounts WHERE name = ?";
+        let query = "SELECT definition, secret, secret_key_id, inline_definition
+             FROM kubesvc_accounts a LEFT JOIN kubesvc_ferry_origins o ON o.name = a.name
+             WHERE a.name = ?";
         let row = sql(query).text(name).optional(&mut tx).await?;
         tx.commit().await?;
         row.as_ref().map(read_content).transpose()
@@ -80,9 +86,13 @@ impl Store {
                 }
                 let mut made = BTreeMap::new();
                 for row in rows.iter().filter(|row| !taken.contains(&row.name)) {
-                    let account = Account {
+                    let adopted = Account {
                         kubeconfig_file: row.kubeconfig_file.clone(),
                         ..Account::adopted(&row.name, row.requested_zone.clone(), now)
+                    };
+                    let account = match &row.activate {
+                        Some(limits) => transition::activated(&adopted, limits, now),
+                        None => adopted,
                     };
                     made.insert(row.name.as_str(), (account, &row.content));
                 }
@@ -90,20 +100,40 @@ impl Store {
                     .values()
                     .map(|(account, content)| new_row(account, content));
                 insert(&mut tx, ACCOUNTS, NEW_COLUMNS, new.collect()).await?;
-                let adopted = made.values().map(|(account, _)| Entry {
-                    name: &account.name,
-                    before: None,
-                    after: Some(account),
-                    event: Event::Adopt,
-                });
-                steps::audit(&mut tx, adopted.collect(), actor, now).await?;
+                let names: Vec<&str> = made.keys().copied().collect();
+                tombstones::clear(&mut tx, &names).await?;
+                let inline = made.iter().filter(|(_, (_, content))| content.inline);
+                origins::write_inline(&mut tx, inline.map(|(name, _)| *name).collect()).await?;
+                let mut entries = Vec::with_capacity(made.len());
+                for (account, _) in made.values() {
+                    entries.extend(begun(account));
+                }
+                steps::audit(&mut tx, entries, actor, now).await?;
                 made.into_keys().map(str::to_owned).collect()
             }
         )
     }
 }
 
-const NEW_COLUMNS: [&str; 12] = [
+/// What the audit says of a row that begins.
+fn begun(account: &Account) -> impl Iterator<Item = Entry<'_>> {
+    let inactive = Some(Status::Inactive);
+    let on = (account.status != Status::Inactive).then_some((
+        inactive,
+        Some(account.status),
+        Event::Activate,
+    ));
+    let story = std::iter::once((None, inactive, Event::Adopt)).chain(on);
+    story.map(|(from, to, event)| Entry {
+        name: &account.name,
+        from,
+        to,
+        event,
+        message: None,
+    })
+}
+
+const NEW_COLUMNS: [&str; 13] = [
     "name",
     "last_updated",
     "status",
@@ -113,12 +143,13 @@ const NEW_COLUMNS: [&str; 12] = [
     "generation",
     "requested_zone",
     "kubeconfig_file",
+    "due_at",
     "toured",
     "secret",
     "secret_key_id",
 ];
 
-fn new_row(account: &Account, content: &Content) -> [Value; 12] {
+fn new_row(account: &Account, content: &Content) -> [Value; 13] {
     let secret = content.secret.as_ref();
     [
         Value::text(account.name.as_str()),
@@ -130,6 +161,7 @@ fn new_row(account: &Account, content: &Content) -> [Value; 12] {
         Value::number(account.generation),
         Value::text(account.requested_zone.as_deref()),
         Value::text(account.kubeconfig_file.as_deref()),
+        Value::number(account.due_at),
         Value::text("[]"),
         Value::Bytes(secret.map(|sealed| sealed.bytes.clone())),
         Value::text(secret.map(|sealed| sealed.key_id.as_str())),
@@ -145,6 +177,7 @@ pub(super) fn read_content(row: &Record) -> Result<Content, StoreError> {
     Ok(Content {
         definition: row.get("definition")?,
         secret,
+        inline: origins::is_inline(row)?,
     })
 }
 
@@ -165,7 +198,10 @@ async fn views(
     let mut held = holdings(tx, names).await?;
     let now = tx.now().await?;
     for row in &rows {
-        let account = read_account(row)?;
+        let mut account = read_account(row)?;
+        if account.status.is_deleting() {
+            account.next = next::kept(tx, &account.name).await?;
+        }
         let view = View {
             holdings: held.remove(&account.name).unwrap_or_default(),
             claimed: claims.contains(&account.name),
@@ -223,6 +259,7 @@ pub(super) fn read_account(row: &Record) -> Result<Account, StoreError> {
         toured,
         due_at: row.get("due_at")?,
         cluster: read_cluster(row)?,
+        next: None,
         last_updated: row.get("last_updated")?,
         name,
     })

@@ -1,10 +1,10 @@
 //! Writing a step: row, holdings and audit in one transaction, a compare-and-swap on the version.
 
 use super::rows::{Content, read_holding};
-use super::{Store, StoreError, failpoint, transaction};
+use super::{Store, StoreError, failpoint, next, origins, tombstones, transaction};
 use crate::account::step::Step;
 use crate::account::transition::Event;
-use crate::account::{Account, Agent, Holding, View};
+use crate::account::{Account, Agent, Holding, Status, View};
 use crate::sql::{Tx, Value, insert, sql};
 use std::sync::Mutex;
 
@@ -82,21 +82,17 @@ impl Store {
             let now = tx.now().await?;
             let mut written = Vec::with_capacity(changes.len());
             for change in changes {
-                written.push(write_one(&mut tx, change, here, now).await?);
+                written.push(write_one(&mut tx, change, here, actor, now).await?);
             }
             if !written.contains(&true) {
                 return Ok(written);
             }
             let done = changes.iter().zip(&written).filter(|(_, done)| **done);
-            let entries = done.filter_map(|(change, _)| {
-                Some(Entry {
-                    name: &change.view.account.name,
-                    before: Some(&change.view.account),
-                    after: change.step.account.as_ref(),
-                    event: change.step.event?,
-                })
-            });
-            audit(&mut tx, entries.collect(), actor, now).await?;
+            let mut entries = Vec::new();
+            for (change, _) in done {
+                entries.extend(told(change));
+            }
+            audit(&mut tx, entries, actor, now).await?;
             written
         })
     }
@@ -139,6 +135,7 @@ async fn write_one(
     tx: &mut Tx,
     change: &Change<'_>,
     here: &[Agent],
+    actor: &Actor,
     now: i64,
 ) -> Result<bool, StoreError> {
     let Change {
@@ -153,7 +150,16 @@ async fn write_one(
     if !swapped {
         return Ok(false);
     }
-    if let Some(content) = content {
+    let name = view.account.name.as_str();
+    next::write(tx, view, step, *content).await?;
+    tombstones::write(tx, name, step.tombstone, &actor.who, now).await?;
+    if step.account.is_none() || step.begins(view) {
+        origins::write(tx, name, false).await?;
+    }
+    // While it is being deleted a definition is the next row's.
+    let own = content.filter(|_| !view.account.status.is_deleting());
+    if let Some(content) = own {
+        origins::write(tx, name, content.inline).await?;
         let change = sql(
             "UPDATE kubesvc_accounts SET definition = ?, secret = ?, secret_key_id = ?
              WHERE name = ?",
@@ -162,7 +168,7 @@ async fn write_one(
             .text(content.definition.as_str())
             .bytes(content.secret.as_ref().map(|sealed| sealed.bytes.clone()))
             .text(content.secret.as_ref().map(|sealed| sealed.key_id.as_str()))
-            .text(view.account.name.as_str())
+            .text(name)
             .run(tx)
             .await?;
     }
@@ -296,12 +302,27 @@ pub(super) async fn write_holding(
     Ok(())
 }
 
+/// What the audit says of a change.
+fn told<'a>(change: &'a Change<'_>) -> impl Iterator<Item = Entry<'a>> {
+    let after = change.step.account.as_ref();
+    let message = after.and_then(|account| account.message.as_deref());
+    let transitions = change.step.transitions(&change.view).into_iter();
+    transitions.map(move |(from, to, event)| Entry {
+        name: &change.view.account.name,
+        from,
+        to,
+        event,
+        message,
+    })
+}
+
 /// A row of the audit.
 pub(super) struct Entry<'a> {
     pub(super) name: &'a str,
-    pub(super) before: Option<&'a Account>,
-    pub(super) after: Option<&'a Account>,
+    pub(super) from: Option<Status>,
+    pub(super) to: Option<Status>,
     pub(super) event: Event,
+    pub(super) message: Option<&'a str>,
 }
 
 const AUDIT: [&str; 9] = [
@@ -322,17 +343,17 @@ pub(super) async fn audit(
     actor: &Actor,
     now: i64,
 ) -> Result<(), StoreError> {
-    let status = |account: Option<&Account>| Value::text(account.map(|it| it.status.as_str()));
+    let status = |status: Option<Status>| Value::text(status.map(Status::as_str));
     let rows = entries.into_iter().map(|entry| {
         [
             Value::text(next_id().as_str()),
             Value::text(entry.name),
-            status(entry.before),
-            status(entry.after),
+            status(entry.from),
+            status(entry.to),
             Value::text(format!("{:?}", entry.event).as_str()),
             Value::text(actor.who.as_str()),
             Value::text(actor.request_id.as_deref()),
-            Value::text(entry.after.and_then(|account| account.message.as_deref())),
+            Value::text(entry.message),
             Value::number(now),
         ]
     });

@@ -231,6 +231,7 @@ fn new(name: &str) -> NewRow {
         requested_zone: None,
         kubeconfig_file: None,
         content: content("{}"),
+        activate: None,
     }
 }
 
@@ -238,6 +239,7 @@ fn content(definition: &str) -> Content {
     Content {
         definition: definition.to_owned(),
         secret: None,
+        inline: false,
     }
 }
 

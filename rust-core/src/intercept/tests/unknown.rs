@@ -2,6 +2,7 @@
 //! the journal and are settled against the source.
 
 use super::*;
+use crate::lifecycle::Verb;
 
 const AN_HOUR_OLD: &str = "UPDATE kubesvc_ferry_intents SET opened_at = opened_at - 3600000";
 
@@ -162,25 +163,6 @@ impl Post {
 }
 
 #[tokio::test]
-async fn activation_that_a_dead_process_left_out_is_made_up_for() {
-    let post = Post::with(true).await;
-    drop(post.post("a").await);
-    post.source.put("a", fields());
-    // The process died between the two steps.
-    let definition = post.source.source().find("a", None).await.unwrap().unwrap();
-    let definition = crate::account::definition::Definition::part(definition);
-    let asked = crate::lifecycle::Asked::default();
-    let lifecycle = &post.interceptor.lifecycle;
-    assert!(
-        lifecycle
-            .adopt("a", &definition, asked, &Actor::ferry())
-            .await
-            .unwrap()
-    );
-    post.resumes_to("a", Status::ToMigrate).await;
-}
-
-#[tokio::test]
 async fn a_post_while_the_row_is_being_deleted_becomes_the_next_row() {
     let post = Post::open().await;
     post.adopt("a").await;
@@ -193,31 +175,224 @@ async fn a_post_while_the_row_is_being_deleted_becomes_the_next_row() {
     post.source.put("a", json!({"kubeconfigFile": "/next"}));
     begun.settle(answered(201)).await;
     assert_eq!(post.status("a").await, Some(Status::Deleting));
+    assert_eq!(post.open_intents().await, 0, "the row keeps it");
+    post.let_go("a").await;
+    assert_eq!(post.definition("a").await, "/next");
+    let audit = post.audit().await;
     assert_eq!(
-        post.open_intents().await,
-        1,
-        "what was accepted is not lost"
+        audit
+            .iter()
+            .filter(|line| line.starts_with("a Adopt"))
+            .count(),
+        2
     );
-    // The agent lets go, and the engine removes the row.
+}
+
+#[tokio::test]
+async fn a_put_while_the_row_is_being_deleted_becomes_the_next_row() {
+    let post = Post::open().await;
+    post.adopt("a").await;
+    post.held("a").await;
+    let (lifecycle, actor) = (&post.interceptor.lifecycle, Actor::ferry());
+    lifecycle.ask("a", Verb::Delete, &actor).await.unwrap();
+    let begun = post.put("a").await;
+    post.source.put("a", json!({"kubeconfigFile": "/next"}));
+    begun.settle(answered(200)).await;
+    assert_eq!(post.status("a").await, Some(Status::Deleting));
+    assert_eq!(post.open_intents().await, 0);
+    // A later one wins, and a DELETE that nobody heard the answer of changes nothing.
+    let begun = post.put("a").await;
+    post.source.put("a", json!({"kubeconfigFile": "/later"}));
+    begun.settle(answered(200)).await;
+    post.let_go("a").await;
+    assert_eq!(post.definition("a").await, "/later");
+}
+
+#[tokio::test]
+async fn a_delete_forgets_what_was_to_follow() {
+    let post = Post::open().await;
+    post.adopt("a").await;
+    post.held("a").await;
+    let (lifecycle, actor) = (&post.interceptor.lifecycle, Actor::ferry());
+    lifecycle.ask("a", Verb::Delete, &actor).await.unwrap();
+    let begun = post.put("a").await;
+    post.source.put("a", json!({"kubeconfigFile": "/next"}));
+    begun.settle(answered(200)).await;
+    let begun = post.delete("a").await;
+    post.source.remove("a");
+    begun.settle(answered(200)).await;
     post.released().await;
-    let view = post.store.view("a").await.unwrap().unwrap();
-    let limits = Limits {
-        transition: Duration::from_secs(60),
-        retry: Duration::from_secs(5),
-        max_retries: 3,
-    };
-    let step = crate::account::plan::next(&view, &[], &limits).unwrap();
-    assert!(
-        post.store
-            .write(&view, &step, &[], None, &Actor::ferry())
-            .await
-            .unwrap()
+    post.step("a").await;
+    assert_eq!(post.status("a").await, None);
+    assert_eq!(
+        post.sql("SELECT name FROM kubesvc_ferry_next").await,
+        [""; 0]
     );
+}
+
+#[tokio::test]
+async fn what_follows_goes_on_to_active_where_that_is_configured() {
+    let post = Post::with(true).await;
+    let begun = post.post("a").await;
+    post.source.put("a", fields());
+    begun.settle(answered(201)).await;
+    post.held("a").await;
+    let begun = post.delete("a").await;
+    post.source.remove("a");
+    begun.settle(answered(200)).await;
+    let begun = post.post("a").await;
+    post.source.put("a", fields());
+    begun.settle(answered(201)).await;
+    assert_eq!(post.status("a").await, Some(Status::Deleting));
+    post.released().await;
+    post.step("a").await;
+    assert_eq!(post.status("a").await, Some(Status::ToMigrate));
+}
+
+#[tokio::test]
+async fn what_clouddriver_took_and_does_not_show_yet_is_waited_for() {
+    let post = Post::open().await;
+    post.post("a").await.settle(answered(201)).await;
+    assert_eq!(post.status("a").await, None);
+    post.resume().await;
+    assert_eq!(post.open_intents().await, 1);
+    post.source.put("a", fields());
     post.resumes_to("a", Status::Inactive).await;
-    let content = post.store.content("a").await.unwrap().unwrap();
-    assert!(
-        content.definition.contains("/next"),
-        "{}",
-        content.definition
+    // A DELETE that does not show yet, likewise.
+    post.delete("a").await.settle(answered(200)).await;
+    assert_eq!(post.status("a").await, Some(Status::Inactive));
+    post.source.remove("a");
+    post.resume().await;
+    assert_eq!(
+        (post.status("a").await, post.open_intents().await),
+        (None, 0)
     );
+}
+
+#[tokio::test]
+async fn a_write_that_was_in_no_journal_is_journaled_once_it_is_accepted() {
+    let post = Post::open().await;
+    let away = "ALTER TABLE kubesvc_ferry_intents RENAME TO away";
+    let back = "ALTER TABLE away RENAME TO kubesvc_ferry_intents";
+    post.sql(away).await;
+    let begun = post.post("a").await;
+    let settled = tokio::spawn(begun.settle(answered(201)));
+    post.source.answer(Some(StatusCode::BAD_GATEWAY));
+    post.sql(back).await;
+    settled.await.unwrap();
+    let journaled = async {
+        while post.open_intents().await == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), journaled)
+        .await
+        .unwrap();
+    post.source.put("a", fields());
+    post.source.answer(None);
+    post.resumes_to("a", Status::Inactive).await;
+}
+
+#[tokio::test]
+async fn a_put_that_was_accepted_is_adopted_when_nobody_knows_what_was_before() {
+    let post = Post::with(true).await;
+    post.source.answer(Some(StatusCode::BAD_GATEWAY));
+    let begun = post.put("a").await;
+    post.source
+        .put("a", json!({"kubeconfigFile": "/as-clouddriver-likes-it"}));
+    post.source.answer(None);
+    begun.settle(answered(200)).await;
+    // It may have been there, and nobody's: it is not switched on.
+    assert_eq!(post.status("a").await, Some(Status::Inactive));
+    assert_eq!(post.open_intents().await, 0);
+}
+
+#[tokio::test]
+async fn of_two_that_record_at_the_same_time_the_later_definition_stays() {
+    let post = Post::open().await;
+    let begun = post.post("a").await;
+    post.source.put("a", json!({"kubeconfigFile": "/1"}));
+    // Between reading and writing the source changes twice, and another records that first.
+    for later in ["/2", "/3"] {
+        let fields = Some(json!({"kubeconfigFile": later}));
+        post.source.after_the_next_answer("a", fields);
+    }
+    begun.settle(answered(201)).await;
+    assert_eq!(post.definition("a").await, "/3");
+    assert_eq!(post.open_intents().await, 0);
+}
+
+#[tokio::test]
+async fn what_is_deleted_while_it_is_recorded_leaves_no_row() {
+    let post = Post::open().await;
+    let begun = post.post("a").await;
+    post.source.put("a", fields());
+    post.source.after_the_next_answer("a", None);
+    begun.settle(answered(201)).await;
+    assert_eq!(
+        (post.status("a").await, post.open_intents().await),
+        (None, 0)
+    );
+}
+
+#[tokio::test]
+async fn what_comes_back_while_it_is_deleted_is_not_lost() {
+    let post = Post::open().await;
+    post.adopt("a").await;
+    let begun = post.delete("a").await;
+    post.source.remove("a");
+    let fields = json!({"kubeconfigFile": "/again"});
+    post.source.after_the_next_answer("a", Some(fields));
+    begun.settle(answered(200)).await;
+    assert_eq!(post.definition("a").await, "/again");
+    assert_eq!(post.open_intents().await, 0);
+}
+
+#[tokio::test]
+async fn who_may_not_see_an_account_does_not_delete_it_by_a_broken_connection() {
+    let post = Post::open().await;
+    post.adopt("a").await;
+    // Clouddriver lists it to others alone.
+    post.source.remove("a");
+    post.delete("a").await.settle(Outcome::Unknown).await;
+    post.resume().await;
+    assert_eq!(post.status("a").await, Some(Status::Inactive));
+    post.sql(AN_HOUR_OLD).await;
+    post.resume().await;
+    assert_eq!(post.status("a").await, Some(Status::Inactive));
+    assert_eq!(post.open_intents().await, 0);
+}
+
+impl Post {
+    /// One step of the engine's.
+    async fn step(&self, name: &str) {
+        let view = self.store.view(name).await.unwrap().unwrap();
+        let limits = Limits {
+            transition: Duration::from_secs(60),
+            retry: Duration::from_secs(5),
+            max_retries: 3,
+        };
+        let step = crate::account::plan::next(&view, &[], &limits).unwrap();
+        let actor = Actor::ferry();
+        let written = self.store.write(&view, &step, &[], None, &actor);
+        assert!(written.await.unwrap());
+    }
+
+    /// The agent lets go, the engine removes the row, and the next begins.
+    async fn let_go(&self, name: &str) {
+        self.released().await;
+        self.step(name).await;
+        assert_eq!(self.status(name).await, Some(Status::Inactive));
+        assert_eq!(
+            self.sql("SELECT name FROM kubesvc_ferry_next").await,
+            [""; 0]
+        );
+    }
+
+    /// The kubeconfigFile of what is kept.
+    async fn definition(&self, name: &str) -> String {
+        let content = self.store.content(name).await.unwrap().unwrap();
+        let definition: Value = serde_json::from_str(&content.definition).unwrap();
+        definition["kubeconfigFile"].as_str().unwrap().to_owned()
+    }
 }

@@ -24,6 +24,7 @@ async fn a_row_is_made_once() {
         requested_zone: zone.clone(),
         kubeconfig_file: file.clone(),
         content: first.clone(),
+        activate: None,
     };
     let made = base.store.create(&[row], &person()).await.unwrap();
     assert_eq!(made, ["a".to_owned()].into());
@@ -247,6 +248,7 @@ async fn a_secret_lies_in_no_byte_of_the_database() {
         Content {
             definition: r#"{"shown":"yes"}"#.to_owned(),
             secret: Some(keyring.seal("a", &secret).unwrap()),
+            inline: false,
         }
     };
     let row = NewRow {
