@@ -1,41 +1,101 @@
 //! Where the cases run: five places, each a Clouddriver with Ferry on a database of its own and one
-//! agent, started by the first case that needs it. They share an API server and the database
-//! servers. Cases of one place run side by side, with account names of their own.
+//! agent, started by the first case that needs it. They share an API server, the database servers
+//! and a Clouddriver without Ferry. Cases of one place run side by side, with account names of
+//! their own.
 
 use ferry_tests::database::{Database, Kind, Schema};
-use ferry_tests::{Agent, Cluster, Door, clouddriver};
-use serde_json::json;
+use ferry_tests::ferry::PATIENCE;
+use ferry_tests::{Agent, Answer, Clouddriver, Cluster, Door, clouddriver, http, wait};
+use serde_json::{Value, json};
 use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// Times that make a walk quick.
-const QUICK: &str = "kubesvc:\n  heartbeat:\n    period: 1\n  dynamicAccounts:\n    \
-    retryFrequencySeconds: 1\n    transitionTimeoutSeconds: 15\n";
+/// Times that make a walk quick; and Clouddriver looks every half a second what is stored.
+pub const QUICK: &str = "\
+kubesvc:
+  heartbeat.period: 1
+  cache.accountCleanupFrequencySeconds: 4
+  dynamicAccounts:
+    retryFrequencySeconds: 1
+    transitionTimeoutSeconds: 15
+credentials.poller:
+  enabled: true
+  types.kubernetes.reloadFrequencyMs: 500
+";
 
 /// A token of the cluster's, which no answer of ours may show.
-const TOKEN: &str = "contract-token-5d1e7b90c4f2";
+pub const TOKEN: &str = "contract-token-5d1e7b90c4f2";
 
-/// A door with an agent.
+/// A door, and the agent of zone-a with one account of its own.
 pub struct Place {
+    /// A name that no other place has.
+    pub name: &'static str,
     door: Door,
+    schema: Option<Schema>,
+    folder: PathBuf,
     _agent: Agent,
+    /// A Clouddriver without Ferry on the plugin's database.
+    beside: OnceLock<Clouddriver>,
 }
 
 impl Place {
-    fn start(name: &str, kind: Option<Kind>, make: fn(Option<&Schema>, &Path) -> Door) -> Place {
+    fn start(
+        name: &'static str,
+        kind: Option<Kind>,
+        make: fn(Option<&Schema>, &Path) -> Door,
+    ) -> Place {
         let folder = common().folder.path().join(name);
         let schema = kind.map(|kind| Database::shared(kind).schema());
         let mut door = make(schema.as_ref(), &folder);
         door.start(&[])
             .unwrap_or_else(|not| panic!("{name} does not start: {}", not.log));
-        let home = folder.join("agent");
-        let mut agent = Agent::new(&home, "agent-a", "zone-a", door.grpc(), "");
+        let home = folder.join("agent-a");
+        std::fs::create_dir_all(&home).unwrap();
+        let file = home.join("on-premises");
+        std::fs::write(&file, kubeconfig()).unwrap();
+        let own = format!(
+            "kubernetes:\n  accounts:\n    - name: on-premises\n      kubeconfigFile: {}\n",
+            file.display()
+        );
+        let mut agent = Agent::new(&home, "agent-a", "zone-a", door.grpc(), &own);
         agent.start(&[]);
-        Place {
+        let place = Place {
+            name,
             door,
+            schema,
+            folder,
             _agent: agent,
-        }
+            beside: OnceLock::new(),
+        };
+        place.connected("agent-a");
+        place
+    }
+
+    /// The kubeconfig's file of agent-a's own account, `on-premises`.
+    pub fn file_of_its_own_account(&self) -> String {
+        self.folder
+            .join("agent-a/on-premises")
+            .display()
+            .to_string()
+    }
+
+    /// Another agent, not started.
+    pub fn agent(&self, id: &str, zone: &str) -> Agent {
+        Agent::new(&self.folder.join(id), id, zone, self.grpc(), "")
+    }
+
+    /// Waits until this agent is connected.
+    pub fn connected(&self, id: &str) {
+        let connected = wait::until(PATIENCE, || {
+            let agents = self.request("GET", "/armory/agents", None)?.json();
+            let mut ids = agents.as_array().unwrap().iter();
+            match ids.any(|agent| agent["agentId"] == id) {
+                true => Ok(()),
+                false => Err(agents.to_string()),
+            }
+        });
+        connected.unwrap_or_else(|error| panic!("{id} is not connected: {error}"));
     }
 
     /// POSTs an account to Clouddriver.
@@ -43,6 +103,45 @@ impl Place {
         let body = clouddriver::account(name, kubeconfig);
         let answer = self.request("POST", "/credentials", Some(&body)).unwrap();
         assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
+    /// PUTs an account to Clouddriver.
+    pub fn put(&self, account: &Value) {
+        let answer = self.request("PUT", "/credentials", Some(account)).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
+    /// PATCHes an account to `state`, and waits until it has this status.
+    pub fn switch(&self, name: &str, state: &str, status: &str) -> Value {
+        let answer = self.patch(name, state).unwrap();
+        assert_eq!((answer.status, answer.body.as_str()), (202, ""));
+        self.reaches(name, status)
+    }
+
+    /// Waits until Ferry knows nothing of this account.
+    pub fn forgets(&self, name: &str) {
+        let gone = wait::until(PATIENCE, || match self.account(name) {
+            Err(answer) if answer.starts_with("404") => Ok(()),
+            other => Err(format!("{other:?}")),
+        });
+        gone.unwrap_or_else(|error| panic!("{name} stays: {error}"));
+    }
+
+    /// POSTs an account to Clouddriver, past Ferry.
+    pub fn post_past_ferry(&self, account: &Value) -> Answer {
+        let clouddriver = match &self.door {
+            Door::Sidecar(_, clouddriver) => clouddriver,
+            Door::Plugin(_) => self.beside.get_or_init(|| {
+                let schema = self.schema.as_ref().unwrap();
+                Clouddriver::start_on(schema, &self.folder.join("beside"))
+            }),
+        };
+        clouddriver.create(account)
+    }
+
+    /// Sends a request as it is given.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        http::send(method, &format!("{}{path}", self.url), headers, body).unwrap()
     }
 }
 
@@ -54,12 +153,24 @@ impl Deref for Place {
     }
 }
 
-/// The five places.
+/// The five places, and two where the feature is switched off.
 pub mod places {
     use super::{Door, Kind, OnceLock, Path, Place, QUICK, Schema};
 
+    /// No dynamic accounts, and compatible where the contract contradicts itself.
+    const OFF: &str = "kubesvc.dynamicAccounts.enabled: false\n\
+                       kubesvc.compat.emptyObjectForUnknown: true\n";
+
     fn sidecar(schema: Option<&Schema>, folder: &Path) -> Door {
         Door::sidecar(schema, folder, QUICK)
+    }
+
+    fn sidecar_off(schema: Option<&Schema>, folder: &Path) -> Door {
+        Door::sidecar(schema, folder, OFF)
+    }
+
+    fn plugin_off(schema: Option<&Schema>, folder: &Path) -> Door {
+        Door::plugin(schema.unwrap(), folder, OFF)
     }
 
     fn plugin(schema: Option<&Schema>, folder: &Path) -> Door {
@@ -81,17 +192,23 @@ pub mod places {
         sidecar_on_postgres: sidecar, Some(Kind::Postgres);
         plugin_on_mariadb: plugin, Some(Kind::MariaDb);
         plugin_on_postgres: plugin, Some(Kind::Postgres);
+        sidecar_switched_off: sidecar_off, None;
+        plugin_switched_off: plugin_off, Some(Kind::MariaDb);
     }
 }
 
-/// Makes of each function of these names, which takes a `&Place`, one test per place.
+/// Makes of each function of these names, which takes a `&Place`, one test per place: the five, or
+/// those named.
 macro_rules! at_each_door {
-    ($($case:ident),* $(,)?) => {$(
+    ($($case:ident),* $(,)?) => {
+        $($crate::ground::at_each_door!($case: sidecar_on_sqlite, sidecar_on_mariadb,
+            sidecar_on_postgres, plugin_on_mariadb, plugin_on_postgres);)*
+    };
+    ($case:ident: $($place:ident),*) => {
         mod $case {
-            $crate::ground::at_each_door!(@ $case: sidecar_on_sqlite, sidecar_on_mariadb, sidecar_on_postgres,
-                plugin_on_mariadb, plugin_on_postgres);
+            $crate::ground::at_each_door!(@ $case: $($place),*);
         }
-    )*};
+    };
     (@ $case:ident: $($place:ident),*) => {$(
         #[test]
         fn $place() {
@@ -115,6 +232,22 @@ fn common() -> &'static Common {
     })
 }
 
+/// A Clouddriver without Ferry.
+pub fn plain_clouddriver() -> &'static Clouddriver {
+    static PLAIN: OnceLock<Clouddriver> = OnceLock::new();
+    PLAIN.get_or_init(|| {
+        let home = common().folder.path().join("plain");
+        std::fs::create_dir_all(&home).unwrap();
+        std::fs::write(home.join("clouddriver.yml"), QUICK).unwrap();
+        Clouddriver::start(&home)
+    })
+}
+
+/// `https://127.0.0.1:port` of the API server.
+pub fn server() -> &'static str {
+    &common().cluster.server
+}
+
 /// A kubeconfig of the API server.
 pub fn kubeconfig() -> String {
     common().cluster.kubeconfig("token")
@@ -122,7 +255,12 @@ pub fn kubeconfig() -> String {
 
 /// A kubeconfig of a server where nobody listens.
 pub fn dead_kubeconfig() -> String {
-    let server = format!("https://127.0.0.1:{}", ferry_tests::place::free_port());
+    let port = ferry_tests::place::free_port();
+    kubeconfig_of(&format!("https://127.0.0.1:{port}"))
+}
+
+/// A kubeconfig of this server, with the token.
+pub fn kubeconfig_of(server: &str) -> String {
     json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "it",
         "clusters": [{"name": "it", "cluster": {"server": server}}],

@@ -1,7 +1,16 @@
 //! The contract, as one suite for both doors: every case runs unchanged against the sidecar and
 //! against the plugin in Clouddriver's JVM, on each database that the door can have.
+//!
+//! What is documented of requests and answers lies in `golden/`, one file per case for all places.
 
 #![allow(clippy::unwrap_used)]
 
+mod activating;
+mod deleting;
 mod ground;
+mod intercepting;
+mod migrating;
+mod reading;
+mod refusing;
+mod talk;
 mod walk;

@@ -6,7 +6,8 @@
 # nothing behind, when standard input closes.
 #
 # Debian's packages mariadb-server and postgresql. Both refuse to run as root, and run then as the
-# packages' users. The two users are those that Spinnaker documents for Clouddriver.
+# packages' users. The two users, and MariaDB's collation, are those that Spinnaker documents for
+# Clouddriver.
 set -euo pipefail
 
 kind=$1 port=$2 pid=
@@ -50,6 +51,7 @@ serve_mariadb() {
   exec "${as[@]}" mariadbd --no-defaults "--datadir=$folder/data" "--socket=$folder/socket" \
     "--pid-file=$folder/pid" --bind-address=127.0.0.1 "--port=$port" --skip-name-resolve \
     --skip-log-bin --innodb-flush-method=nosync --innodb-flush-log-at-trx-commit=2 \
+    --character-set-server=utf8mb4 --collation-server=utf8mb4_unicode_ci \
     --innodb-doublewrite=0 --innodb-buffer-pool-size=32M --sync-frm=0 --max-connections=500
 }
 

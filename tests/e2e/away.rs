@@ -78,7 +78,7 @@ fn is_away(sidecar: &Sidecar, account: &str) {
     let begun = Instant::now();
     let unavailable = |answer: Answer| {
         assert_eq!(answer.status, 503, "{answer:?}");
-        assert_eq!(answer.retry_after.as_deref(), Some("5"), "{answer:?}");
+        assert_eq!(answer.header("retry-after"), Some("5"), "{answer:?}");
         assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
     };
     let admin = |path: &str| http::get(&format!("{}{path}", sidecar.admin)).unwrap();

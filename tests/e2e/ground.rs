@@ -1,7 +1,6 @@
 //! What all tests of this suite share, started once: an API server and Clouddriver's host. Each
 //! test has its own sidecar and agent, and account names of its own.
 
-use ferry_tests::database::{Database, Kind};
 pub use ferry_tests::ferry::PATIENCE;
 use ferry_tests::{Agent, Clouddriver, Cluster, Sidecar, clouddriver};
 use serde_json::{Value, json};
@@ -73,8 +72,6 @@ pub struct Pair {
     pub name: String,
     pub sidecar: Sidecar,
     pub agent: Agent,
-    /// Its own, when it does not take the one that all share.
-    clouddriver: Option<Clouddriver>,
 }
 
 impl Pair {
@@ -82,43 +79,13 @@ impl Pair {
     pub fn new(settings: &str) -> Pair {
         let (name, folder) = fresh();
         let sidecar = Sidecar::new(&folder, &ground().clouddriver.url, settings);
-        Pair::of(name, folder, sidecar, None)
-    }
-
-    /// The same, its tables in one schema of a server with those of a Clouddriver of its own.
-    pub fn on(kind: Kind, settings: &str) -> Pair {
-        let (name, folder) = fresh();
-        let schema = Database::shared(kind).schema();
-        let clouddriver = Clouddriver::start_on(&schema, &folder.join("clouddriver"));
-        let key_file = folder.join("ferry.key");
-        let sidecar = Sidecar::on(&schema, &key_file, &folder, &clouddriver.url, settings);
-        Pair::of(name, folder, sidecar, Some(clouddriver))
-    }
-
-    fn of(
-        name: String,
-        folder: PathBuf,
-        sidecar: Sidecar,
-        clouddriver: Option<Clouddriver>,
-    ) -> Pair {
-        let agent = Agent::new(
-            &folder,
-            &format!("agent-{name}"),
-            "zone-a",
-            &sidecar.grpc,
-            "",
-        );
+        let id = format!("agent-{name}");
+        let agent = Agent::new(&folder, &id, "zone-a", &sidecar.grpc, "");
         Pair {
             name,
             sidecar,
             agent,
-            clouddriver,
         }
-    }
-
-    /// The Clouddriver that its sidecar stands before.
-    pub fn clouddriver(&self) -> &Clouddriver {
-        self.clouddriver.as_ref().unwrap_or(&ground().clouddriver)
     }
 
     /// A pair that runs.

@@ -9,4 +9,3 @@ mod ground;
 mod replicas;
 mod secrets;
 mod switch;
-mod walk;

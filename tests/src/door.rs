@@ -21,12 +21,14 @@ pub enum Door {
 
 impl Door {
     /// A sidecar, not started, in front of a Clouddriver, which is. Their tables are in `schema`; else
-    /// each has an SQLite file. `more` is YAML of `kubesvc.*`.
+    /// each has an SQLite file. `more` is YAML for both.
     ///
     /// # Panics
     /// When Clouddriver does not start.
     pub fn sidecar(schema: Option<&Schema>, folder: &Path, more: &str) -> Door {
         let home = folder.join("clouddriver");
+        std::fs::create_dir_all(&home).unwrap();
+        std::fs::write(home.join("clouddriver.yml"), more).unwrap();
         let (sidecar, clouddriver);
         match schema {
             None => {
@@ -42,8 +44,8 @@ impl Door {
         Door::Sidecar(sidecar, clouddriver)
     }
 
-    /// The plugin in a Clouddriver whose tables are in `schema`, not started. `more` is YAML of
-    /// `kubesvc.*`. It needs a database server: Clouddriver's SQLite driver brings a library of its
+    /// The plugin in a Clouddriver whose tables are in `schema`, not started. `more` is YAML for
+    /// its clouddriver.yml. It needs a database server: Clouddriver's SQLite driver brings a library of its
     /// own, and two of them in one process undo each other's locks on a file.
     pub fn plugin(schema: &Schema, folder: &Path, more: &str) -> Door {
         Door::Plugin(Plugin::new(schema, folder, more))

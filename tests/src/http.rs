@@ -8,13 +8,19 @@ use std::time::Duration;
 pub struct Answer {
     /// Its status.
     pub status: u16,
-    /// Its Retry-After.
-    pub retry_after: Option<String>,
+    /// Its headers, by name in lower case, in the order they came.
+    pub headers: Vec<(String, String)>,
     /// Its body.
     pub body: String,
 }
 
 impl Answer {
+    /// The first header of this name, which is in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut named = self.headers.iter().filter(|(known, _)| known == name);
+        named.next().map(|(_, value)| value.as_str())
+    }
+
     /// The body as JSON.
     ///
     /// # Panics
@@ -27,6 +33,22 @@ impl Answer {
 
 /// Sends a request with a JSON body, if any. `Err`: no whole answer came.
 pub fn request(method: &str, url: &str, body: Option<&Value>) -> Result<Answer, String> {
+    match body {
+        None => send(method, url, &[], ""),
+        Some(body) => {
+            let json = ("Content-Type", "application/json");
+            send(method, url, &[json], &body.to_string())
+        }
+    }
+}
+
+/// Sends a request as it is given. `Err`: no whole answer came.
+pub fn send(
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<Answer, String> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .allow_non_standard_methods(true)
@@ -35,22 +57,25 @@ pub fn request(method: &str, url: &str, body: Option<&Value>) -> Result<Answer, 
         .build()
         .into();
     let mut request = ureq::http::Request::builder().method(method).uri(url);
-    if body.is_some() {
-        request = request.header("Content-Type", "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
     }
-    let text = body.map(Value::to_string).unwrap_or_default();
-    let request = request.body(text).map_err(|error| error.to_string())?;
+    let request = request.body(body).map_err(|error| error.to_string())?;
     let mut response = agent.run(request).map_err(|error| error.to_string())?;
     let status = response.status().as_u16();
-    let retry_after = response.headers().get("Retry-After");
-    let retry_after = retry_after.map(|value| value.to_str().unwrap().to_owned());
+    let named = response.headers().iter();
+    let headers = named.map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        (name.as_str().to_owned(), value)
+    });
+    let headers = headers.collect();
     let body = response
         .body_mut()
         .read_to_string()
         .map_err(|error| error.to_string())?;
     Ok(Answer {
         status,
-        retry_after,
+        headers,
         body,
     })
 }

@@ -43,6 +43,8 @@ class AccountsController {
       path = {"/armory/**", "/agents/**"},
       method = {
         RequestMethod.GET,
+        RequestMethod.HEAD,
+        RequestMethod.OPTIONS,
         RequestMethod.POST,
         RequestMethod.PATCH,
         RequestMethod.PUT,

@@ -1,0 +1,182 @@
+//! Writes to /credentials: what a client gets is, byte for byte, what a Clouddriver without Ferry
+//! answers; and Ferry has of it what Clouddriver took.
+
+use crate::ground::{Place, at_each_door, plain_clouddriver};
+use crate::talk::Talk;
+use ferry_tests::ferry::PATIENCE;
+use ferry_tests::{http, wait};
+use serde_json::{Value, json};
+
+at_each_door!(
+    post_of_a_credential,
+    put_of_a_credential,
+    put_of_a_credential_by_name,
+    delete_of_a_credential,
+    credentials_of_other_types,
+    credentials_that_clouddriver_refuses,
+);
+
+const ANN: (&str, &str) = ("X-SPINNAKER-USER", "ann");
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+/// Sends it here and to a Clouddriver without Ferry: the answers are the same.
+fn same(talk: &mut Talk<'_>, method: &str, path: &str, body: &Value) {
+    match body {
+        Value::Null => talk.say_as_without(method, path, &[ANN], ""),
+        body => talk.say_as_without(method, path, &[ANN, JSON], &body.to_string()),
+    }
+}
+
+/// A name of this place's alone: all of them share the Clouddriver without Ferry.
+fn name(place: &Place, name: &str) -> String {
+    format!("{name}-{}", place.name)
+}
+
+fn account(name: &str, namespace: &str) -> Value {
+    json!({
+        "type": "kubernetes", "name": name, "namespaces": [namespace],
+        "kubeconfigContents": "apiVersion: v1", "permissions": {"READ": ["dev"], "WRITE": ["ops"]},
+    })
+}
+
+/// Waits until both Clouddrivers have loaded the account, or have dropped it.
+fn polled(place: &Place, name: &str, status: u16) {
+    for url in [&place.url, &plain_clouddriver().url] {
+        let seen = wait::until(PATIENCE, || {
+            let answer = http::get(&format!("{url}/credentials/{name}"))?;
+            match answer.status == status {
+                true => Ok(()),
+                false => Err(format!("{answer:?}")),
+            }
+        });
+        seen.unwrap();
+    }
+}
+
+fn post_of_a_credential(place: &Place) {
+    let name = name(place, "posted");
+    let mut talk = Talk::at(place);
+    talk.hide(place.name, "place");
+    same(&mut talk, "POST", "/credentials", &account(&name, "one"));
+    talk.get(&format!("/armory/accounts/{name}"));
+    polled(place, &name, 200);
+    same(&mut talk, "POST", "/credentials", &account(&name, "two"));
+    talk.get(&format!("/armory/accounts/{name}"));
+    same(
+        &mut talk,
+        "GET",
+        &format!("/credentials/{name}"),
+        &Value::Null,
+    );
+    same(
+        &mut talk,
+        "GET",
+        &format!("/credentials/{name}/history"),
+        &Value::Null,
+    );
+    talk.is("post_of_a_credential");
+}
+
+fn put_of_a_credential(place: &Place) {
+    let name = name(place, "put");
+    let mut talk = Talk::at(place);
+    talk.hide(place.name, "place");
+    same(&mut talk, "PUT", "/credentials", &account(&name, "one"));
+    talk.get(&format!("/armory/accounts/{name}"));
+    same(&mut talk, "PUT", "/credentials", &account(&name, "two"));
+    talk.get(&format!("/armory/accounts/{name}"));
+    talk.is("put_of_a_credential");
+}
+
+fn put_of_a_credential_by_name(place: &Place) {
+    let name = name(place, "named");
+    let path = format!("/credentials/{name}");
+    let mut talk = Talk::at(place);
+    talk.hide(place.name, "place");
+    same(&mut talk, "PUT", &path, &account(&name, "none"));
+    talk.get(&format!("/armory/accounts/{name}"));
+    place.put(&account(&name, "one"));
+    let plain = format!("{}/credentials", plain_clouddriver().url);
+    http::request("PUT", &plain, Some(&account(&name, "one"))).unwrap();
+    polled(place, &name, 200);
+    same(&mut talk, "PUT", &path, &account(&name, "two"));
+    talk.get(&format!("/armory/accounts/{name}"));
+    same(&mut talk, "PUT", &path, &account("another", "three"));
+    talk.get(&format!("/armory/accounts/{name}"));
+    talk.is("put_of_a_credential_by_name");
+}
+
+fn delete_of_a_credential(place: &Place) {
+    let name = name(place, "deleted");
+    let path = format!("/credentials/{name}");
+    let mut talk = Talk::at(place);
+    talk.hide(place.name, "place");
+    same(&mut talk, "POST", "/credentials", &account(&name, "one"));
+    same(&mut talk, "DELETE", &path, &Value::Null);
+    talk.get(&format!("/armory/accounts/{name}"));
+    talk.get(&format!("/agents/kubernetes/accounts/{name}"));
+    same(&mut talk, "DELETE", &path, &Value::Null);
+    // What was deleted may come back.
+    polled(place, &name, 404);
+    same(&mut talk, "POST", "/credentials", &account(&name, "two"));
+    talk.get(&format!("/armory/accounts/{name}"));
+    talk.is("delete_of_a_credential");
+}
+
+fn credentials_of_other_types(place: &Place) {
+    let name = name(place, "registry");
+    let registry =
+        json!({"type": "dockerRegistry", "name": name, "address": "https://registry.example"});
+    let mut talk = Talk::at(place);
+    talk.hide(place.name, "place");
+    same(&mut talk, "POST", "/credentials", &registry);
+    talk.get(&format!("/armory/accounts/{name}"));
+    same(&mut talk, "PUT", "/credentials", &registry);
+    talk.get(&format!("/armory/accounts/{name}"));
+    same(
+        &mut talk,
+        "DELETE",
+        &format!("/credentials/{name}"),
+        &Value::Null,
+    );
+    talk.is("credentials_of_other_types");
+}
+
+fn credentials_that_clouddriver_refuses(place: &Place) {
+    let name = name(place, "refused");
+    let mut talk = Talk::at(place);
+    talk.hide(place.name, "place");
+    let of_no_type = json!({"name": name}).to_string();
+    let of_wrong_shape = json!({"type": "kubernetes", "name": name, "namespaces": 1}).to_string();
+    for body in [
+        "",
+        "{\"type\":\"kubernetes\",",
+        "[]",
+        &of_no_type,
+        &of_wrong_shape,
+    ] {
+        for (method, path) in [("POST", "/credentials"), ("PUT", "/credentials")] {
+            talk.say_as_without(method, path, &[ANN, JSON], body);
+        }
+    }
+    same(
+        &mut talk,
+        "POST",
+        "/credentials",
+        &json!({"type": "kubernetes"}),
+    );
+    same(
+        &mut talk,
+        "PUT",
+        &format!("/credentials/{name}"),
+        &account("another", "one"),
+    );
+    same(
+        &mut talk,
+        "DELETE",
+        &format!("/credentials/{name}"),
+        &Value::Null,
+    );
+    talk.get(&format!("/armory/accounts/{name}"));
+    talk.is("credentials_that_clouddriver_refuses");
+}
