@@ -59,6 +59,15 @@ impl Dialect {
         }
     }
 
+    /// A column of text of somebody else's table, compared and sorted by its bytes.
+    pub(crate) fn by_bytes(self, column: &str) -> String {
+        match self {
+            Dialect::Sqlite => column.to_owned(),
+            Dialect::MySql => format!("CONVERT({column} USING utf8mb4) COLLATE utf8mb4_bin"),
+            Dialect::Postgres => format!("{column} COLLATE \"C\""),
+        }
+    }
+
     /// The statement with this database's placeholders. No `?` stands in a literal.
     fn placeholders(self, sql: &str) -> String {
         if self != Dialect::Postgres {
@@ -107,6 +116,14 @@ impl Pool {
             Pool::MySql(pool) => Tx::MySql(pool.begin().await?),
             Pool::Postgres(pool) => Tx::Postgres(pool.begin().await?),
         })
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        match self {
+            Pool::Sqlite { .. } => Dialect::Sqlite,
+            Pool::MySql(_) => Dialect::MySql,
+            Pool::Postgres(_) => Dialect::Postgres,
+        }
     }
 
     pub(crate) async fn close(&self) {
@@ -222,6 +239,7 @@ pub(crate) async fn insert<const N: usize>(
 }
 
 /// A statement and its values.
+#[derive(Clone)]
 pub(crate) struct Statement {
     text: String,
     values: Vec<Value>,
@@ -268,6 +286,14 @@ impl Statement {
     /// Adds to the statement's text.
     pub(crate) fn push(&mut self, text: &str) {
         self.text.push_str(text);
+    }
+
+    /// Adds another statement, between `before` and `after`.
+    pub(crate) fn push_all(&mut self, before: &str, other: Statement, after: &str) {
+        self.text.push_str(before);
+        self.text.push_str(&other.text);
+        self.text.push_str(after);
+        self.values.extend(other.values);
     }
 
     /// Adds a value to a statement that is put together piece by piece.

@@ -25,6 +25,8 @@ done
 
 as=()
 folder=$(mktemp -d "${TMPDIR:-/tmp}/ferry-$kind.XXXXXX")
+# MariaDB deletes every temporary table that it finds where its own are to be, also another server's.
+export TMPDIR=$folder
 if [ "$(id -u)" -eq 0 ]; then
   chown "$user:" "$folder"
   as=(setpriv "--reuid=$user" "--regid=$user" --clear-groups)

@@ -3,14 +3,17 @@
 use super::answer::{self, Failure};
 use super::{Api, Call, batch, show};
 use crate::account::Status;
-use crate::store::{Filter, Listed, Source};
+use crate::source::{Names, SourceError};
+use crate::store::{Filter, Part, Source};
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-const DEFAULT_LIMIT: usize = 100;
-const MAX_LIMIT: usize = 1000;
+const DEFAULT_LIMIT: u64 = 100;
+const MAX_LIMIT: u64 = 1000;
+/// More names than there can be.
+const ALL: u64 = 1 << 62;
 
 impl Api {
     /// GET /armory/accounts: what agents bring, what is migrated, and what Clouddriver has and
@@ -21,26 +24,15 @@ impl Api {
             limit,
             filter,
         } = asked(call)?;
-        let mut found = self.find(&filter, call).await?;
-        let mut items = Vec::new();
-        for entry in found
-            .listed
-            .iter()
-            .skip((page - 1).saturating_mul(limit))
-            .take(limit)
-        {
-            if let Some(account) = found.unmigrated.remove(&entry.name) {
-                items.push(show::unmigrated(&entry.name, account));
-            } else if let Some(detail) = self.store.detail(&entry.name).await? {
-                items.push(show::usage(&entry.name, &detail));
-            }
-        }
-        let total = found.listed.len();
-        let mut body = json!({"items": items, "page": page, "limit": limit, "total": total});
-        if !found.warnings.is_empty() {
-            body["warnings"] = Value::from(found.warnings);
-        }
-        Ok(answer::json(StatusCode::OK, &body))
+        let part = Part {
+            after: (page - 1).saturating_mul(limit).min(ALL),
+            limit,
+        };
+        let mut warnings = Vec::new();
+        let (names, total) = self.part(&filter, part, call, &mut warnings).await?;
+        let items = self.shown(&names, call, &mut warnings).await?;
+        let body = json!({"items": items, "page": page, "limit": limit, "total": total});
+        Ok(answer::json(StatusCode::OK, &with(warnings, body)))
     }
 
     /// GET /ferry/accounts/names, for the plugin: every name that the list of this query has, on
@@ -51,62 +43,93 @@ impl Api {
             limit,
             filter,
         } = asked(call)?;
-        let found = self.find(&filter, call).await?;
-        let names = found.listed.into_iter().map(|entry| entry.name);
-        let names: Vec<String> = names.collect();
-        let mut body = json!({"names": names, "page": page, "limit": limit});
-        if !found.warnings.is_empty() {
-            body["warnings"] = Value::from(found.warnings);
-        }
-        Ok(answer::json(StatusCode::OK, &body))
+        let all = Part {
+            after: 0,
+            limit: ALL,
+        };
+        let mut warnings = Vec::new();
+        let (names, _) = self.part(&filter, all, call, &mut warnings).await?;
+        let body = json!({"names": names, "page": page, "limit": limit});
+        Ok(answer::json(StatusCode::OK, &with(warnings, body)))
     }
 
     /// POST /ferry/accounts/items, for the plugin: the list's items of the names in the body; names
     /// that are gone are left out.
     pub(super) async fn items(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         let names: Vec<String> = batch::array(call, "an array of account names")?;
-        let mut items = Vec::new();
-        for name in names {
-            if let Some(detail) = self.store.detail(&name).await? {
-                items.push(show::usage(&name, &detail));
-            } else if let Ok(Some(account)) = self.source.find(&name, call.user()).await {
-                items.push(show::unmigrated(&name, account));
-            }
-        }
+        let items = self.shown(&names, call, &mut Vec::new()).await?;
         Ok(answer::json(StatusCode::OK, &Value::from(items)))
     }
 
-    async fn find(&self, filter: &Filter, call: &Call<'_>) -> Result<Found, Failure> {
-        let mut listed = self.store.names(filter).await?;
-        let mut warnings = Vec::new();
-        let mut unmigrated = BTreeMap::new();
-        if wants_unmigrated(filter) {
-            match self.source.all(call.user()).await {
-                Ok(accounts) => unmigrated = accounts,
-                Err(error) => warnings.push(Value::from(format!(
-                    "{error}; accounts that nobody migrated are not listed"
-                ))),
-            }
-            let ours = self.store.names(&Filter::default()).await?;
-            let prefix = filter.name.as_deref().unwrap_or_default();
-            unmigrated.retain(|name, _| {
-                let taken = ours
-                    .binary_search_by(|ours| ours.name.as_str().cmp(name))
-                    .is_ok();
-                name.starts_with(prefix) && !taken
-            });
-            let source = Source::Clouddriver;
-            listed.extend(unmigrated.keys().map(|name| Listed {
-                name: name.clone(),
-                source,
-            }));
-            listed.sort();
+    /// A part of the list's names, and how many there are in all.
+    async fn part(
+        &self,
+        filter: &Filter,
+        part: Part,
+        call: &Call<'_>,
+        warnings: &mut Vec<Value>,
+    ) -> Result<(Vec<String>, u64), Failure> {
+        if !wants_unmigrated(filter) {
+            return Ok(self.store.part(filter, None, part).await?);
         }
-        Ok(Found {
-            listed,
-            unmigrated,
-            warnings,
-        })
+        match self.source.names(call.user()).await {
+            Ok(Names::Query(query)) => Ok(self.store.part(filter, Some(&query), part).await?),
+            Ok(Names::Listed(theirs)) => self.merged(filter, &theirs, part).await,
+            Err(error) => {
+                warnings.push(unlisted(&error));
+                Ok(self.store.part(filter, None, part).await?)
+            }
+        }
+    }
+
+    /// A part of our names and `theirs`, and how many there are in all.
+    async fn merged(
+        &self,
+        filter: &Filter,
+        theirs: &[String],
+        part: Part,
+    ) -> Result<(Vec<String>, u64), Failure> {
+        let prefix = filter.name.as_deref().unwrap_or_default();
+        let begin = theirs.iter().filter(|name| name.starts_with(prefix));
+        let source = Source::Clouddriver;
+        let mut names: BTreeMap<String, Source> =
+            begin.map(|name| (name.clone(), source)).collect();
+        let by_name = Filter {
+            name: filter.name.clone(),
+            ..Filter::default()
+        };
+        for ours in self.store.names(&by_name).await? {
+            names.insert(ours.name, ours.source);
+        }
+        names.retain(|_, source| filter.source.is_none_or(|wanted| wanted == *source));
+        let total = names.len() as u64;
+        let [after, limit] =
+            [part.after, part.limit].map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+        Ok((names.into_keys().skip(after).take(limit).collect(), total))
+    }
+
+    /// The items of these names; names that are gone are left out.
+    async fn shown(
+        &self,
+        names: &[String],
+        call: &Call<'_>,
+        warnings: &mut Vec<Value>,
+    ) -> Result<Vec<Value>, Failure> {
+        let details = self.store.details(names).await?;
+        let theirs = names.iter().filter(|name| !details.contains_key(*name));
+        let theirs: Vec<&String> = theirs.collect();
+        let mut accounts = match self.source.some(&theirs, call.user()).await {
+            Ok(accounts) => accounts,
+            Err(error) => {
+                warnings.push(unlisted(&error));
+                BTreeMap::new()
+            }
+        };
+        let item = |name: &String| match details.get(name) {
+            Some(detail) => Some(show::usage(name, detail)),
+            None => Some(show::unmigrated(name, accounts.remove(name)?)),
+        };
+        Ok(names.iter().filter_map(item).collect())
     }
 
     /// GET /armory/accounts/{name}.
@@ -174,16 +197,9 @@ const LIMIT: &str = "a whole number from 1 to 1000";
 
 /// What a list is asked for.
 struct Asked {
-    page: usize,
-    limit: usize,
+    page: u64,
+    limit: u64,
     filter: Filter,
-}
-
-/// What a list is made of.
-struct Found {
-    listed: Vec<Listed>,
-    unmigrated: BTreeMap<String, Map<String, Value>>,
-    warnings: Vec<Value>,
 }
 
 fn asked(call: &Call<'_>) -> Result<Asked, Failure> {
@@ -191,8 +207,8 @@ fn asked(call: &Call<'_>) -> Result<Asked, Failure> {
     query.only(&[
         "page", "limit", "status", "zoneId", "source", "agentId", "name",
     ])?;
-    let page: usize = query.parsed("page", "a whole number from 1")?.unwrap_or(1);
-    let limit: usize = query.parsed("limit", LIMIT)?.unwrap_or(DEFAULT_LIMIT);
+    let page: u64 = query.parsed("page", "a whole number from 1")?.unwrap_or(1);
+    let limit: u64 = query.parsed("limit", LIMIT)?.unwrap_or(DEFAULT_LIMIT);
     if page == 0 {
         return Err(Failure::bad(
             "query parameter page=`0`: expected a whole number from 1",
@@ -230,6 +246,19 @@ fn filter(call: &Call<'_>) -> Result<Filter, Failure> {
         agent_id: call.query.text("agentId").map(str::to_owned),
         name: call.query.text("name").map(str::to_owned),
     })
+}
+
+fn unlisted(error: &SourceError) -> Value {
+    let message = format!("{error}; accounts that nobody migrated are not listed");
+    Value::from(message)
+}
+
+/// The body, with what stood in its way.
+fn with(warnings: Vec<Value>, mut body: Value) -> Value {
+    if !warnings.is_empty() {
+        body["warnings"] = Value::from(warnings);
+    }
+    body
 }
 
 /// Accounts that nobody migrated have no status, zone or agent.

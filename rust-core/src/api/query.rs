@@ -14,10 +14,13 @@ impl Query {
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decode_query(name);
-            if parameters
-                .insert(name.clone(), decode_query(value))
-                .is_some()
-            {
+            let value = decode_query(value);
+            // Not every database can be asked for such a text.
+            if value.contains('\0') {
+                let message = format!("query parameter {name} has a NUL character");
+                return Err(Failure::bad(message));
+            }
+            if parameters.insert(name.clone(), value).is_some() {
                 return Err(Failure::bad(format!("the query has `{name}` twice")));
             }
         }

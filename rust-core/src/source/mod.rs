@@ -2,6 +2,7 @@
 //! else its REST API. `intercept` and `api` ask it; nothing here writes, and no definition is kept
 //! or logged.
 
+mod remembered;
 mod rest;
 mod table;
 #[cfg(test)]
@@ -12,6 +13,7 @@ use http::StatusCode;
 use rest::Rest;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use table::Table;
 
 /// An account as Clouddriver stores it: secrets included.
@@ -51,6 +53,15 @@ pub enum SourceError {
     /// The table cannot be read.
     #[error("Clouddriver's table `accounts` cannot be read; the database user needs SELECT on it")]
     Table(#[from] sqlx::Error),
+}
+
+/// The names of a source's accounts.
+#[derive(Debug)]
+pub enum Names {
+    /// As they were seconds ago at most, in byte order.
+    Listed(Arc<[String]>),
+    /// As a query on our own database, with one column `name` that compares by bytes.
+    Query(String),
 }
 
 /// A source of Kubernetes accounts.
@@ -102,14 +113,11 @@ impl Source {
         }
     }
 
-    /// Every Kubernetes account, by name.
-    pub async fn all(
-        &self,
-        user: Option<&str>,
-    ) -> Result<BTreeMap<String, Definition>, SourceError> {
+    /// The names of every Kubernetes account.
+    pub async fn names(&self, user: Option<&str>) -> Result<Names, SourceError> {
         match &self.0 {
-            Kind::Rest(rest) => rest.all(user).await,
-            Kind::Table(table) => Ok(table.all().await?),
+            Kind::Rest(rest) => Ok(Names::Listed(rest.names(user).await?)),
+            Kind::Table(table) => Ok(Names::Query(table.names())),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Clouddriver's REST API as a source: `GET /credentials/type/kubernetes`, in pages.
 
+use super::remembered::Remembered;
 use super::{Definition, PAGE, SourceError, name_of};
 use crate::encoding::encode_query;
 use crate::error::causes;
@@ -10,6 +11,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long one request may take.
@@ -23,6 +25,7 @@ const REQUESTS: usize = 20;
 pub(super) struct Rest {
     client: Client<HttpConnector, Empty<Bytes>>,
     base: String,
+    remembered: Remembered,
 }
 
 impl Rest {
@@ -33,6 +36,7 @@ impl Rest {
         Rest {
             client: Client::builder(TokioExecutor::new()).build(connector),
             base: base.trim_end_matches('/').to_owned(),
+            remembered: Remembered::default(),
         }
     }
 
@@ -78,26 +82,47 @@ impl Rest {
         Ok(accounts)
     }
 
+    /// The names of every Kubernetes account, in byte order. Clouddriver gives no names without
+    /// definitions, so they are remembered for a moment: a person leafs through pages.
+    pub(super) async fn names(&self, user: Option<&str>) -> Result<Arc<[String]>, SourceError> {
+        if let Some(names) = self.remembered.get(user) {
+            return Ok(names);
+        }
+        let mut names = BTreeSet::new();
+        self.each(user, |name, _| names.insert(name)).await?;
+        let names: Arc<[String]> = names.into_iter().collect();
+        self.remembered.put(user, names.clone());
+        Ok(names)
+    }
+
     /// Every Kubernetes account, by name.
-    pub(super) async fn all(
+    async fn all(&self, user: Option<&str>) -> Result<BTreeMap<String, Definition>, SourceError> {
+        let mut accounts = BTreeMap::new();
+        let take = |name, account| accounts.insert(name, account).is_none();
+        self.each(user, take).await?;
+        Ok(accounts)
+    }
+
+    /// Hands every Kubernetes account to `take`, which answers whether it is a new one.
+    async fn each(
         &self,
         user: Option<&str>,
-    ) -> Result<BTreeMap<String, Definition>, SourceError> {
-        let mut accounts = BTreeMap::new();
+        mut take: impl FnMut(String, Definition) -> bool,
+    ) -> Result<(), SourceError> {
         let mut start: Option<String> = None;
         loop {
             let page = self.page(start.as_deref(), PAGE, user).await?;
             let full = page.len() >= PAGE;
-            let before = accounts.len();
+            let mut more = false;
             for account in page {
                 if let Some(name) = name_of(&account).map(str::to_owned) {
                     start = Some(name.clone());
-                    accounts.insert(name, account);
+                    more |= take(name, account);
                 }
             }
             // The next page begins with the last account of this one.
-            if !full || accounts.len() == before {
-                return Ok(accounts);
+            if !full || !more {
+                return Ok(());
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Clouddriver's table `accounts` as a source. The only statements here are SELECTs.
 
-use super::{Definition, PAGE};
-use crate::sql::{CHUNK, Pool, Record, Tx, sql};
+use super::Definition;
+use crate::sql::{CHUNK, Pool, Record, sql};
 use std::collections::BTreeMap;
 
 /// The table, in the database that ours are in.
@@ -27,14 +27,7 @@ impl Table {
     }
 
     pub(super) async fn find(&self, name: &str) -> Result<Option<Definition>, sqlx::Error> {
-        let mut tx = self.pool.read().await?;
-        let rows = select(&mut tx, "id = ?", name, 1).await?;
-        tx.commit().await?;
-        // A collation may hold other names to be the same.
-        Ok(rows
-            .into_iter()
-            .find(|(id, _)| id == name)
-            .map(|(_, account)| account))
+        Ok(self.some(&[name]).await?.remove(name))
     }
 
     pub(super) async fn some(
@@ -60,37 +53,11 @@ impl Table {
         Ok(accounts)
     }
 
-    pub(super) async fn all(&self) -> Result<BTreeMap<String, Definition>, sqlx::Error> {
-        let mut accounts = BTreeMap::new();
-        let mut tx = self.pool.read().await?;
-        let mut last = String::new();
-        loop {
-            let page = select(&mut tx, "id > ?", &last, PAGE).await?;
-            let full = page.len() == PAGE;
-            if let Some((id, _)) = page.last() {
-                last.clone_from(id);
-            }
-            accounts.extend(page);
-            if !full {
-                tx.commit().await?;
-                return Ok(accounts);
-            }
-        }
+    /// The names, as a query with one column `name` that compares by bytes.
+    pub(super) fn names(&self) -> String {
+        let name = self.pool.dialect().by_bytes("id");
+        format!("SELECT {name} AS name FROM accounts WHERE type = 'kubernetes'")
     }
-}
-
-async fn select(
-    tx: &mut Tx,
-    which: &str,
-    id: &str,
-    limit: usize,
-) -> Result<Vec<(String, Definition)>, sqlx::Error> {
-    let body = tx.dialect().json_text("body");
-    let rows = sql(format!(
-        "SELECT id, {body} AS body FROM accounts WHERE type = 'kubernetes' AND {which}
-         ORDER BY id LIMIT {limit}"
-    ));
-    rows.text(id).all(tx).await?.iter().map(read).collect()
 }
 
 fn read(row: &Record) -> Result<(String, Definition), sqlx::Error> {

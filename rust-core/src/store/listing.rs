@@ -1,53 +1,10 @@
-//! Reading many accounts: for the API's lists, the sweep and the metrics.
+//! Reading many accounts: what the API shows of them, what the sweep and the metrics look for.
 
 use super::rows::{Content, holdings, read_account, read_cluster, read_content};
 use super::{Store, StoreError, word};
 use crate::account::{Account, Cluster, Holding, HoldingState, Status};
-use crate::sql::{CHUNK, Statement, Tx, sql};
-use std::collections::BTreeSet;
-
-/// Where an account comes from, spelled as in the contract's `source`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
-    /// Brought by an agent's own configuration.
-    StaticAgentConfig,
-    /// From Clouddriver.
-    Clouddriver,
-}
-
-impl Source {
-    /// The contract's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Source::StaticAgentConfig => "static-agent-config",
-            Source::Clouddriver => "clouddriver",
-        }
-    }
-}
-
-/// What a list is narrowed to; all conditions hold.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Only accounts of this status; static accounts and unmigrated ones have none.
-    pub status: Option<Status>,
-    /// Only accounts of this zone.
-    pub zone_id: Option<String>,
-    /// Only accounts of this source.
-    pub source: Option<Source>,
-    /// Only accounts this agent may have.
-    pub agent_id: Option<String>,
-    /// Only accounts whose name begins so.
-    pub name: Option<String>,
-}
-
-/// A name in a list. One that is both static and dynamic is listed as static.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Listed {
-    /// The account.
-    pub name: String,
-    /// Where it comes from.
-    pub source: Source,
-}
+use crate::sql::{CHUNK, Record, Tx, sql};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All that is shown of an account.
 #[derive(Debug, Clone)]
@@ -75,51 +32,6 @@ pub enum AccountDetail {
 }
 
 impl Store {
-    /// The names that are in our tables, filtered, each once, in byte order.
-    pub async fn names(&self, filter: &Filter) -> Result<Vec<Listed>, StoreError> {
-        let mut tx = self.pool.read().await?;
-        let mut listed = Vec::new();
-        if filter.status.is_none() && filter.source != Some(Source::Clouddriver) {
-            let mut query =
-                sql("SELECT DISTINCT name FROM kubesvc_ferry_static_accounts s WHERE 1 = 1");
-            narrow(&mut query, filter, "s.zone_id", "s.agent_id = ");
-            for name in query.column(&mut tx).await? {
-                listed.push(Listed {
-                    name,
-                    source: Source::StaticAgentConfig,
-                });
-            }
-        }
-        if filter.source != Some(Source::StaticAgentConfig) {
-            let mut query = sql("SELECT name FROM kubesvc_accounts a WHERE NOT EXISTS
-                 (SELECT 1 FROM kubesvc_ferry_static_accounts s WHERE s.name = a.name)");
-            if let Some(status) = filter.status {
-                query.push(" AND status = ");
-                query.push_text(status.as_str());
-            }
-            let holds =
-                "a.name IN (SELECT account FROM kubesvc_ferry_holdings h WHERE h.agent_id = ";
-            narrow(
-                &mut query,
-                filter,
-                "COALESCE(a.zone_id, a.requested_zone)",
-                holds,
-            );
-            for name in query.column(&mut tx).await? {
-                listed.push(Listed {
-                    name,
-                    source: Source::Clouddriver,
-                });
-            }
-        }
-        tx.commit().await?;
-        if let Some(prefix) = &filter.name {
-            listed.retain(|listed| listed.name.starts_with(prefix.as_str()));
-        }
-        listed.sort();
-        Ok(listed)
-    }
-
     /// Those of these names that are in our tables, dynamic or static.
     pub async fn known(&self, names: &[impl AsRef<str>]) -> Result<BTreeSet<String>, StoreError> {
         let mut tx = self.pool.read().await?;
@@ -136,13 +48,23 @@ impl Store {
 
     /// What is shown of `name`: the static account before the dynamic one; `None`: neither is.
     pub async fn detail(&self, name: &str) -> Result<Option<AccountDetail>, StoreError> {
+        Ok(self.details(&[name]).await?.remove(name))
+    }
+
+    /// What is shown of those of these names that are in our tables.
+    pub async fn details(
+        &self,
+        names: &[impl AsRef<str>],
+    ) -> Result<BTreeMap<String, AccountDetail>, StoreError> {
         let mut tx = self.pool.read().await?;
-        let detail = match static_detail(&mut tx, name).await? {
-            Some(detail) => Some(detail),
-            None => dynamic_detail(&mut tx, name).await?,
-        };
+        let mut details = BTreeMap::new();
+        for names in names.chunks(CHUNK) {
+            dynamic_details(&mut tx, names, &mut details).await?;
+            // One that is both is shown as static.
+            static_details(&mut tx, names, &mut details).await?;
+        }
         tx.commit().await?;
-        Ok(detail)
+        Ok(details)
     }
 
     /// Accounts whose next step may be due: their deadline or retry is over, they wait for a message
@@ -188,55 +110,57 @@ impl Store {
     }
 }
 
-async fn static_detail(tx: &mut Tx, name: &str) -> Result<Option<AccountDetail>, StoreError> {
-    let query = "SELECT * FROM kubesvc_ferry_static_accounts WHERE name = ? ORDER BY agent_id";
-    let rows = sql(query).text(name).all(tx).await?;
-    let Some(first) = rows.first() else {
-        return Ok(None);
-    };
-    let mut agents = Vec::new();
-    for row in &rows {
-        let state = word(row, "kubesvc_ferry_static_accounts", name, "state")?;
-        agents.push((row.get("agent_id")?, state, row.get("cause")?));
+async fn static_details(
+    tx: &mut Tx,
+    names: &[impl AsRef<str>],
+    details: &mut BTreeMap<String, AccountDetail>,
+) -> Result<(), StoreError> {
+    let query = sql("SELECT * FROM kubesvc_ferry_static_accounts WHERE name IN").list(names);
+    let mut brought: BTreeMap<String, Vec<(String, Record)>> = BTreeMap::new();
+    for row in query.all(tx).await? {
+        let by = (row.get("agent_id")?, row);
+        brought.entry(by.1.get("name")?).or_default().push(by);
     }
-    let ready = agents
-        .iter()
-        .position(|(_, state, _)| *state == HoldingState::Ready);
-    Ok(Some(AccountDetail::Static {
-        definition: first.get("definition")?,
-        zone_id: first.get("zone_id")?,
-        cluster: read_cluster(&rows[ready.unwrap_or(0)])?,
-        agents,
-    }))
-}
-
-async fn dynamic_detail(tx: &mut Tx, name: &str) -> Result<Option<AccountDetail>, StoreError> {
-    let query = "SELECT a.*, o.inline_definition FROM kubesvc_accounts a
-         LEFT JOIN kubesvc_ferry_origins o ON o.name = a.name WHERE a.name = ?";
-    let row = sql(query).text(name).optional(tx).await?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(AccountDetail::Dynamic {
-        account: Box::new(read_account(&row)?),
-        content: read_content(&row)?,
-        holdings: holdings(tx, &[name])
-            .await?
-            .remove(name)
-            .unwrap_or_default(),
-    }))
-}
-
-/// Adds the conditions that both tables have. `agent` is what stands before the agent's id; an
-/// opened parenthesis in it is closed.
-fn narrow(query: &mut Statement, filter: &Filter, zone: &str, agent: &str) {
-    if let Some(zone_id) = &filter.zone_id {
-        query.push(&format!(" AND {zone} = "));
-        query.push_text(zone_id);
-    }
-    if let Some(agent_id) = &filter.agent_id {
-        query.push(&format!(" AND {agent}"));
-        query.push_text(agent_id);
-        if agent.contains('(') {
-            query.push(")");
+    for (name, mut rows) in brought {
+        rows.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let mut agents = Vec::new();
+        for (agent_id, row) in &rows {
+            let state = word(row, "kubesvc_ferry_static_accounts", &name, "state")?;
+            agents.push((agent_id.clone(), state, row.get("cause")?));
         }
+        let is_ready = |(_, state, _): &_| *state == HoldingState::Ready;
+        let ready = agents.iter().position(is_ready);
+        let first = &rows[0].1;
+        let detail = AccountDetail::Static {
+            definition: first.get("definition")?,
+            zone_id: first.get("zone_id")?,
+            cluster: read_cluster(&rows[ready.unwrap_or(0)].1)?,
+            agents,
+        };
+        details.insert(name, detail);
     }
+    Ok(())
+}
+
+async fn dynamic_details(
+    tx: &mut Tx,
+    names: &[impl AsRef<str>],
+    details: &mut BTreeMap<String, AccountDetail>,
+) -> Result<(), StoreError> {
+    let rows = sql("SELECT a.*, o.inline_definition FROM kubesvc_accounts a
+         LEFT JOIN kubesvc_ferry_origins o ON o.name = a.name WHERE a.name IN");
+    let rows = rows.list(names);
+    let rows = rows.all(tx).await?;
+    let mut held = holdings(tx, names).await?;
+    for row in &rows {
+        let account = read_account(row)?;
+        let name = account.name.clone();
+        let detail = AccountDetail::Dynamic {
+            content: read_content(row)?,
+            holdings: held.remove(&name).unwrap_or_default(),
+            account: Box::new(account),
+        };
+        details.insert(name, detail);
+    }
+    Ok(())
 }

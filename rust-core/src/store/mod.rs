@@ -12,14 +12,16 @@ mod listing;
 mod next;
 mod open;
 mod origins;
+mod pages;
 mod rows;
 mod steps;
 mod tombstones;
 
 pub use agents::{Gone, Held, Registration, StaticAccount};
 pub use journal::Intent;
-pub use listing::{AccountDetail, Filter, Listed, Source};
+pub use listing::AccountDetail;
 pub use open::{BadLocation, Location};
+pub use pages::{Filter, Part, Source};
 pub use rows::{Content, NewRow};
 pub use steps::{Actor, Change, Unsent};
 

@@ -216,7 +216,7 @@ async fn views(
 /// The holdings of at most [`CHUNK`] accounts, sorted by agent.
 pub(super) async fn holdings(
     tx: &mut Tx,
-    accounts: &[&str],
+    accounts: &[impl AsRef<str>],
 ) -> Result<BTreeMap<String, Vec<Holding>>, StoreError> {
     let query = sql("SELECT * FROM kubesvc_ferry_holdings WHERE account IN").list(accounts);
     let mut held: BTreeMap<String, Vec<Holding>> = BTreeMap::new();

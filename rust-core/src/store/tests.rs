@@ -21,6 +21,7 @@ mod sqlite {
     mod cores;
     mod journal;
     mod listing;
+    mod parts;
     mod rows;
     mod statics;
 }
@@ -39,6 +40,7 @@ mod mariadb {
     mod halves;
     mod journal;
     mod listing;
+    mod parts;
     mod rows;
     mod statics;
 }
@@ -56,6 +58,7 @@ mod postgres {
     mod cores;
     mod journal;
     mod listing;
+    mod parts;
     mod rows;
     mod statics;
 }
@@ -169,6 +172,41 @@ impl Base {
             .write(view, step, &[], None, &actor)
             .await
             .unwrap()
+    }
+
+    /// Clouddriver's table, with these accounts: type and name.
+    async fn clouddriver(&self, accounts: &[(&str, &str)]) -> crate::source::Source {
+        let json = match self.location {
+            Location::Sqlite(_) => "TEXT",
+            _ => "JSON",
+        };
+        let mut text = format!(
+            "CREATE TABLE accounts (id VARCHAR(255) NOT NULL PRIMARY KEY, type VARCHAR(50), \
+             body {json} NOT NULL);"
+        );
+        for (of_type, name) in accounts {
+            text.push_str(&format!(
+                "INSERT INTO accounts VALUES ('{name}', '{of_type}', '{{\"by\": \"{name}\"}}');"
+            ));
+        }
+        match (&self.schema, &self.location) {
+            (Some(schema), Location::Postgres { .. }) => {
+                schema.query(&format!(
+                    "{text} GRANT SELECT ON accounts TO {}",
+                    User::Service.name()
+                ));
+            }
+            (Some(schema), _) => {
+                schema.query(&text);
+            }
+            (None, _) => {
+                for statement in text.split_terminator(';') {
+                    self.run(statement).await;
+                }
+            }
+        }
+        let table = crate::source::Source::table(&self.store.pool).await;
+        table.unwrap().expect("the table is there")
     }
 
     /// An INACTIVE row.

@@ -104,7 +104,7 @@ async fn one_with_two_origins_is_listed_once_as_the_agents() {
         base.store.register(&agent).await.unwrap();
     }
     let listed = base.store.names(&Filter::default()).await.unwrap();
-    let expected = Listed {
+    let expected = pages::Listed {
         name: "a".to_owned(),
         source: Source::StaticAgentConfig,
     };
