@@ -182,7 +182,7 @@ impl Accounts {
                     let state = State::Refused(Refused {
                         cause: cause.into(),
                     });
-                    table.answer(report(&name, 0, state));
+                    table.answer(report(&name, generation, state));
                 }
                 Some(_) => {
                     info!(account = printable(&name), "deleted");

@@ -411,7 +411,9 @@ impl World {
                 agent.runs = Some((generation, HoldingState::Pending));
                 None
             }
-            (Down::Delete(_), _) if agent.own => Some(Up(0, Some(HoldingState::Refused))),
+            (Down::Delete(generation), _) if agent.own => {
+                Some(Up(generation, Some(HoldingState::Refused)))
+            }
             (Down::Delete(generation), None) => Some(Up(generation, None)),
             (Down::Delete(asked), Some((generation, _))) => match agent.on_delete {
                 Manner::Obeys => {
@@ -451,7 +453,7 @@ impl World {
         if self.agents[at].row.map(|row| row.0) != Some(session) {
             return true;
         }
-        if generation == 0 && state.is_some() {
+        if generation == 0 && state.is_some_and(|state| state != HoldingState::Refused) {
             return true;
         }
         let known = self.holding(at).map(|held| (held.generation, held.state));
@@ -463,7 +465,7 @@ impl World {
                 }
                 self.unhold(at);
             }
-            (None, None) => return true,
+            (None | Some(HoldingState::Refused), None) => return true,
             (Some(state), Some((of, _))) => {
                 if generation < of || dropping != (state == HoldingState::Refused) {
                     return true;

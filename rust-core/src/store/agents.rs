@@ -133,7 +133,8 @@ impl Store {
                 let Some(zone) = agent.first() else {
                     return Ok(Gone::default());
                 };
-                if held.generation == 0 && held.state.is_some() {
+                let answers_delete = matches!(held.state, None | Some(HoldingState::Refused));
+                if held.generation == 0 && !answers_delete {
                     update_static(&mut tx, agent_id, held, now).await?;
                 } else {
                     let row = sql("SELECT * FROM kubesvc_ferry_holdings
@@ -262,7 +263,8 @@ fn says(held: &Held, known: Option<&Holding>) -> Says {
                 Says::Nothing
             }
         }
-        (None, None) => Says::Nothing,
+        // Where nothing was asked to be dropped.
+        (None | Some(HoldingState::Refused), None) => Says::Nothing,
         (Some(state), Some(known)) => {
             let answers_delete = state == HoldingState::Refused;
             match held.generation < known.generation || dropping != answers_delete {

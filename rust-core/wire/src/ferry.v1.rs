@@ -81,7 +81,8 @@ pub struct StaticAccount {
 pub struct AccountReport {
     #[prost(string, tag = "1")]
     pub account: ::prost::alloc::string::String,
-    /// The generation of the SaveAccounts that it is about; 0 for a static account.
+    /// The generation of the SaveAccounts that it is about, or that of the deletion that it answers; 0
+    /// for what a static account comes to.
     #[prost(uint64, tag = "2")]
     pub generation: u64,
     #[prost(oneof = "account_report::State", tags = "3, 4, 5, 6, 7, 8")]
@@ -202,7 +203,8 @@ pub struct Deletion {
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
     /// The generation that the core takes the account to have. Dropped bears it, or the one that was
-    /// held if that is higher, so that it is never taken for the answer to a later deletion.
+    /// held if that is higher, so that it is never taken for the answer to a later deletion. So does
+    /// Refused.
     #[prost(uint64, tag = "2")]
     pub generation: u64,
 }

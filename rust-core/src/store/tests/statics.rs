@@ -106,3 +106,25 @@ async fn reports_of_them_change_what_is_shown_and_no_row() {
     ];
     assert_eq!(agents, expected);
 }
+
+#[tokio::test]
+async fn a_deletion_that_is_refused_on_their_account_is_no_state_of_theirs() {
+    let base = Base::open(DATABASE).await;
+    base.row("a").await;
+    base.store
+        .register(&brings("one", &["a"], Ready))
+        .await
+        .unwrap();
+    let refused = said("a", 0, Some(Refused));
+    let gone = base.store.report("one", "one", &refused).await.unwrap();
+    assert_eq!((gone.affected.len(), gone.strays.len()), (0, 0));
+    base.hold("a", &["one"], Dropping).await;
+    let generation = base.view("a").await.holdings[0].generation;
+    let refused = said("a", generation, Some(Refused));
+    base.store.report("one", "one", &refused).await.unwrap();
+    assert_eq!(base.holders("a").await, [("one".to_owned(), Refused)]);
+    let Some(AccountDetail::Static { agents, .. }) = base.store.detail("a").await.unwrap() else {
+        panic!("the agents' own goes before");
+    };
+    assert_eq!(agents, [("one".to_owned(), Ready, None)]);
+}
