@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use crate::accounts::{Accounts, Shown};
+use crate::failpoint::{self, hit};
 use crate::presence::Presence;
 use crate::session::Identity;
 
@@ -42,6 +43,7 @@ impl Admin {
             tasks.spawn(async move {
                 let service = service_fn(|request| {
                     let answer = admin.answer(&request);
+                    hit(failpoint::ADMIN_ANSWERING);
                     async move { Ok::<_, Infallible>(answer) }
                 });
                 let connection = http1::Builder::new()
@@ -49,8 +51,10 @@ impl Admin {
                     .header_read_timeout(std::time::Duration::from_secs(10))
                     .keep_alive(false)
                     .serve_connection(TokioIo::new(stream), service);
-                if let Err(error) = connection.await {
-                    debug!("admin connection: {error}");
+                match connection.await {
+                    // One answer a connection.
+                    Ok(()) => hit(failpoint::ADMIN_ANSWERED),
+                    Err(error) => debug!("admin connection: {error}"),
                 }
             });
         }

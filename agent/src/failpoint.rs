@@ -1,7 +1,6 @@
 //! The points at which a test may let the agent die: around every message of its walk.
 //!
-//! `session` passes them. Every point is passed by one walk: activate an account that works, activate
-//! one whose cluster is dead, deactivate. In release builds all of this is empty.
+//! `session` passes them, and `admin` those of its answers. In release builds all of this is empty.
 
 ferry_failpoint::failpoints! {
     /// Register is about to be sent.
@@ -22,6 +21,10 @@ ferry_failpoint::failpoints! {
     DELETE_RECEIVED = "agent.delete.received";
     /// DeleteAccounts has been taken: its accounts are stopping.
     DELETE_TAKEN = "agent.delete.taken";
+    /// A report that an account is not reached yet is about to be sent.
+    CONNECTING_SENDING = "agent.report.connecting.sending";
+    /// A report that an account is not reached yet has been sent.
+    CONNECTING_SENT = "agent.report.connecting.sent";
     /// A report that an account is ready is about to be sent.
     READY_SENDING = "agent.report.ready.sending";
     /// A report that an account is ready has been sent.
@@ -30,10 +33,22 @@ ferry_failpoint::failpoints! {
     FAILED_SENDING = "agent.report.failed.sending";
     /// A report that an account failed has been sent.
     FAILED_SENT = "agent.report.failed.sent";
+    /// A report that an account's cluster is lost is about to be sent.
+    LOST_SENDING = "agent.report.lost.sending";
+    /// A report that an account's cluster is lost has been sent.
+    LOST_SENT = "agent.report.lost.sent";
+    /// A report that an account is not dropped is about to be sent.
+    REFUSED_SENDING = "agent.report.refused.sending";
+    /// A report that an account is not dropped has been sent.
+    REFUSED_SENT = "agent.report.refused.sent";
     /// A report that an account was dropped is about to be sent.
     DROPPED_SENDING = "agent.report.dropped.sending";
     /// A report that an account was dropped has been sent.
     DROPPED_SENT = "agent.report.dropped.sent";
+    /// A request to the agent's own server is about to be answered.
+    ADMIN_ANSWERING = "agent.admin.answering";
+    /// A request to the agent's own server has been answered.
+    ADMIN_ANSWERED = "agent.admin.answered";
 }
 
 pub(crate) use ferry_failpoint::hit;

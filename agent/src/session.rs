@@ -224,19 +224,19 @@ impl Session {
         up: &mpsc::Sender<AgentMessage>,
         report: AccountReport,
     ) -> Result<(), Ended> {
-        let points = match &report.state {
-            Some(State::Ready(_)) => Some((failpoint::READY_SENDING, failpoint::READY_SENT)),
-            Some(State::Failed(_)) => Some((failpoint::FAILED_SENDING, failpoint::FAILED_SENT)),
-            Some(State::Dropped(_)) => Some((failpoint::DROPPED_SENDING, failpoint::DROPPED_SENT)),
-            _ => None,
+        let (sending, sent) = match &report.state {
+            Some(State::Connecting(_)) | None => {
+                (failpoint::CONNECTING_SENDING, failpoint::CONNECTING_SENT)
+            }
+            Some(State::Ready(_)) => (failpoint::READY_SENDING, failpoint::READY_SENT),
+            Some(State::Failed(_)) => (failpoint::FAILED_SENDING, failpoint::FAILED_SENT),
+            Some(State::Lost(_)) => (failpoint::LOST_SENDING, failpoint::LOST_SENT),
+            Some(State::Refused(_)) => (failpoint::REFUSED_SENDING, failpoint::REFUSED_SENT),
+            Some(State::Dropped(_)) => (failpoint::DROPPED_SENDING, failpoint::DROPPED_SENT),
         };
-        if let Some((sending, _)) = points {
-            hit(sending);
-        }
+        hit(sending);
         send(up, Up::Report(report)).await?;
-        if let Some((_, sent)) = points {
-            hit_sent(sent).await;
-        }
+        hit_sent(sent).await;
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest::{SHA256, digest};
 use ferry_wire::v1::account_report::State;
 use ferry_wire::v1::{Account, Ready};
-use support::{Agent, Core, Terms, ZONE, account};
+use support::{Agent, Core, Terms, ZONE, account, get};
 
 /// A running cluster; dropping it kills it.
 struct Cluster {
@@ -96,7 +96,8 @@ fn ready(state: State) -> Ready {
     }
 }
 
-/// The program itself, walking every failpoint: a good account, a dead one, then none.
+/// The program itself, walking every failpoint: a good account, a dead one, one that never answers,
+/// one of its own, then none.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_passes_every_failpoint_tells_no_secret_and_ends_on_sigterm() {
     let dir = tempfile::tempdir().unwrap();
@@ -106,9 +107,15 @@ async fn the_program_passes_every_failpoint_tells_no_secret_and_ends_on_sigterm(
         .unwrap();
     let mut core = Core::start(Terms::default()).await;
     let config = dir.path().join("armory-agent.yml");
+    let own = dir.path().join("own.kubeconfig");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
     let yaml = format!(
-        "clouddriver: {{grpc: '{}'}}\nzoneId: {ZONE}\nserver: {{port: 0}}\nlogging: {{level: trace}}\n",
-        core.address
+        "clouddriver: {{grpc: '{}'}}\nzoneId: {ZONE}\nserver: {{port: {port}}}\nlogging: {{level: trace}}\n\
+         kubernetes: {{accounts: [{{name: own, kubeconfigFile: {}}}]}}\n",
+        core.address,
+        own.display()
     );
     std::fs::write(&config, yaml).unwrap();
     let trace = dir.path().join("trace");
@@ -125,6 +132,10 @@ async fn the_program_passes_every_failpoint_tells_no_secret_and_ends_on_sigterm(
         .unwrap();
     let mut session = core.session().await;
     assert_eq!(session.register.agent_id, "agent-of-the-walk");
+    let fixed = session.register.static_accounts[0].report.clone();
+    if let Some(State::Connecting(_)) = fixed.unwrap().state {
+        session.failure_of("own").await;
+    }
     let kubeconfig = cluster.kubeconfig("token.kubeconfig");
     session.save(account("good", 1, &kubeconfig)).await;
     ready(session.state_of("good").await);
@@ -141,8 +152,22 @@ async fn the_program_passes_every_failpoint_tells_no_secret_and_ends_on_sigterm(
             .await
             .contains("refuses connections")
     );
-    session.delete(&["good", "dead"]).await;
-    for _ in 0..2 {
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = format!("https://{}", mute.local_addr().unwrap());
+    let hole = account("hole", 1, &kubeconfig.replace(&cluster.server, &server));
+    session.save(hole.clone()).await;
+    session.save(hole).await;
+    assert!(matches!(
+        session.state_of("hole").await,
+        State::Connecting(_)
+    ));
+    session.delete(&["own"]).await;
+    assert!(matches!(session.state_of("own").await, State::Refused(_)));
+    assert_eq!(get(port, "/health").await["agentId"], "agent-of-the-walk");
+    drop(cluster);
+    assert!(matches!(session.state_of("good").await, State::Lost(_)));
+    session.delete(&["good", "dead", "hole"]).await;
+    for _ in 0..3 {
         assert!(matches!(
             session.report().await.state,
             Some(State::Dropped(_))

@@ -8,9 +8,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ferry_wire::v1::account_report::State;
+use ferry_wire::v1::core_message::Kind as Down;
+use ferry_wire::v1::{DeleteAccounts, Deletion};
 use support::apiserver::{Authority, kubeconfig};
-use support::{Agent, Core, Terms, account};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use support::{Agent, Core, Terms, account, get};
 
 /// A kubeconfig whose cluster refuses connections.
 fn dead() -> String {
@@ -66,8 +67,18 @@ async fn it_registers_what_it_has_and_beats() {
     tokio::time::sleep(Duration::from_millis(2500)).await;
     assert!(session.heartbeats.load(Ordering::SeqCst) >= 2);
 
-    session.delete(&["fixed"]).await;
-    let State::Refused(refused) = session.state_of("fixed").await else {
+    let deletion = Deletion {
+        name: "fixed".into(),
+        generation: 2,
+    };
+    let accounts = vec![deletion];
+    session
+        .send(Down::DeleteAccounts(DeleteAccounts { accounts }))
+        .await;
+    let report = session.report().await;
+    // It answers the deletion, and says nothing of the static account.
+    assert_eq!((report.account.as_str(), report.generation), ("fixed", 2));
+    let Some(State::Refused(refused)) = report.state else {
         panic!("not refused")
     };
     assert!(
@@ -349,15 +360,4 @@ async fn it_answers_people_and_probes() {
             .contains("/health")
     );
     agent.stop().await;
-}
-
-async fn get(port: u16, path: &str) -> serde_json::Value {
-    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port))
-        .await
-        .unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
 }

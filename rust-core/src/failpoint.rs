@@ -3,6 +3,22 @@
 pub(crate) use ferry_failpoint::hit;
 
 ferry_failpoint::failpoints! {
+    /// Before the tables are locked to be brought up to date.
+    LOCK_BEFORE = "core.store.lock.before";
+    /// After the tables were locked.
+    LOCK_AFTER = "core.store.lock.after";
+    /// Before the history of migrations is made.
+    HISTORY_BEFORE = "core.store.history.before";
+    /// After the history of migrations was made.
+    HISTORY_AFTER = "core.store.history.after";
+    /// Before what an earlier start left half done is forgotten; on MySQL alone.
+    UNDONE_BEFORE = "core.store.undone.before";
+    /// After what an earlier start left half done was forgotten.
+    UNDONE_AFTER = "core.store.undone.after";
+    /// Before a statement that makes or alters a table.
+    MIGRATE_BEFORE = "core.store.migrate.before";
+    /// After a statement that makes or alters a table.
+    MIGRATE_AFTER = "core.store.migrate.after";
     /// Before a core that starts is entered, and what an earlier one left is taken over.
     ENTER_BEFORE = "core.store.enter.before";
     /// After a core that starts was entered.
@@ -59,6 +75,10 @@ ferry_failpoint::failpoints! {
     REGISTERED_BEFORE = "core.send.registered.before";
     /// After an agent was answered Registered.
     REGISTERED_AFTER = "core.send.registered.after";
+    /// Before an agent is refused.
+    REFUSE_BEFORE = "core.send.refuse.before";
+    /// After an agent was refused.
+    REFUSE_AFTER = "core.send.refuse.after";
     /// Before SaveAccounts is sent.
     SAVE_BEFORE = "core.send.save.before";
     /// After SaveAccounts was sent.

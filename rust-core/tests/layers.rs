@@ -100,6 +100,52 @@ fn modules_know_only_those_below_them() {
     assert!(seen.contains(&("lifecycle".to_owned(), "store".to_owned())));
 }
 
+/// Where SQL is written or agents are sent something: each place passes failpoints, so that the crash
+/// tests die there. A new one belongs behind one of these.
+const CHANGES: &[(&str, &[&str])] = &[
+    // The macro `transaction!`, which asks for a pair.
+    ("pool.write()", &["store/mod.rs"]),
+    // Behind it; the migrations; a session variable.
+    (
+        ".execute(",
+        &["sql.rs", "store/migrate.rs", "store/open.rs"],
+    ),
+    (".raw_sql(", &[]),
+    // To an agent; it passes the pair of its message.
+    (
+        "outbox",
+        &["hub/mod.rs", "hub/registry.rs", "hub/session.rs"],
+    ),
+];
+
+#[test]
+fn what_changes_something_passes_a_failpoint() {
+    let sources = sources();
+    for (change, places) in CHANGES {
+        let found = sources.iter().filter(|(_, text)| text.contains(change));
+        let found: BTreeSet<&str> = found.map(|(path, _)| path.as_str()).collect();
+        assert_eq!(found, places.iter().copied().collect(), "{change}");
+    }
+    let points = std::fs::read_to_string("src/failpoint.rs").unwrap();
+    let constants = points
+        .lines()
+        .filter_map(|line| line.split_once(" = \"core."));
+    for (constant, _) in constants {
+        let constant = constant.trim();
+        let (what, side) = constant.rsplit_once('_').unwrap();
+        let other = if side == "BEFORE" { "AFTER" } else { "BEFORE" };
+        let passed = |name: &str| {
+            let name = format!("failpoint::{name}");
+            sources
+                .iter()
+                .map(|(_, text)| text.matches(&name).count())
+                .sum::<usize>()
+        };
+        let both = (passed(constant), passed(&format!("{what}_{other}")));
+        assert!(both.0 > 0 && both.0 == both.1, "{constant}: {both:?}");
+    }
+}
+
 /// Sources that are no tests, by their path below `src`.
 fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

@@ -17,8 +17,8 @@ use tokio::net::TcpStream;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Delivery(Arc<Mutex<Option<&'static str>>>);
 
-/// Arms the delivery of a connection when it is dropped: give it to the body of an answer, which
-/// hyper drops between buffering its end and writing it out.
+/// Arms the delivery of a connection when it is dropped, unless it is armed: give it to the body of
+/// an answer, which hyper drops between buffering its end and writing it out.
 pub(crate) struct Announcement {
     pub(crate) delivery: Delivery,
     pub(crate) point: &'static str,
@@ -26,7 +26,7 @@ pub(crate) struct Announcement {
 
 impl Drop for Announcement {
     fn drop(&mut self) {
-        *self.delivery.point() = Some(self.point);
+        self.delivery.point().get_or_insert(self.point);
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::answer;
 use crate::body::{Body, Claimed};
+use crate::failpoint;
 use crate::headers;
 use crate::metrics::Outcome;
 use crate::proxy::Proxy;
@@ -66,13 +67,16 @@ pub(crate) async fn through(
         Ok(head) => head,
         Err(refusal) => return proxy.refused(refusal),
     };
+    failpoint::hit(failpoint::BEFORE_THROUGH);
     if body.is_end_stream() {
         let answer = proxy.upstream.send_bodyless(parts).await;
+        failpoint::hit(failpoint::AFTER_THROUGH);
         return respond(proxy, answer, upgrade, Outcome::Forwarded);
     }
     let (upload, progress) = Upload::new(body, waits);
     let request = Request::from_parts(parts, upload.boxed_unsync());
     let answer = proxy.upstream.send(request, Some(&progress)).await;
+    failpoint::hit(failpoint::AFTER_THROUGH);
     let response = respond(proxy, answer, upgrade, Outcome::Forwarded);
     reply::guard(response, Abandons(progress))
 }

@@ -5,9 +5,10 @@
 
 use crate::answer;
 use crate::body::Body;
-use crate::connection::Delivery;
+use crate::connection::{Announcement, Delivery};
 use crate::credentials;
 use crate::door::{Door, door};
+use crate::failpoint;
 use crate::forward;
 use crate::metrics::{Metrics, Outcome};
 use crate::own;
@@ -72,9 +73,14 @@ impl Proxy {
         request: Request<Incoming>,
     ) -> Response<Body> {
         let in_flight = InFlight::new(&self.metrics.in_flight);
+        let announcement = Announcement {
+            delivery: client.delivery.clone(),
+            point: failpoint::AFTER_ANSWER,
+        };
         let response = survive(self.clone().route(client, request)).await;
         let response = response.unwrap_or_else(|| self.panicked());
-        reply::guard(response, in_flight)
+        failpoint::hit(failpoint::BEFORE_ANSWER);
+        reply::guard(response, (in_flight, announcement))
     }
 
     async fn route(self: Arc<Self>, client: Client, request: Request<Incoming>) -> Response<Body> {

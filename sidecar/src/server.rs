@@ -6,10 +6,12 @@
 
 use crate::admin::Admin;
 use crate::config::Settings;
-use crate::connection::{ClientSocket, Delivery};
+use crate::connection::{Announcement, ClientSocket, Delivery};
+use crate::failpoint;
 use crate::log;
 use crate::metrics::Metrics;
 use crate::proxy::{Client, Proxy, Tasks};
+use crate::reply;
 use crate::upstream::Upstream;
 use ferry_core::{Core, StartError};
 use hyper::server::conn::http1;
@@ -200,14 +202,27 @@ async fn serve_admin(listener: TcpListener, admin: Arc<Admin>, drained: Cancella
         let Some((stream, _)) = taken else {
             continue;
         };
+        let delivery = Delivery::default();
+        let socket = ClientSocket {
+            stream,
+            delivery: delivery.clone(),
+        };
         let admin = admin.clone();
         let service = service_fn(move |request| {
             let admin = admin.clone();
-            async move { Ok::<_, Infallible>(admin.answer(request).await) }
+            let announcement = Announcement {
+                delivery: delivery.clone(),
+                point: failpoint::AFTER_ADMIN,
+            };
+            async move {
+                let response = admin.answer(request).await;
+                failpoint::hit(failpoint::BEFORE_ADMIN);
+                Ok::<_, Infallible>(reply::guard(response, announcement))
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(socket), service);
         connections.spawn(connection);
     }
     connections.shutdown().await;

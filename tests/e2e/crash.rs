@@ -1,16 +1,20 @@
 //! The walk with a process killed at every failpoint, and between any two steps: whatever died
 //! when, it is restarted, and the walk comes to the same end with nobody's help.
 
-use crate::ground::{PATIENCE, Pair, QUICK, dead_kubeconfig, ground};
-use ferry_tests::{Answer, clouddriver, wait};
+use crate::ground::{PATIENCE, PLANTED, Pair, QUICK, dead_kubeconfig, ground, kubeconfig_of};
+use ferry_tests::{Agent, Answer, Cluster, clouddriver, http, wait};
 use serde_json::{Value, json};
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Row};
+use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::sync::Mutex;
 use std::time::Duration;
 
 const SIGABRT: i32 = 6;
+/// One core has no other's messages to send: `replicas` dies there. On a file no start leaves
+/// anything half done: `first` dies there.
+const ELSEWHERE: [&str; 2] = ["core.store.sent.", "core.store.undone."];
 /// Walks at the same time.
 const THREADS: usize = 4;
 
@@ -32,8 +36,7 @@ enum When {
 #[test]
 fn the_walk_survives_the_sidecar_killed_at_every_failpoint() {
     let mut points = [ferry_core::failpoint::ALL, ferry_sidecar::failpoint::ALL].concat();
-    // One core has no other's messages to send: `replicas` dies there.
-    points.retain(|point| !point.starts_with("core.store.sent"));
+    points.retain(|point| !ELSEWHERE.iter().any(|there| point.starts_with(there)));
     walk_all(Victim::Sidecar, &points);
 }
 
@@ -84,8 +87,15 @@ impl Walk {
             let cleanup = "kubesvc:\n  cache:\n    accountCleanupFrequencySeconds: 2\n";
             settings = settings.replace("kubesvc:\n", cleanup);
         }
+        let mut pair = Pair::new(&settings);
+        if matches!(when, When::At(point) if point.contains("report.refused")) {
+            let own = format!("{}-own", pair.name);
+            pair.configure_agent(&format!(
+                "kubernetes: {{accounts: [{{name: {own}, kubeconfigFile: none}}]}}\n"
+            ));
+        }
         Walk {
-            pair: Pair::new(&settings),
+            pair,
             victim,
             when,
             died: false,
@@ -127,6 +137,8 @@ impl Walk {
         }
         self.between_steps();
 
+        self.look_on()?;
+        self.strays()?;
         self.create(&good, kubeconfig)?;
         self.create(&dead, &dead_kubeconfig())?;
         self.reaches(&good, "INACTIVE")?;
@@ -185,15 +197,7 @@ impl Walk {
                 Err(agents.to_string())
             }
         })?;
-        self.until(|walk| {
-            let account = walk.pair.account(&good)?;
-            let served = account["status"] == "ACTIVE" && account["connections"] == 1;
-            if served {
-                Ok(())
-            } else {
-                Err(account.to_string())
-            }
-        })?;
+        self.is_served(&good)?;
         self.between_steps();
 
         self.patch(&good, "INACTIVE")?;
@@ -216,6 +220,114 @@ impl Walk {
         }
         self.is_gone(&refused)?;
         self.tables(&good, &dead, &refused)
+    }
+
+    /// What only reads: Clouddriver's accounts through the sidecar, and both programs' own pages.
+    fn look_on(&mut self) -> Result<(), String> {
+        self.ask("GET", "/credentials/type/kubernetes", None, &[200])?;
+        for page in ["{sidecar}/metrics", "{agent}/accounts"] {
+            self.until(|walk| {
+                let page = page.replace("{sidecar}", &walk.pair.sidecar.admin);
+                let answer = http::get(&page.replace("{agent}", &walk.pair.agent.url))?;
+                assert_eq!(answer.status, 200, "{answer:?}");
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The side ways, each for the points that lie on it alone.
+    fn strays(&mut self) -> Result<(), String> {
+        let When::At(point) = self.when else {
+            return Ok(());
+        };
+        match point.rsplit_once('.').map(|(way, _)| way) {
+            Some("core.send.refuse") => self.refused(),
+            Some("agent.report.connecting") => self.saved_twice(),
+            Some("agent.report.lost") => self.lost(),
+            Some("agent.report.refused") => self.not_dropped(),
+            _ => Ok(()),
+        }
+    }
+
+    fn dies(&mut self) -> Result<(), String> {
+        self.until(|walk| match walk.died {
+            true => Ok(()),
+            false => Err("it did not die".to_owned()),
+        })
+    }
+
+    /// An agent that cannot be taken tries again and again.
+    fn refused(&mut self) -> Result<(), String> {
+        let folder = self.pair.sidecar.folder().join("nowhere");
+        let zone = "z".repeat(256);
+        let mut agent = Agent::new(&folder, "nowhere", &zone, &self.pair.sidecar.grpc, "");
+        agent.start(&[]);
+        self.dies()?;
+        let said = self.ask("GET", "/armory/agents", None, &[200])?.body;
+        assert!(!said.contains("nowhere"), "{said}");
+        Ok(())
+    }
+
+    /// A message is sent twice when its core could not record the first time, while the agent still
+    /// waits for a cluster that says nothing.
+    fn saved_twice(&mut self) -> Result<(), String> {
+        let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = format!("https://{}", mute.local_addr().unwrap());
+        let name = format!("{}-mute", self.pair.name);
+        self.create(&name, &kubeconfig_of(&server))?;
+        self.patch(&name, "ACTIVE")?;
+        self.until(|walk| {
+            let unsent = "UPDATE kubesvc_ferry_holdings SET unsent = 1
+                 WHERE account = ? AND state = 'PENDING'";
+            walk.change(unsent, &name);
+            match walk.died {
+                true => Ok(()),
+                false => Err("it did not die".to_owned()),
+            }
+        })?;
+        self.reaches(&name, "FAILED")?;
+        self.delete(&name)
+    }
+
+    /// The cluster of an account that is served dies, and comes back.
+    fn lost(&mut self) -> Result<(), String> {
+        let folder = self.pair.sidecar.folder().join("cluster");
+        let mut cluster = Cluster::start(&folder, PLANTED);
+        let name = format!("{}-lost", self.pair.name);
+        self.create(&name, &cluster.kubeconfig("token"))?;
+        self.patch(&name, "ACTIVE")?;
+        self.reaches(&name, "ACTIVE")?;
+        cluster.kill();
+        self.dies()?;
+        cluster.restart();
+        self.is_served(&name)?;
+        self.delete(&name)
+    }
+
+    /// A row says that the agent has an account which is the agent's own: it is not given up there.
+    fn not_dropped(&mut self) -> Result<(), String> {
+        let own = format!("{}-own", self.pair.name);
+        self.create(&own, &dead_kubeconfig())?;
+        self.change(
+            "INSERT INTO kubesvc_ferry_holdings
+             (account, agent_id, zone_id, generation, state, since)
+             SELECT a.name, s.agent_id, s.zone_id, a.generation, 'READY', a.last_updated
+             FROM kubesvc_accounts a JOIN kubesvc_ferry_static_accounts s ON s.name = a.name
+             WHERE a.name = ?",
+            &own,
+        );
+        self.ask("DELETE", &format!("/credentials/{own}"), None, &[200, 404])?;
+        let row = "SELECT COUNT(*) FROM kubesvc_accounts WHERE name = ?";
+        self.until(|walk| match walk.count(row, &own) {
+            0 => Ok(()),
+            _ => Err(format!("{own} still has its row")),
+        })
+    }
+
+    fn delete(&mut self, name: &str) -> Result<(), String> {
+        self.ask("DELETE", &format!("/credentials/{name}"), None, &[200, 404])?;
+        self.is_gone(name)
     }
 
     /// POSTs an account until Clouddriver has it.
@@ -273,6 +385,18 @@ impl Walk {
         reached.map_err(|reason| format!("{name} does not become {status} {reason}"))
     }
 
+    fn is_served(&mut self, name: &str) -> Result<(), String> {
+        self.until(|walk| {
+            let account = walk.pair.account(name)?;
+            let served = account["status"] == "ACTIVE" && account["connections"] == 1;
+            if served {
+                Ok(())
+            } else {
+                Err(account.to_string())
+            }
+        })
+    }
+
     fn is_gone(&mut self, name: &str) -> Result<(), String> {
         self.until(|walk| match walk.pair.account(name) {
             Err(answer) if answer.starts_with("404") => Ok(()),
@@ -300,21 +424,32 @@ impl Walk {
     }
 
     fn count(&self, sql: &'static str, name: &str) -> i64 {
-        let options = SqliteConnectOptions::new().filename(self.pair.sidecar.database());
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let mut connection = options.read_only(true).connect().await.unwrap();
+        self.at_tables(async |connection| {
             let query = sqlx::query(sql);
             let query = if name.is_empty() {
                 query
             } else {
                 query.bind(name)
             };
-            query.fetch_one(&mut connection).await.unwrap().get(0)
+            query.fetch_one(connection).await.unwrap().get(0)
         })
+    }
+
+    /// Changes what the tables say of `name`.
+    fn change(&self, sql: &'static str, name: &str) {
+        self.at_tables(async |connection| {
+            let query = sqlx::query(sql).bind(name);
+            query.execute(connection).await.unwrap();
+        });
+    }
+
+    fn at_tables<T>(&self, work: impl AsyncFnOnce(&mut SqliteConnection) -> T) -> T {
+        let options = SqliteConnectOptions::new().filename(self.pair.sidecar.database());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async { work(&mut options.connect().await.unwrap()).await })
     }
 
     /// Repeats `what` until it is `Ok`; what has died meanwhile is started again.

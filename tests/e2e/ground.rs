@@ -4,7 +4,7 @@
 pub use ferry_tests::ferry::PATIENCE;
 use ferry_tests::{Agent, Clouddriver, Cluster, Sidecar, clouddriver};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
@@ -67,6 +67,11 @@ pub fn fresh() -> (String, PathBuf) {
     (name, folder)
 }
 
+fn agent(name: &str, folder: &Path, sidecar: &Sidecar, more: &str) -> Agent {
+    let id = format!("agent-{name}");
+    Agent::new(folder, &id, "zone-a", &sidecar.grpc, more)
+}
+
 /// One test's own sidecar and agent.
 pub struct Pair {
     pub name: String,
@@ -79,13 +84,17 @@ impl Pair {
     pub fn new(settings: &str) -> Pair {
         let (name, folder) = fresh();
         let sidecar = Sidecar::new(&folder, &ground().clouddriver.url, settings);
-        let id = format!("agent-{name}");
-        let agent = Agent::new(&folder, &id, "zone-a", &sidecar.grpc, "");
+        let agent = agent(&name, &folder, &sidecar, "");
         Pair {
             name,
             sidecar,
             agent,
         }
+    }
+
+    /// Gives its agent, which does not run yet, this YAML besides.
+    pub fn configure_agent(&mut self, more: &str) {
+        self.agent = agent(&self.name, self.sidecar.folder(), &self.sidecar, more);
     }
 
     /// A pair that runs.

@@ -5,6 +5,7 @@
 mod away;
 mod crash;
 mod failures;
+mod first;
 mod ground;
 mod replicas;
 mod secrets;

@@ -3,6 +3,7 @@
 
 use crate::ground::{PATIENCE, QUICK, fresh, ground};
 use crate::switch::Switch;
+use ferry_core::failpoint;
 use ferry_tests::database::{Database, Kind};
 use ferry_tests::{Agent, Schema, Sidecar, clouddriver, wait};
 use serde_json::json;
@@ -12,11 +13,11 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 const SIGABRT: i32 = 6;
-/// Where A dies: within a step, between a step and its message, while an agent is heard, and while
-/// a write to /credentials is journaled.
+/// Where A dies: while it sends what the other left to be sent, within a step, between a step and
+/// its message, while an agent is heard, and while a write to /credentials is journaled.
 const POINTS: [&str; 10] = [
-    "core.store.sent.before",
-    "core.store.sent.after",
+    failpoint::SENT_BEFORE,
+    failpoint::SENT_AFTER,
     "core.store.step.after",
     "core.send.save.before",
     "core.send.save.after",

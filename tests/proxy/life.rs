@@ -147,7 +147,7 @@ fn help_tells_all() {
     }
 }
 
-/// Lets the sidecar die at `point` of a write to `/credentials`: what the upstream heard, and what
+/// Lets the sidecar die at `point` of this request: what the upstream heard, and what
 /// the client read.
 fn dies(point: &str, request: &str) -> (usize, String) {
     let ground = Ground::new("", &[("FERRY_FAILPOINT", point)]);
@@ -159,7 +159,10 @@ fn dies(point: &str, request: &str) -> (usize, String) {
         wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
         true
     });
-    let mut wire = ground.connect();
+    let mut wire = match point.starts_with("sidecar.admin") {
+        true => Wire::connect(&ground.admin),
+        false => ground.connect(),
+    };
     wire.send(request);
     let text = rest(&mut wire);
     let patience = Duration::from_secs(5);
@@ -177,12 +180,21 @@ fn dies(point: &str, request: &str) -> (usize, String) {
 fn every_failpoint_lies_where_it_says() {
     let write = "PUT /credentials/x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}";
     let own = "GET /armory/nothing HTTP/1.1\r\nHost: h\r\n\r\n";
+    let through = "GET /credentials/x HTTP/1.1\r\nHost: h\r\n\r\n";
+    let nowhere = "CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n";
+    let admin = "GET /health HTTP/1.1\r\nHost: h\r\n\r\n";
     let mut seen = Vec::new();
     for (point, request, heard, answered) in [
         (failpoint::BEFORE_FORWARD, write, 0, false),
         (failpoint::BEFORE_SETTLE, write, 1, false),
         (failpoint::BEFORE_REPLY, write, 1, false),
         (failpoint::AFTER_REPLY, write, 1, true),
+        (failpoint::BEFORE_THROUGH, through, 0, false),
+        (failpoint::AFTER_THROUGH, through, 1, false),
+        (failpoint::BEFORE_ANSWER, nowhere, 0, false),
+        (failpoint::AFTER_ANSWER, nowhere, 0, true),
+        (failpoint::BEFORE_ADMIN, admin, 0, false),
+        (failpoint::AFTER_ADMIN, admin, 0, true),
         (failpoint::BEFORE_OWN_REPLY, own, 0, false),
         (failpoint::AFTER_OWN_REPLY, own, 0, true),
     ] {

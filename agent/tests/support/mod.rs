@@ -18,6 +18,7 @@ use ferry_wire::v1::{
     Account, AccountReport, AgentMessage, CoreMessage, DeleteAccounts, Deletion, Heartbeat,
     Register, Registered, SaveAccounts,
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -333,4 +334,16 @@ impl Agent {
             .expect("it ends soon")
             .unwrap();
     }
+}
+
+/// What the agent's own server answers, as JSON.
+pub async fn get(port: u16, path: &str) -> serde_json::Value {
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port))
+        .await
+        .unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
 }

@@ -4,6 +4,7 @@
 use super::registry::{Entry, Registry};
 use super::{AgentEvent, SessionSettings, convert};
 use crate::account::Agent;
+use crate::failpoint;
 use crate::store::Registration;
 use ferry_wire::v1::agent_message::Kind as Said;
 use ferry_wire::v1::core_message::Kind as Answer;
@@ -158,8 +159,10 @@ impl Session {
 
     async fn refuse(&self, status: Status) {
         tracing::warn!(peer = ?self.peer, reason = status.message(), "agent refused");
+        failpoint::hit(failpoint::REFUSE_BEFORE);
         if self.outbox.send(Err(status)).await.is_err() {
             tracing::debug!("the agent was gone before it was refused");
         }
+        failpoint::hit(failpoint::REFUSE_AFTER);
     }
 }

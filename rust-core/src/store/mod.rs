@@ -9,6 +9,7 @@ mod connected;
 mod cores;
 mod journal;
 mod listing;
+mod migrate;
 mod next;
 mod open;
 mod origins;

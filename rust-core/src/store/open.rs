@@ -1,13 +1,12 @@
 //! Opening a database: where it is, its tables brought up to date, its pool.
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, migrate};
 use crate::sql::Pool;
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
+use sqlx::ConnectOptions;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqlSafeStr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -130,7 +129,7 @@ impl Store {
                     .max_connections(1)
                     .acquire_timeout(ACQUIRE);
                 let writer = writer.connect_with(options.clone()).await?;
-                migrations(SQLITE).run(&writer).await?;
+                migrate::sqlite(&mut *writer.acquire().await?).await?;
                 let reader = SqlitePoolOptions::new()
                     .max_connections(4)
                     .acquire_timeout(ACQUIRE);
@@ -140,7 +139,7 @@ impl Store {
                 }
             }
             Location::MySql { service, migration } => {
-                migrate_mysql(migration).await?;
+                migrate::mysql(migration).await?;
                 let pool = MySqlPoolOptions::new()
                     .max_connections(CONNECTIONS)
                     .acquire_timeout(ACQUIRE)
@@ -155,9 +154,7 @@ impl Store {
                 Pool::MySql(pool.connect_with((**service).clone()).await?)
             }
             Location::Postgres { service, migration } => {
-                let migrating = PgPool::connect_with((**migration).clone()).await?;
-                migrations(POSTGRES).run(&migrating).await?;
-                migrating.close().await;
+                migrate::postgres(migration).await?;
                 let pool = PgPoolOptions::new()
                     .max_connections(CONNECTIONS)
                     .acquire_timeout(ACQUIRE);
@@ -173,59 +170,4 @@ impl Store {
 fn beside_this_thread(id: u64) -> String {
     let worker = std::thread::current();
     format!("{}sql-{id}", worker.name().unwrap_or_default())
-}
-
-/// Here making tables is no part of a transaction: what an earlier start left half done is done
-/// again.
-async fn migrate_mysql(options: &MySqlConnectOptions) -> Result<(), StoreError> {
-    let mut connection = options.connect().await?;
-    // In place of sqlx's lock, which waits without end: MariaDB refuses that and takes no lock. This
-    // one ends with the connection.
-    let lock = "SELECT GET_LOCK(MD5(CONCAT(DATABASE(), '.kubesvc_ferry')), 60)";
-    let locked: Option<i64> = sqlx::query_scalar(lock).fetch_one(&mut connection).await?;
-    if locked != Some(1) {
-        return Err(StoreError::Locked);
-    }
-    let mut migrator = migrations(MYSQL);
-    migrator.set_locking(false);
-    connection.ensure_migrations_table(HISTORY).await?;
-    sqlx::query(AssertSqlSafe(format!(
-        "DELETE FROM {HISTORY} WHERE NOT success"
-    )))
-    .execute(&mut connection)
-    .await?;
-    migrator.run(&mut connection).await?;
-    connection.close().await?;
-    Ok(())
-}
-
-/// The history of migrations, a table of our own.
-const HISTORY: &str = "kubesvc_ferry_migrations";
-
-const SQLITE: [&str; 2] = [
-    include_str!("../../migrations/sqlite/0001_accounts.sql"),
-    include_str!("../../migrations/sqlite/0002_scan.sql"),
-];
-const MYSQL: [&str; 2] = [
-    include_str!("../../migrations/mysql/0001_accounts.sql"),
-    include_str!("../../migrations/mysql/0002_scan.sql"),
-];
-const POSTGRES: [&str; 2] = [
-    include_str!("../../migrations/postgres/0001_accounts.sql"),
-    include_str!("../../migrations/postgres/0002_scan.sql"),
-];
-
-/// The migrations of one database. Several that start at once
-/// wait for one another.
-fn migrations([accounts, scan]: [&'static str; 2]) -> Migrator {
-    let migration = |version, name: &'static str, sql: &'static str| {
-        let kind = MigrationType::Simple;
-        Migration::new(version, name.into(), kind, sql.into_sql_str(), false)
-    };
-    let mut migrator = Migrator::with_migrations(vec![
-        migration(1, "accounts", accounts),
-        migration(2, "scan", scan),
-    ]);
-    migrator.dangerous_set_table_name(HISTORY);
-    migrator
 }
