@@ -3,7 +3,7 @@
 use super::rows::{Content, holdings, read_account, read_cluster, read_content};
 use super::{Store, StoreError, word};
 use crate::account::{Account, Cluster, Holding, HoldingState, Status};
-use crate::sql::{CHUNK, Record, Tx, sql};
+use crate::sql::{CHUNK, Record, Statement, Tx, sql};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All that is shown of an account.
@@ -72,16 +72,17 @@ impl Store {
     /// first whose time is over.
     pub async fn due(&self, limit: u32) -> Result<Vec<String>, StoreError> {
         let mut tx = self.pool.read().await?;
-        let names = sql(format!(
-            "SELECT name FROM kubesvc_accounts WHERE due_at <= {}
-             OR status IN ('TO_MIGRATE', 'TO_DEACTIVATE', 'DELETING')
-             OR (status = 'ORPHANED' AND due_at IS NULL AND zone_id IN
-             (SELECT zone_id FROM kubesvc_ferry_agents WHERE left_at IS NULL))
-             ORDER BY due_at LIMIT {limit}",
-            tx.dialect().now()
-        ));
-        let names = names.column(&mut tx).await?;
+        let now = tx.now().await?;
+        let mut names = over(now, limit).column(&mut tx).await?;
+        names.extend(sending(limit).column(&mut tx).await?);
+        let zones = sql("SELECT DISTINCT zone_id FROM kubesvc_ferry_agents WHERE left_at IS NULL");
+        for zones in zones.column(&mut tx).await?.chunks(CHUNK) {
+            names.extend(awaited(zones, limit).column(&mut tx).await?);
+        }
         tx.commit().await?;
+        let mut seen = BTreeSet::new();
+        names.retain(|name| seen.insert(name.clone()));
+        names.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(names)
     }
 
@@ -108,6 +109,32 @@ impl Store {
             .map(|row| Ok((word(row, "kubesvc_accounts", "*", "status")?, row.get("n")?)))
             .collect()
     }
+}
+
+/// Accounts whose time is over, those first whose time is over longest. Their time is compared with
+/// a value: some database takes no index for one that its clock gives.
+pub(super) fn over(now: i64, limit: u32) -> Statement {
+    sql(format!(
+        "SELECT name FROM kubesvc_accounts WHERE due_at <= ? ORDER BY due_at LIMIT {limit}"
+    ))
+    .number(now)
+}
+
+/// Accounts that wait for a message to be sent.
+pub(super) fn sending(limit: u32) -> Statement {
+    sql(format!(
+        "SELECT name FROM kubesvc_accounts
+         WHERE status IN ('TO_MIGRATE', 'TO_DEACTIVATE', 'DELETING') ORDER BY due_at LIMIT {limit}"
+    ))
+}
+
+/// Accounts without an agent, of zones that have one.
+pub(super) fn awaited(zones: &[String], limit: u32) -> Statement {
+    let mut names = sql("SELECT name FROM kubesvc_accounts
+         WHERE status = 'ORPHANED' AND due_at IS NULL AND zone_id IN")
+    .list(zones);
+    names.push(&format!(" LIMIT {limit}"));
+    names
 }
 
 async fn static_details(

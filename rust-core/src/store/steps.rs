@@ -5,7 +5,7 @@ use super::{Store, StoreError, failpoint, next, origins, tombstones, transaction
 use crate::account::step::Step;
 use crate::account::transition::Event;
 use crate::account::{Account, Agent, Holding, Status, View};
-use crate::sql::{Tx, Value, insert, sql};
+use crate::sql::{Statement, Tx, Value, insert, sql};
 use std::sync::Mutex;
 
 /// Who is behind a change, for the audit.
@@ -100,8 +100,7 @@ impl Store {
     /// Holdings with a message that another core left to be sent to one of these agents.
     pub async fn unsent(&self, here: &[Agent]) -> Result<Vec<Unsent>, StoreError> {
         let mut tx = self.pool.read().await?;
-        let rows = sql("SELECT * FROM kubesvc_ferry_holdings WHERE unsent > 0");
-        let rows = rows.all(&mut tx).await?;
+        let rows = left().all(&mut tx).await?;
         tx.commit().await?;
         let mut unsent = Vec::new();
         for row in rows {
@@ -129,6 +128,11 @@ impl Store {
                 .await?;
         })
     }
+}
+
+/// Holdings with a message that waits for another core.
+pub(super) fn left() -> Statement {
+    sql("SELECT * FROM kubesvc_ferry_holdings WHERE unsent > 0")
 }
 
 async fn write_one(

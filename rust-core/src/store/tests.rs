@@ -24,6 +24,7 @@ mod sqlite {
     mod parts;
     mod rows;
     mod statics;
+    mod sweep;
 }
 
 #[path = "tests"]
@@ -43,6 +44,7 @@ mod mariadb {
     mod parts;
     mod rows;
     mod statics;
+    mod sweep;
 }
 
 #[path = "tests"]
@@ -61,6 +63,7 @@ mod postgres {
     mod parts;
     mod rows;
     mod statics;
+    mod sweep;
 }
 
 /// Which database.
