@@ -88,6 +88,7 @@ impl Admin {
             "zoneId": self.identity.zone_id,
             "connected": core.is_some(),
             "coreId": core,
+            "cause": self.presence.cause(),
         })
     }
 }

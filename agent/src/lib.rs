@@ -11,10 +11,13 @@ pub mod backoff;
 pub mod cause;
 pub mod cluster;
 pub mod config;
+pub mod dial;
 pub mod failpoint;
 pub mod kubeconfig;
+pub mod link;
 pub mod logging;
 mod presence;
+mod register;
 pub mod session;
 
 use std::future::Future;
@@ -30,6 +33,7 @@ use tracing::{info, warn};
 use accounts::Accounts;
 use admin::Admin;
 use config::Config;
+use link::Link;
 use presence::Presence;
 use session::Session;
 
@@ -92,7 +96,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), E
     )));
     let session = Session {
         identity,
-        core: config.core,
+        link: Link::new(config.core),
         accounts: accounts.clone(),
         presence,
     };

@@ -16,6 +16,10 @@ use crate::accounts::Accounts;
 struct Seen {
     /// Its id, while it is connected.
     core: Option<String>,
+    /// Why there is none, as far as that is known.
+    cause: Option<String>,
+    /// It sends no heartbeats: that the connection stands is a sign of life.
+    quiet: bool,
     /// When it was last heard; none before the first Registered.
     heard: Option<Instant>,
     grace: Duration,
@@ -29,15 +33,19 @@ impl Presence {
     pub(crate) fn new() -> Self {
         Self(watch::Sender::new(Seen {
             core: None,
+            cause: None,
+            quiet: false,
             heard: None,
             grace: Duration::ZERO,
         }))
     }
 
     /// A core has answered Register.
-    pub(crate) fn connected(&self, core: String, grace: Duration) {
+    pub(crate) fn connected(&self, core: String, grace: Duration, quiet: bool) {
         self.0.send_replace(Seen {
             core: Some(core),
+            cause: None,
+            quiet,
             heard: Some(Instant::now()),
             grace,
         });
@@ -48,9 +56,19 @@ impl Presence {
         self.0.send_modify(|seen| seen.heard = Some(Instant::now()));
     }
 
-    /// The connection is gone.
-    pub(crate) fn disconnected(&self) {
-        self.0.send_modify(|seen| seen.core = None);
+    /// The connection is gone, or did not come about.
+    pub(crate) fn disconnected(&self, cause: String) {
+        self.0.send_modify(|seen| {
+            if seen.core.take().is_some() && seen.quiet {
+                seen.heard = Some(Instant::now());
+            }
+            seen.cause = Some(cause);
+        });
+    }
+
+    /// Why there is no core.
+    pub(crate) fn cause(&self) -> Option<String> {
+        self.0.borrow().cause.clone()
     }
 
     /// The id of the core that is connected.
@@ -68,7 +86,8 @@ pub(crate) async fn guard(presence: Presence, accounts: Accounts) {
     loop {
         let (heard, grace) = {
             let seen = seen.borrow_and_update();
-            (seen.heard, seen.grace)
+            let vouched = seen.quiet && seen.core.is_some();
+            (seen.heard.filter(|_| !vouched), seen.grace)
         };
         let Some(heard) = heard else {
             seen.changed().await.ok();

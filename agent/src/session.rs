@@ -3,6 +3,7 @@
 //! `lib::run` runs it as one task. Operations go to `accounts`, reports come from there; nothing
 //! here waits for a cluster. A core that says nothing for three heartbeats counts as gone.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use ferry_wire::MAX_MESSAGE_BYTES;
@@ -18,20 +19,26 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
-use tonic::transport::{ClientTlsConfig, Endpoint};
+use tonic::{Request, Streaming};
 use tracing::{info, warn};
 
 use crate::accounts::Accounts;
 use crate::cause::printable;
-use crate::config::CoreLink;
 use crate::failpoint::{self, hit, hit_sent};
+use crate::link::{Connection, Fault, Link};
 use crate::presence::Presence;
+use crate::register;
 
-/// How long a connection attempt, and the answer to Register, may take.
+/// How long the answer to Register may take.
 const OPENING: Duration = Duration::from_secs(20);
 /// Heartbeats that may stay unanswered.
 const SILENT_HEARTBEATS: u32 = 3;
+/// Heartbeats towards a core that wants none, when the connection has no pings either.
+const OWN_BEAT: Duration = Duration::from_secs(20);
+/// Longer than any session.
+const FOREVER: Duration = Duration::from_secs(31_536_000);
+/// The most that one part of a Register has, in bytes; an account is never divided.
+const PART: usize = 512 * 1024;
 
 /// Who this agent is, as Register says it.
 #[derive(Debug, Clone)]
@@ -45,7 +52,7 @@ pub struct Identity {
 /// The agent's side of the session.
 pub(crate) struct Session {
     pub(crate) identity: Identity,
-    pub(crate) core: CoreLink,
+    pub(crate) link: Link,
     pub(crate) accounts: Accounts,
     pub(crate) presence: Presence,
 }
@@ -53,12 +60,18 @@ pub(crate) struct Session {
 /// Why a session ended.
 #[derive(Debug, Error)]
 enum Ended {
-    #[error("the core's address cannot be used: {0}")]
-    Address(String),
-    #[error("no connection to the core: {0}")]
-    Connect(String),
+    #[error("no session with the core: {0}")]
+    Link(#[from] Fault),
     #[error("the core refuses this agent: {code}: {message}")]
     Refused { code: tonic::Code, message: String },
+    #[error(
+        "the core brought no operation for {0:?}: the session is opened anew, as clouddriver.keepAliveOperationSeconds says"
+    )]
+    Idle(Duration),
+    #[error(
+        "{0}, while plaintext was spoken: if the core has TLS, set clouddriver.insecure: false"
+    )]
+    Plaintext(Box<Ended>),
     #[error("the core did not answer Register within {} s", OPENING.as_secs())]
     Unregistered,
     #[error("the core's first message was not Registered")]
@@ -71,16 +84,31 @@ enum Ended {
     Broken { code: tonic::Code, message: String },
 }
 
+impl Ended {
+    fn is_broken(&self) -> bool {
+        matches!(self, Ended::Broken { .. } | Ended::Closed)
+    }
+}
+
 impl Session {
     /// Keeps a session with the core. Never returns: it is dropped at the end.
     pub(crate) async fn keep(&self) {
-        let mut waits = self.core.backoff.waits();
+        let mut waits = self.link.core().backoff.waits();
         loop {
             let mut registered = false;
             let Err(ended) = self.hold(&mut registered).await;
-            self.presence.disconnected();
+            self.presence.disconnected(ended.to_string());
             if registered {
                 waits.reset();
+            }
+            if let Ended::Refused { code, .. } = &ended
+                && *code == tonic::Code::Unauthenticated
+            {
+                self.link.forget_token();
+            }
+            if let Ended::Idle(_) = &ended {
+                info!("{ended}");
+                continue;
             }
             let wait = waits.grow();
             warn!("{ended}; trying again in {:.1} s", wait.as_secs_f32());
@@ -89,22 +117,50 @@ impl Session {
     }
 
     /// One session, from the connection to its end.
-    async fn hold(&self, registered: &mut bool) -> Result<std::convert::Infallible, Ended> {
-        let (up, mut down) = self.open().await?;
+    async fn hold(&self, registered: &mut bool) -> Result<Infallible, Ended> {
+        let connection = self.link.connect().await?;
+        let Err(ended) = self.hold_over(&connection, registered).await;
+        let core = self.link.core();
+        match connection.fault(&core.grpc) {
+            Some(fault) => Err(Ended::Link(fault)),
+            None if core.tls.is_none() && !*registered && ended.is_broken() => {
+                Err(Ended::Plaintext(Box::new(ended)))
+            }
+            None => Err(ended),
+        }
+    }
+
+    async fn hold_over(
+        &self,
+        connection: &Connection,
+        registered: &mut bool,
+    ) -> Result<Infallible, Ended> {
+        let (up, mut down) = self.open(connection).await?;
         let terms = self.registered(&mut down).await?;
         *registered = true;
-        let beat = Duration::from_secs(terms.heartbeat_seconds.max(1).into());
+        let core = self.link.core();
+        let beat = match terms.heartbeat_seconds {
+            0 if core.keep_alive.is_some() => FOREVER,
+            0 => OWN_BEAT,
+            seconds => Duration::from_secs(seconds.into()),
+        };
         let patience = beat * SILENT_HEARTBEATS;
         let mut beats = interval_at(Instant::now() + beat, beat);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut heard = Instant::now();
+        let idle = core.keep_alive_operation;
+        let (mut heard, mut asked) = (Instant::now(), Instant::now());
         loop {
             let gone = sleep_until(heard + patience);
+            let unused = sleep_until(asked + idle.unwrap_or(FOREVER));
             tokio::select! {
                 message = down.message() => {
                     heard = Instant::now();
                     self.presence.heard();
-                    self.obey(message.map_err(broken)?.ok_or(Ended::Closed)?);
+                    let message = message.map_err(broken)?.ok_or(Ended::Closed)?;
+                    if !matches!(message.kind, Some(Down::Heartbeat(_))) {
+                        asked = heard;
+                    }
+                    self.obey(message);
                 }
                 report = self.accounts.next_report() => {
                     timeout(patience, self.report(&up, report))
@@ -118,19 +174,19 @@ impl Session {
                         .map_err(|_| Ended::Silent(patience))??;
                     hit_sent(failpoint::HEARTBEAT_SENT).await;
                 }
+                () = unused => return Err(Ended::Idle(idle.unwrap_or(FOREVER))),
                 () = gone => return Err(Ended::Silent(patience)),
             }
         }
     }
 
-    /// Connects and sends Register.
-    async fn open(&self) -> Result<(mpsc::Sender<AgentMessage>, Streaming<CoreMessage>), Ended> {
-        let channel = self
-            .endpoint()?
-            .connect()
-            .await
-            .map_err(|error| Ended::Connect(chain(&error)))?;
-        let mut client = AgentsClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    /// Sends Register over a new connection.
+    async fn open(
+        &self,
+        connection: &Connection,
+    ) -> Result<(mpsc::Sender<AgentMessage>, Streaming<CoreMessage>), Ended> {
+        let mut client = AgentsClient::new(connection.channel.clone())
+            .max_decoding_message_size(MAX_MESSAGE_BYTES);
         let (static_accounts, held) = self.accounts.register().await;
         let register = Register {
             agent_id: self.identity.agent_id.clone(),
@@ -138,16 +194,27 @@ impl Session {
             version: env!("CARGO_PKG_VERSION").into(),
             static_accounts,
             held,
+            more: false,
         };
         let (up, messages) = mpsc::channel(32);
         hit(failpoint::REGISTER_SENDING);
-        send(&up, Up::Register(register)).await?;
-        let opening = timeout(OPENING, client.session(ReceiverStream::new(messages))).await;
+        let telling = async {
+            for part in register::parts(register, PART) {
+                send(&up, Up::Register(part)).await?;
+            }
+            Ok::<(), Ended>(())
+        };
+        let mut request = Request::new(ReceiverStream::new(messages));
+        if let Some(authorization) = &connection.authorization {
+            let metadata = request.metadata_mut();
+            metadata.insert("authorization", authorization.clone());
+        }
+        let opening = async { tokio::join!(client.session(request), telling) };
+        let opening = timeout(OPENING, opening).await;
         hit_sent(failpoint::REGISTER_SENT).await;
-        let down = opening
-            .map_err(|_| Ended::Unregistered)?
-            .map_err(refused)?
-            .into_inner();
+        let (down, told) = opening.map_err(|_| Ended::Unregistered)?;
+        let down = down.map_err(refused)?.into_inner();
+        told?;
         Ok((up, down))
     }
 
@@ -167,28 +234,10 @@ impl Session {
             grace = terms.grace_seconds,
             "registered"
         );
-        self.presence
-            .connected(core, Duration::from_secs(terms.grace_seconds.max(1).into()));
+        let grace = Duration::from_secs(terms.grace_seconds.max(1).into());
+        let quiet = terms.heartbeat_seconds == 0;
+        self.presence.connected(core, grace, quiet);
         Ok(terms)
-    }
-
-    fn endpoint(&self) -> Result<Endpoint, Ended> {
-        let core = &self.core;
-        let scheme = if core.insecure { "http" } else { "https" };
-        let address = |error: tonic::transport::Error| Ended::Address(chain(&error));
-        let mut endpoint = Endpoint::from_shared(format!("{scheme}://{}", core.grpc))
-            .map_err(address)?
-            .connect_timeout(OPENING)
-            .keep_alive_timeout(core.keep_alive_timeout)
-            .keep_alive_while_idle(true);
-        if let Some(interval) = core.keep_alive {
-            endpoint = endpoint.http2_keep_alive_interval(interval);
-        }
-        if !core.insecure {
-            let tls = ClientTlsConfig::new().with_native_roots();
-            endpoint = endpoint.tls_config(tls).map_err(address)?;
-        }
-        Ok(endpoint)
     }
 
     fn obey(&self, message: CoreMessage) {
@@ -263,15 +312,4 @@ fn broken(status: tonic::Status) -> Ended {
         code: status.code(),
         message: printable(status.message()),
     }
-}
-
-/// An error with its sources: tonic's own messages say only "transport error".
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    printable(&text)
 }

@@ -26,7 +26,7 @@ fn it_may_start_with_no_file_at_all() {
     ] {
         let config = parse(empty).unwrap();
         assert_eq!(config.core.grpc, "spin-clouddriver-grpc:9091");
-        assert!(config.core.insecure);
+        assert!(config.core.tls.is_none());
         assert_eq!(config.core.backoff.base, Duration::from_secs(1));
         assert_eq!(config.core.backoff.max, Duration::from_secs(120));
         assert_eq!(
@@ -79,8 +79,8 @@ prometheus: {enabled: true}
     )
     .unwrap();
     assert_eq!(
-        (config.core.grpc.as_str(), config.core.insecure),
-        ("ferry.example:443", false)
+        (config.core.grpc.as_str(), config.core.tls.is_some()),
+        ("ferry.example:443", true)
     );
     assert_eq!(config.core.keep_alive, None);
     assert_eq!(config.core.keep_alive_timeout, Duration::from_secs(5));
@@ -111,18 +111,10 @@ prometheus: {enabled: true}
 
 #[test]
 fn tls_settings_without_insecure_mean_tls() {
-    assert!(
-        !parse("clouddriver: {tls: {serverName: x}}")
-            .unwrap()
-            .core
-            .insecure
-    );
-    assert!(
-        parse("clouddriver: {tls: {serverName: x}, insecure: true}")
-            .unwrap()
-            .core
-            .insecure
-    );
+    let tls = |yaml: &str| parse(yaml).unwrap().core.tls;
+    assert!(tls("clouddriver: {tls: {serverName: x}}").is_some());
+    assert!(tls("clouddriver: {tls: {serverName: x}, insecure: true}").is_none());
+    assert!(tls("clouddriver: {tls: }").is_none());
 }
 
 #[test]

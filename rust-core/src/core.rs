@@ -2,9 +2,9 @@
 
 use crate::account::Limits;
 use crate::api::Api;
-use crate::config::Config;
+use crate::config::{AgentToken, Config, GrpcServer};
 use crate::error::causes;
-use crate::hub::{Hub, ListenError, Registry, SessionSettings};
+use crate::hub::{Admission, Hub, ListenError, Listening, Registry, SessionSettings, Token};
 use crate::intercept::{Interception, Interceptor};
 use crate::lifecycle::{self, Lifecycle, Parts};
 use crate::metrics::Metrics;
@@ -126,15 +126,7 @@ impl Core {
             heartbeat: config.heartbeat,
             grace: config.account_cleanup,
         };
-        let max_message = config.grpc.max_inbound_message_size;
-        let hub = Hub::start(
-            config.grpc.listen,
-            max_message,
-            settings,
-            events,
-            registry.clone(),
-        );
-        let hub = hub.await?;
+        let hub = Hub::start(listening(config.grpc), settings, events, registry.clone()).await?;
         let running = lifecycle.run(heard);
         let interceptor = accounts.intercept.then(|| {
             Interceptor::new(
@@ -218,6 +210,25 @@ impl Core {
             );
         }
         self.store.close().await;
+    }
+}
+
+fn listening(grpc: GrpcServer) -> Listening {
+    Listening {
+        address: grpc.listen,
+        max_message: grpc.max_inbound_message_size,
+        tls: grpc.tls,
+        admission: Admission {
+            allow_plaintext: grpc.allow_plaintext,
+            subjects: grpc.subjects,
+            token: grpc.token.map(|token| match token {
+                AgentToken::Text(text) => Token::Text(text),
+                AgentToken::File(file) => Token::File(file),
+            }),
+        },
+        keep_alive: grpc.keep_alive,
+        keep_alive_timeout: grpc.keep_alive_timeout,
+        health: grpc.health,
     }
 }
 

@@ -10,3 +10,4 @@ mod ground;
 mod replicas;
 mod secrets;
 mod switch;
+mod tls;

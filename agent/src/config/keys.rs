@@ -9,6 +9,20 @@ use serde_json::Value;
 const USED: &[&str] = &[
     "clouddriver.grpc",
     "clouddriver.insecure",
+    "clouddriver.auth.token",
+    "clouddriver.auth.tokenCommand.command",
+    "clouddriver.auth.tokenCommand.args",
+    "clouddriver.auth.tokenCommand.format",
+    "clouddriver.auth.tokenCommand.refreshIntervalSeconds",
+    "clouddriver.tls.serverName",
+    "clouddriver.tls.insecureSkipVerify",
+    "clouddriver.tls.clientCertFile",
+    "clouddriver.tls.clientKeyFile",
+    "clouddriver.tls.clientKeyFilePassword",
+    "clouddriver.tls.clientKeyPassword",
+    "clouddriver.tls.cacertFile",
+    "clouddriver.noProxy",
+    "clouddriver.keepAliveOperationSeconds",
     "clouddriver.backoff.baseDelay",
     "clouddriver.backoff.multiplier",
     "clouddriver.backoff.jitter",
@@ -34,11 +48,7 @@ const USED: &[&str] = &[
 
 /// Keys of the Scale Agent that have no effect here, or not yet.
 const KNOWN: &[&str] = &[
-    "clouddriver.auth.*",
-    "clouddriver.keepAliveOperationSeconds",
-    "clouddriver.noProxy",
     "clouddriver.responseRetries.*",
-    "clouddriver.tls.*",
     "dynamicAccountsEnabled",
     "dynamicAccounts.*",
     "hub.*",
@@ -191,7 +201,7 @@ mod tests {
     #[test]
     fn known_keys_are_told_once_each() {
         let unused = check(&json!({
-            "clouddriver": {"grpc": "a:1", "tls": {"serverName": "x", "clientCertFile": "y"}},
+            "clouddriver": {"grpc": "a:1", "responseRetries": {"enabled": true, "maxRetries": 1}},
             "kubernetes": {"accounts": [{"name": "a", "permissions": [{"READ": ["x"]}]}], "retries": null},
             "prometheus": {"enabled": true},
             "logging": null,
@@ -200,7 +210,7 @@ mod tests {
         assert_eq!(
             unused,
             [
-                "clouddriver.tls",
+                "clouddriver.responseRetries",
                 "kubernetes.accounts[0].permissions",
                 "kubernetes.retries",
                 "prometheus"

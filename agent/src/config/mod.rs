@@ -4,22 +4,22 @@
 //! a wrong value; documented keys without effect here are kept by name, to be told in the log.
 
 mod accounts;
+mod core;
 mod identity;
 mod keys;
 mod read;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::Value;
 use thiserror::Error;
 use tracing::level_filters::LevelFilter;
 
 use crate::accounts::FixedAccount;
-use crate::backoff::Backoff;
 use crate::cause::Place;
 use crate::kubeconfig::place;
 use crate::session::Identity;
+pub use core::CoreLink;
 pub use identity::Environment;
 use read::Document;
 
@@ -46,21 +46,6 @@ pub struct Config {
     pub logging: Logging,
     /// Keys that are documented for the Scale Agent and have no effect here.
     pub unused: Vec<String>,
-}
-
-/// `clouddriver.*`: how to reach the core.
-#[derive(Debug, Clone)]
-pub struct CoreLink {
-    /// host:port
-    pub grpc: String,
-    /// Plaintext HTTP/2 instead of TLS with the system's roots.
-    pub insecure: bool,
-    /// Waits between attempts.
-    pub backoff: Backoff,
-    /// Time between HTTP/2 pings; none when it is off.
-    pub keep_alive: Option<Duration>,
-    /// How long an HTTP/2 ping may stay unanswered.
-    pub keep_alive_timeout: Duration,
 }
 
 /// `server.*`: where people and probes ask the agent.
@@ -190,7 +175,7 @@ impl Config {
                     .text("zoneId")?
                     .unwrap_or_else(|| environment.zone()),
             },
-            core: core(&document)?,
+            core: CoreLink::read(&document)?,
             accounts: accounts::read(&document)?,
             kubeconfig_folders: folders(&document)?,
             server: Server {
@@ -203,45 +188,6 @@ impl Config {
             unused,
         })
     }
-}
-
-fn core(document: &Document) -> Result<CoreLink, ConfigError> {
-    let key = "clouddriver.grpc";
-    let grpc = document
-        .text(key)?
-        .unwrap_or_else(|| "spin-clouddriver-grpc:9091".into());
-    let fits = grpc.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok_and(|port| port > 0)
-    });
-    if !fits {
-        return Err(document.wrong(key, "host:port"));
-    }
-    // Whoever configures TLS does not want plaintext.
-    let tls = !document.at("clouddriver.tls").is_null();
-    let nanos = |key: &str, default: u64| -> Result<Duration, ConfigError> {
-        Ok(Duration::from_nanos(
-            document.whole(key, 10_u64.pow(15))?.unwrap_or(default),
-        ))
-    };
-    let seconds = |key: &str| document.whole(key, 86_400);
-    let keep_alive = seconds("clouddriver.keepAliveHeartbeatSeconds")?.unwrap_or(20);
-    let timeout = seconds("clouddriver.keepAliveTimeOutSeconds")?.filter(|seconds| *seconds > 0);
-    Ok(CoreLink {
-        grpc,
-        insecure: document.flag("clouddriver.insecure")?.unwrap_or(!tls),
-        backoff: Backoff {
-            base: nanos("clouddriver.backoff.baseDelay", 1_000_000_000)?,
-            multiplier: document
-                .number("clouddriver.backoff.multiplier", 1.0, 100.0)?
-                .unwrap_or(1.6),
-            jitter: document
-                .number("clouddriver.backoff.jitter", 0.0, 1.0)?
-                .unwrap_or(0.2),
-            max: nanos("clouddriver.backoff.maxDelay", 120_000_000_000)?,
-        },
-        keep_alive: (keep_alive > 0).then(|| Duration::from_secs(keep_alive)),
-        keep_alive_timeout: Duration::from_secs(timeout.unwrap_or(20)),
-    })
 }
 
 fn folders(document: &Document) -> Result<Vec<PathBuf>, ConfigError> {

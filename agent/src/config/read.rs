@@ -77,6 +77,15 @@ impl Document {
         }
     }
 
+    pub(super) fn texts(&self, key: &str) -> Result<Vec<String>, ConfigError> {
+        let text = |item: &Value| match item {
+            Value::String(text) => Ok(text.clone()),
+            Value::Number(number) => Ok(number.to_string()),
+            other => Err(self.wrong_value(key, other, "a list of texts")),
+        };
+        self.list(key)?.iter().map(text).collect()
+    }
+
     pub(super) fn wrong(&self, key: &str, expected: impl Display) -> ConfigError {
         self.wrong_value(key, self.at(key), expected)
     }

@@ -6,6 +6,7 @@
 //! database, and asks nobody.
 
 mod error;
+mod grpc;
 mod help;
 pub mod jdbc;
 mod key;
@@ -20,13 +21,13 @@ mod values;
 mod yaml;
 
 pub use error::{ConfigError, ConfigErrors, Origin};
+pub use grpc::{AgentToken, GrpcServer};
 pub use help::help;
 pub use key::{Key, Kind, Table};
 pub use table::CORE;
 pub use values::Values;
 
 use secrecy::SecretString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,9 +41,10 @@ pub struct Config {
     /// `kubesvc.cache.accountCleanupFrequencySeconds`: how long an account without an agent is
     /// kept before it is ORPHANED.
     pub account_cleanup: Duration,
-    /// `kubesvc.heartbeat.period`: between two pings of an agent; below `account_cleanup`.
-    pub heartbeat: Duration,
-    /// `kubesvc.grpc.server.*`.
+    /// `kubesvc.heartbeat.period`: between two heartbeats of an agent; below `account_cleanup`.
+    /// `None`: `kubesvc.heartbeat.enabled` is off.
+    pub heartbeat: Option<Duration>,
+    /// `kubesvc.grpc.*`.
     pub grpc: GrpcServer,
     /// `kubesvc.secrets.keyFile`: the key that encrypts inline kubeconfigs. `None`: beside an SQLite
     /// database; on a server's, they stay at the source alone.
@@ -82,15 +84,6 @@ pub struct DynamicAccounts {
     pub activate_intercepted: bool,
 }
 
-/// Where agents connect to.
-#[derive(Debug, Clone)]
-pub struct GrpcServer {
-    /// Port 0: any free one.
-    pub listen: SocketAddr,
-    /// Largest message taken from an agent, in bytes.
-    pub max_inbound_message_size: usize,
-}
-
 impl Config {
     /// Reads the core's keys. Mistakes are left in `values`, so the result counts only when
     /// [`Values::finish`] finds none.
@@ -114,44 +107,11 @@ impl Config {
                 intercept: enabled && interceptor && storage,
                 activate_intercepted: values.flag("kubesvc.dynamicAccounts.interceptor.activate"),
             },
-            heartbeat: heartbeat(values, account_cleanup),
+            heartbeat: grpc::heartbeat(values, account_cleanup),
             account_cleanup,
-            grpc: GrpcServer {
-                listen: SocketAddr::new(
-                    values.address("kubesvc.grpc.server.address"),
-                    values
-                        .number("kubesvc.grpc.server.port")
-                        .try_into()
-                        .expect("the key's bounds are those of a port"),
-                ),
-                max_inbound_message_size: values.size("kubesvc.grpc.server.maxInboundMessageSize"),
-            },
+            grpc: GrpcServer::read(values),
             key_file: values.text("kubesvc.secrets.keyFile").map(PathBuf::from),
             empty_object_for_unknown: values.flag("kubesvc.compat.emptyObjectForUnknown"),
         }
     }
-}
-
-fn heartbeat(values: &mut Values, account_cleanup: Duration) -> Duration {
-    let unit = values.text("kubesvc.heartbeat.periodUnit");
-    let nanoseconds: u64 = match unit.map(str::to_ascii_uppercase).as_deref() {
-        Some("NANOSECONDS") => 1,
-        Some("MICROSECONDS") => 1_000,
-        Some("MILLISECONDS") => 1_000_000,
-        Some("MINUTES") => 60_000_000_000,
-        Some("HOURS") => 3_600_000_000_000,
-        Some("DAYS") => 86_400_000_000_000,
-        _ => 1_000_000_000,
-    };
-    let period = values.number("kubesvc.heartbeat.period");
-    // What overflows is longer than any cleanup, and refused as such.
-    let heartbeat = Duration::from_nanos(period.saturating_mul(nanoseconds));
-    if heartbeat >= account_cleanup {
-        let reason = format!(
-            "{heartbeat:?} is not below kubesvc.cache.accountCleanupFrequencySeconds \
-             ({account_cleanup:?}): accounts would be cleaned up between two heartbeats"
-        );
-        values.refuse("kubesvc.heartbeat.period", reason);
-    }
-    heartbeat
 }

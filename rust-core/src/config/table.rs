@@ -37,6 +37,11 @@ pub(super) const TIME_UNITS: &[&str] = &[
     "DAYS",
 ];
 
+const SECONDS_OR_NEVER: Kind = Kind::Number {
+    min: 0,
+    max: 31_536_000,
+};
+
 pub(super) const POSITIVE: Kind = Kind::Number {
     min: 1,
     max: i64::MAX as u64,
@@ -104,10 +109,49 @@ const USED: &[Key] = &[
         "Seconds after which an account leaves a transient state as FAILED (Ferry's own).",
     ),
     key(
+        "kubesvc.grpc.allowPlaintext",
+        Kind::Flag,
+        "false",
+        "Without TLS, agents of other hosts are taken too: kubeconfigs then cross the network in \
+         plaintext (Ferry's own).",
+    ),
+    key(
+        "kubesvc.grpc.auth.token",
+        Kind::Text,
+        "",
+        "What agents must send as clouddriver.auth.token (Ferry's own). Unset: no token is asked for.",
+    ),
+    key(
+        "kubesvc.grpc.auth.tokenFile",
+        Kind::Text,
+        "",
+        "A file with that token, read anew for every agent that connects (Ferry's own).",
+    ),
+    key(
+        "kubesvc.grpc.auth.x509.enabled",
+        Kind::Flag,
+        "false",
+        "Only agents whose certificate's subject matches one of filters are let in.",
+    ),
+    key(
+        "kubesvc.grpc.auth.x509.filters",
+        Kind::Patterns,
+        "",
+        "Patterns, each for a whole subject or a whole attribute of it: tried against the subject \
+         in both orders, separated by \",\" and by \", \", and against each attribute alone, as in \
+         CN=agent-1. Any match lets in.",
+    ),
+    key(
         "kubesvc.grpc.server.address",
         Kind::Address,
         "*",
         "Where agents connect to.",
+    ),
+    key(
+        "kubesvc.grpc.server.healthServiceEnabled",
+        Kind::Flag,
+        "true",
+        "grpc.health.v1.Health is served on the agents' port.",
     ),
     key(
         "kubesvc.grpc.server.maxInboundMessageSize",
@@ -120,6 +164,73 @@ const USED: &[Key] = &[
         Kind::PORT,
         "9091",
         "The port for agents; 0: any free one.",
+    ),
+    key(
+        "kubesvc.grpc.server.security.certificateChain",
+        Kind::Text,
+        "",
+        "The core's certificate and those between it and its authority, in PEM: file:/path or a \
+         path. Taken anew when the file changes.",
+    ),
+    key(
+        "kubesvc.grpc.server.security.ciphers",
+        Kind::List,
+        "",
+        "The cipher suites by their IANA names; unset: all that are good.",
+    ),
+    key(
+        "kubesvc.grpc.server.security.clientAuth",
+        Kind::OneOf(&["NONE", "OPTIONAL", "REQUIRE"]),
+        "NONE",
+        "Whether agents show certificates of trustCertCollection.",
+    ),
+    key(
+        "kubesvc.grpc.server.security.enabled",
+        Kind::Flag,
+        "false",
+        "TLS on the agents' port.",
+    ),
+    key(
+        "kubesvc.grpc.server.security.keepAliveHeartbeatSeconds",
+        SECONDS_OR_NEVER,
+        "30",
+        "Seconds between two HTTP/2 pings of an agent's connection; 0: never.",
+    ),
+    key(
+        "kubesvc.grpc.server.security.keepAliveTimeOutSeconds",
+        Kind::SECONDS,
+        "20",
+        "Seconds that such a ping may stay unanswered.",
+    ),
+    key(
+        "kubesvc.grpc.server.security.privateKey",
+        Kind::Text,
+        "",
+        "The certificate's key in PEM: file:/path or a path; PKCS#8, also encrypted, PKCS#1 or SEC1.",
+    ),
+    key(
+        "kubesvc.grpc.server.security.privateKeyPassword",
+        Kind::Text,
+        "",
+        "The password of an encrypted key.",
+    ),
+    key(
+        "kubesvc.grpc.server.security.protocols",
+        Kind::List,
+        "",
+        "TLSv1.2, TLSv1.3 or both; unset: both.",
+    ),
+    key(
+        "kubesvc.grpc.server.security.trustCertCollection",
+        Kind::Text,
+        "",
+        "The authorities of agents' certificates in PEM: file:/path or a path.",
+    ),
+    key(
+        "kubesvc.heartbeat.enabled",
+        Kind::Flag,
+        "true",
+        "Agents send heartbeats; false: the HTTP/2 pings of both sides alone tell who is there.",
     ),
     key(
         "kubesvc.heartbeat.period",

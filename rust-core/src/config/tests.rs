@@ -59,7 +59,7 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(accounts.retry_frequency, Duration::from_secs(5));
     assert_eq!(accounts.transition_timeout, Duration::from_secs(60));
     assert_eq!(config.account_cleanup, Duration::from_secs(600));
-    assert_eq!(config.heartbeat, Duration::from_secs(60));
+    assert_eq!(config.heartbeat, Some(Duration::from_secs(60)));
     assert_eq!(config.grpc.listen, "0.0.0.0:9091".parse().unwrap());
     assert_eq!(config.grpc.max_inbound_message_size, 4 << 20);
     assert!(!config.empty_object_for_unknown);
@@ -311,7 +311,11 @@ fn a_heartbeat_slower_than_the_cleanup_is_refused() {
     );
     assert!(mistakes(&huge).contains("is not below"));
     let text = "kubesvc.heartbeat: {period: 500, periodUnit: MILLISECONDS}";
-    assert_eq!(config(text).heartbeat, Duration::from_millis(500));
+    assert_eq!(config(text).heartbeat, Some(Duration::from_millis(500)));
+    assert_eq!(
+        config("kubesvc.heartbeat: {enabled: false, period: 9999}").heartbeat,
+        None
+    );
 }
 
 #[test]
@@ -379,4 +383,62 @@ fn clouddrivers_own_properties_are_read_and_its_other_ones_ignored() {
         "kubesvc.grpc.server.prot (Clouddriver's configuration): there is no such key; \
          did you mean kubesvc.grpc.server.port?"
     );
+}
+
+#[test]
+fn a_server_of_agents_needs_what_its_switches_ask_for() {
+    let tls = "kubesvc.grpc.server.security:\n  enabled: true\n";
+    let whole = format!("{tls}  certificateChain: file:/tls.crt\n  privateKey: /tls.key\n");
+    for (text, words) in [
+        (tls.to_owned(), "certificateChain (default): is missing"),
+        (tls.to_owned(), "privateKey (default): is missing"),
+        (
+            format!("{whole}  clientAuth: require\n"),
+            "trustCertCollection (default): is missing, but clientAuth",
+        ),
+        (
+            format!("{whole}  protocols: [SSLv3]\n"),
+            "there are TLSv1.2",
+        ),
+        (format!("{whole}  ciphers: RC4\n"), "TLS_AES_128_GCM_SHA256"),
+        (
+            whole.replace("file:/tls.crt", "classpath:tls.crt"),
+            "is no file of this host",
+        ),
+        (
+            format!("{whole}kubesvc.grpc.auth.x509: {{enabled: true, filters: [CN=a]}}\n"),
+            "no agent shows a certificate",
+        ),
+        (
+            "kubesvc.grpc.auth: {token: a, tokenFile: /b}\n".to_owned(),
+            "keep one of them",
+        ),
+    ] {
+        let error = mistakes(&text);
+        assert!(error.contains(words), "{text}: {error}");
+    }
+    let mutual = format!("{whole}  clientAuth: OPTIONAL\n  trustCertCollection: file:ca.pem\n");
+    let empty = format!("{mutual}kubesvc.grpc.auth.x509.enabled: true\n");
+    assert!(mistakes(&empty).contains("no agent would be let in"));
+    let text = format!(
+        "{mutual}  protocols: TLSv1.3\n  KeepAliveTimeOutSeconds: 7\n\
+         \x20 keep-alive-heartbeat-seconds: 0\nkubesvc.grpc.auth.x509: {{enabled: true, filters: [CN=a, O=b]}}\n\
+         kubesvc.grpc.auth.tokenFile: file:/token\n"
+    );
+    let grpc = config(&text).grpc;
+    let tls = grpc.tls.unwrap();
+    assert_eq!(tls.certificates, std::path::Path::new("/tls.crt"));
+    assert_eq!(
+        tls.client_authorities.unwrap(),
+        std::path::Path::new("ca.pem")
+    );
+    assert_eq!((tls.protocols.len(), grpc.subjects.unwrap().len()), (1, 2));
+    assert_eq!(
+        (grpc.keep_alive, grpc.keep_alive_timeout.as_secs()),
+        (None, 7)
+    );
+    assert!(matches!(grpc.token, Some(AgentToken::File(_))));
+    let plain = config("").grpc;
+    assert!(plain.tls.is_none() && plain.token.is_none() && plain.subjects.is_none());
+    assert!(plain.health && !plain.allow_plaintext);
 }

@@ -23,7 +23,6 @@ const NUMBER: Kind = Kind::Number {
 const NO_CACHE: &str = "Clouddriver keeps its own caches; Ferry fills none for it.";
 const NO_OPERATIONS: &str = "Deployments and other operations do not travel through Ferry.";
 const NO_SCAN: &str = "Accounts are not migrated by themselves yet.";
-const NO_TLS: &str = "The agents' port has no TLS yet.";
 
 pub(super) const UNUSED: &[Key] = &[
     known("kubesvc.cache.cacheAll", Kind::Flag, "false", NO_CACHE),
@@ -165,74 +164,6 @@ pub(super) const UNUSED: &[Key] = &[
         "7200",
         NO_CACHE,
     ),
-    known(
-        "kubesvc.grpc.auth.x509.enabled",
-        Kind::Flag,
-        "false",
-        NO_TLS,
-    ),
-    known("kubesvc.grpc.auth.x509.filters", Kind::List, "", NO_TLS),
-    known(
-        "kubesvc.grpc.server.healthServiceEnabled",
-        Kind::Flag,
-        "true",
-        NO_TLS,
-    ),
-    known(
-        "kubesvc.grpc.server.security.certificateChain",
-        Kind::Text,
-        "",
-        NO_TLS,
-    ),
-    known(
-        "kubesvc.grpc.server.security.ciphers",
-        Kind::List,
-        "",
-        NO_TLS,
-    ),
-    known(
-        "kubesvc.grpc.server.security.enabled",
-        Kind::Flag,
-        "false",
-        NO_TLS,
-    ),
-    known(
-        "kubesvc.grpc.server.security.keepAliveHeartbeatSeconds",
-        NUMBER,
-        "",
-        NO_TLS,
-    ),
-    known(
-        "kubesvc.grpc.server.security.keepAliveTimeOutSeconds",
-        NUMBER,
-        "",
-        NO_TLS,
-    ),
-    known(
-        "kubesvc.grpc.server.security.privateKey",
-        Kind::Text,
-        "",
-        NO_TLS,
-    ),
-    known(
-        "kubesvc.grpc.server.security.privateKeyPassword",
-        Kind::Text,
-        "",
-        NO_TLS,
-    ),
-    known(
-        "kubesvc.grpc.server.security.protocols",
-        Kind::Text,
-        "",
-        NO_TLS,
-    ),
-    known(
-        "kubesvc.grpc.server.security.trustCertCollection",
-        Kind::Text,
-        "",
-        NO_TLS,
-    ),
-    known("kubesvc.heartbeat.enabled", Kind::Flag, "true", NO_TLS),
     known(
         "kubesvc.heartbeat.initialDelay",
         NUMBER,

@@ -1,13 +1,21 @@
 //! The agents' gRPC server. A session is one task; what an agent says goes to `lifecycle` through
 //! a channel that `lifecycle` owns, and what it is to do comes back through the registry.
 
+mod admit;
 mod convert;
+mod listen;
+mod register;
 mod registry;
 mod session;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
+pub use admit::{Admission, Token};
 pub use registry::{Entry, Registry};
 
 use crate::store::{Held, Registration};
+use ferry_tls::Acceptor;
 use ferry_wire::MAX_MESSAGE_BYTES;
 use ferry_wire::v1::agents_server::{Agents, AgentsServer};
 use ferry_wire::v1::{AgentMessage, CoreMessage, Registered};
@@ -17,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
-use tokio_stream::wrappers::TcpListenerStream;
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
@@ -60,10 +68,30 @@ pub enum AgentEvent {
 pub struct SessionSettings {
     /// This core's id.
     pub core_id: String,
-    /// Between two heartbeats of an agent; three missed ones end its session.
-    pub heartbeat: Duration,
+    /// Between two heartbeats of an agent; three missed ones end its session. `None`: no
+    /// heartbeats, the connection's pings tell whether an agent is there.
+    pub heartbeat: Option<Duration>,
     /// How long an agent may be without a core.
     pub grace: Duration,
+}
+
+/// Where and how agents are listened for.
+#[derive(Debug)]
+pub struct Listening {
+    /// The address.
+    pub address: SocketAddr,
+    /// Largest message taken from an agent, in bytes.
+    pub max_message: usize,
+    /// `None`: plaintext.
+    pub tls: Option<ferry_tls::Server>,
+    /// Who is let in.
+    pub admission: Admission,
+    /// Between two HTTP/2 pings; `None`: none are sent.
+    pub keep_alive: Option<Duration>,
+    /// How long an HTTP/2 ping may stay unanswered.
+    pub keep_alive_timeout: Duration,
+    /// Whether `grpc.health.v1.Health` is served.
+    pub health: bool,
 }
 
 /// The running server.
@@ -77,49 +105,75 @@ pub struct Hub {
 
 /// Why agents cannot be listened for.
 #[derive(Debug, thiserror::Error)]
-#[error("kubesvc.grpc.server: cannot listen on {address}")]
-pub struct ListenError {
-    address: SocketAddr,
-    source: std::io::Error,
+pub enum ListenError {
+    /// The address.
+    #[error("kubesvc.grpc.server: cannot listen on {address}")]
+    Address {
+        /// Where.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Certificate, key or authorities.
+    #[error("kubesvc.grpc.server.security")]
+    Tls(#[from] ferry_tls::ServerError),
 }
 
 impl Hub {
     /// Listens for agents.
     pub async fn start(
-        listen: SocketAddr,
-        max_message: usize,
+        listening: Listening,
         settings: SessionSettings,
         events: mpsc::Sender<AgentEvent>,
         registry: Arc<Registry>,
     ) -> Result<Hub, ListenError> {
-        let failed = |source| ListenError {
-            address: listen,
+        let failed = |source| ListenError::Address {
+            address: listening.address,
             source,
         };
-        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let tls = listening.tls.map(Acceptor::new).transpose()?.map(Arc::new);
+        let listener = TcpListener::bind(listening.address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        warn_of_plaintext(address, tls.is_some(), &listening.admission);
         let closing = CancellationToken::new();
         let tasks = TaskTracker::new();
         let service = Service {
             settings,
+            admission: listening.admission,
             events,
             registry: registry.clone(),
             tasks: tasks.clone(),
             closing: closing.clone(),
         };
-        let service = AgentsServer::new(service)
-            .max_decoding_message_size(max_message)
-            .max_encoding_message_size(MAX_MESSAGE_BYTES.max(max_message));
+        let largest = listening.max_message;
+        let agents = AgentsServer::new(service)
+            .max_decoding_message_size(largest)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES.max(largest));
+        let health = match listening.health {
+            true => {
+                let (reporter, health) = tonic_health::server::health_reporter();
+                reporter.set_serving::<AgentsServer<Service>>().await;
+                Some(health)
+            }
+            false => None,
+        };
         let server = tonic::transport::Server::builder()
-            .http2_keepalive_interval(Some(Duration::from_secs(30)))
-            .http2_keepalive_timeout(Some(Duration::from_secs(20)))
-            .tcp_nodelay(true)
-            .add_service(service);
+            .http2_keepalive_interval(listening.keep_alive)
+            .http2_keepalive_timeout(Some(listening.keep_alive_timeout))
+            .add_service(agents)
+            .add_optional_service(health);
+        let (ready, connections) = mpsc::channel(16);
+        let door = listen::Door {
+            listener,
+            tls,
+            closing: closing.clone(),
+            tasks: tasks.clone(),
+        };
+        tasks.spawn(door.run(ready));
         let stop = closing.clone();
         tasks.spawn(async move {
-            let incoming = TcpListenerStream::new(listener);
             let served = server
-                .serve_with_incoming_shutdown(incoming, async move { stop.cancelled().await })
+                .serve_with_incoming_shutdown(ReceiverStream::new(connections), stop.cancelled())
                 .await;
             if let Err(error) = served {
                 tracing::error!(%error, "the agents' server ended");
@@ -147,8 +201,29 @@ impl Hub {
     }
 }
 
+/// Says at the start what would otherwise be learnt from an agent that does not get in.
+fn warn_of_plaintext(address: SocketAddr, encrypted: bool, admission: &Admission) {
+    if encrypted || address.ip().is_loopback() {
+        return;
+    }
+    match admission.allow_plaintext {
+        true => tracing::warn!(
+            %address,
+            "kubeconfigs travel to agents in plaintext: kubesvc.grpc.allowPlaintext is set and \
+             kubesvc.grpc.server.security is not"
+        ),
+        false => tracing::warn!(
+            %address,
+            "agents of other hosts will be refused, for there is no TLS: configure \
+             kubesvc.grpc.server.security, or set kubesvc.grpc.allowPlaintext: true if the network \
+             between is trusted"
+        ),
+    }
+}
+
 struct Service {
     settings: SessionSettings,
+    admission: Admission,
     events: mpsc::Sender<AgentEvent>,
     registry: Arc<Registry>,
     tasks: TaskTracker,
@@ -164,7 +239,14 @@ impl Agents for Service {
         &self,
         request: Request<Streaming<AgentMessage>>,
     ) -> Result<Response<Self::SessionStream>, Status> {
-        let peer = request.remote_addr();
+        let connection = request.extensions().get::<Arc<listen::Peer>>().cloned();
+        let connection = connection.expect("every connection of ours bears who is at its end");
+        let peer = connection.address;
+        let admitted = self.admission.check(&connection, request.metadata()).await;
+        if let Err(refusal) = admitted {
+            tracing::warn!(%peer, reason = %refusal, "agent refused");
+            return Err(Status::from(&refusal));
+        }
         let (outbox, messages) = mpsc::channel(session::OUTBOX);
         let session = session::Session {
             settings: self.settings.clone(),
@@ -176,8 +258,6 @@ impl Agents for Service {
             peer,
         };
         self.tasks.spawn(session.run());
-        Ok(Response::new(Box::pin(
-            tokio_stream::wrappers::ReceiverStream::new(messages),
-        )))
+        Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
     }
 }

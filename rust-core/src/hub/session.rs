@@ -2,13 +2,13 @@
 //! passes it on in order.
 
 use super::registry::{Entry, Registry};
-use super::{AgentEvent, SessionSettings, convert};
+use super::{AgentEvent, SessionSettings, convert, register};
 use crate::account::Agent;
 use crate::failpoint;
 use crate::store::Registration;
 use ferry_wire::v1::agent_message::Kind as Said;
 use ferry_wire::v1::core_message::Kind as Answer;
-use ferry_wire::v1::{AgentMessage, CoreMessage, Heartbeat, Register, Registered};
+use ferry_wire::v1::{AgentMessage, CoreMessage, Heartbeat, Registered};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +18,8 @@ use tonic::{Status, Streaming};
 
 /// How many messages wait for an agent before the sender does.
 pub(super) const OUTBOX: usize = 256;
-/// How long a new connection may take to register.
-const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longer than any session.
+const FOREVER: Duration = Duration::from_secs(31_536_000);
 
 pub(super) struct Session {
     pub(super) settings: SessionSettings,
@@ -28,20 +28,15 @@ pub(super) struct Session {
     pub(super) inbound: Streaming<AgentMessage>,
     pub(super) outbox: mpsc::Sender<Result<CoreMessage, Status>>,
     pub(super) end: CancellationToken,
-    pub(super) peer: Option<SocketAddr>,
+    pub(super) peer: SocketAddr,
 }
 
 impl Session {
     pub(super) async fn run(mut self) {
         let end = self.end.clone();
-        let register = match tokio::time::timeout(REGISTER_TIMEOUT, self.register()).await {
-            Ok(Ok(register)) => register,
-            Ok(Err(status)) => return self.refuse(status).await,
-            Err(_) => {
-                return self
-                    .refuse(Status::deadline_exceeded("no Register in time"))
-                    .await;
-            }
+        let register = match register::read(&mut self.inbound).await {
+            Ok(register) => register,
+            Err(status) => return self.refuse(status).await,
         };
         let agent_id = register.agent_id.clone();
         let zone_id = register.zone_id.clone();
@@ -49,7 +44,7 @@ impl Session {
         let registration =
             convert::registration(register, &self.settings.core_id, session_id.clone());
         tracing::info!(
-            agent_id, zone_id, peer = ?self.peer,
+            agent_id, zone_id, peer = %self.peer,
             static_accounts = registration.static_accounts.len(),
             held = registration.held.len(),
             "agent connected"
@@ -82,33 +77,13 @@ impl Session {
         }
     }
 
-    async fn register(&mut self) -> Result<Register, Status> {
-        let message = self.inbound.message().await?;
-        let Some(Said::Register(register)) = message.and_then(|message| message.kind) else {
-            return Err(Status::failed_precondition(
-                "the first message must be Register",
-            ));
-        };
-        for (what, text) in [
-            ("agentId", &register.agent_id),
-            ("zoneId", &register.zone_id),
-        ] {
-            if text.is_empty() || text.len() > 255 {
-                return Err(Status::invalid_argument(format!(
-                    "{what} must have 1 to 255 bytes"
-                )));
-            }
-        }
-        Ok(register)
-    }
-
     async fn connect(&self, registration: Registration, entry: Entry) -> Result<(), Status> {
         let (done, recorded) = oneshot::channel();
         let gone = |_| Status::unavailable("the core is shutting down");
         let seconds = |time: Duration| u32::try_from(time.as_secs().max(1)).unwrap_or(u32::MAX);
         let welcome = Registered {
             core_id: self.settings.core_id.clone(),
-            heartbeat_seconds: seconds(self.settings.heartbeat),
+            heartbeat_seconds: self.settings.heartbeat.map_or(0, seconds),
             grace_seconds: seconds(self.settings.grace),
         };
         let event = AgentEvent::Connected {
@@ -126,7 +101,7 @@ impl Session {
 
     /// Passes on what the agent says until the connection ends; answers why it did.
     async fn listen(&mut self, agent_id: &str, session_id: &str) -> String {
-        let silence = self.settings.heartbeat * 3;
+        let silence = self.settings.heartbeat.map_or(FOREVER, |beat| beat * 3);
         loop {
             let message = match tokio::time::timeout(silence, self.inbound.message()).await {
                 Ok(Ok(Some(message))) => message,
@@ -158,7 +133,7 @@ impl Session {
     }
 
     async fn refuse(&self, status: Status) {
-        tracing::warn!(peer = ?self.peer, reason = status.message(), "agent refused");
+        tracing::warn!(peer = %self.peer, reason = status.message(), "agent refused");
         failpoint::hit(failpoint::REFUSE_BEFORE);
         if self.outbox.send(Err(status)).await.is_err() {
             tracing::debug!("the agent was gone before it was refused");

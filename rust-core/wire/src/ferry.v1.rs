@@ -38,6 +38,8 @@ pub mod core_message {
 /// Sent by the agent every Registered.heartbeat_seconds; the core answers each with one of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Heartbeat {}
+/// What does not fit into one message comes in several: all with `more` but the last. Those after the
+/// first have accounts alone.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Register {
     /// Unique over all agents and the same after a restart: the pod's name.
@@ -55,11 +57,15 @@ pub struct Register {
     /// held: the core ends its holding.
     #[prost(message, repeated, tag = "5")]
     pub held: ::prost::alloc::vec::Vec<AccountReport>,
+    /// Another Register follows, which goes on where this one ends.
+    #[prost(bool, tag = "6")]
+    pub more: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Registered {
     #[prost(string, tag = "1")]
     pub core_id: ::prost::alloc::string::String,
+    /// Between two heartbeats of the agent; 0: none are wanted, the connection's own pings count.
     #[prost(uint32, tag = "2")]
     pub heartbeat_seconds: u32,
     /// An agent that has had no core for this long stops its dynamic accounts by itself.
