@@ -6,7 +6,7 @@ use crate::config::{AgentToken, Config, GrpcServer};
 use crate::error::causes;
 use crate::hub::{Admission, Hub, ListenError, Listening, Registry, SessionSettings, Token};
 use crate::intercept::{Interception, Interceptor};
-use crate::lifecycle::{self, Lifecycle, Parts};
+use crate::lifecycle::{self, Lifecycle, Parts, TakeoverError};
 use crate::metrics::Metrics;
 use crate::secret::{Keyring, SecretError};
 use crate::source::Source;
@@ -53,6 +53,9 @@ pub enum StartError {
         /// Why.
         source: StoreError,
     },
+    /// What Armory's plugin left.
+    #[error("the accounts that Armory's plugin left are not taken over")]
+    Takeover(#[from] TakeoverError),
     /// The key file.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -96,12 +99,6 @@ impl Core {
             retry: accounts.retry_frequency,
             max_retries: accounts.max_retries,
         };
-        store
-            .enter(core_id, &limits)
-            .await
-            .map_err(away(location))?;
-        let metrics = Arc::new(Metrics::new());
-        let registry = Arc::new(Registry::default());
         let table = Source::table(store.pool()).await;
         let source = match table.map_err(|error| away(location)(error.into()))? {
             Some(table) => table,
@@ -110,6 +107,13 @@ impl Core {
                 Source::rest(url.ok_or(StartError::NoSource)?)
             }
         };
+        lifecycle::take_over(store, &keyring, &source, &limits).await?;
+        store
+            .enter(core_id, &limits)
+            .await
+            .map_err(away(location))?;
+        let metrics = Arc::new(Metrics::new());
+        let registry = Arc::new(Registry::default());
         let lifecycle = Arc::new(Lifecycle::new(Parts {
             store: store.clone(),
             keyring,

@@ -19,6 +19,16 @@ ferry_failpoint::failpoints! {
     MIGRATE_BEFORE = "core.store.migrate.before";
     /// After a statement that makes or alters a table.
     MIGRATE_AFTER = "core.store.migrate.after";
+    /// Before a table of Armory's plugin is altered.
+    RESHAPE_BEFORE = "core.store.reshape.before";
+    /// After one of the statements that alter it.
+    RESHAPE_ALTERED = "core.store.reshape.altered";
+    /// After it was altered as a whole.
+    RESHAPE_AFTER = "core.store.reshape.after";
+    /// Before rows of Armory's plugin become ours.
+    ADOPT_BEFORE = "core.store.adopt.before";
+    /// After rows of Armory's plugin became ours.
+    ADOPT_AFTER = "core.store.adopt.after";
     /// Before a core that starts is entered, and what an earlier one left is taken over.
     ENTER_BEFORE = "core.store.enter.before";
     /// After a core that starts was entered.

@@ -50,6 +50,16 @@ impl Dialect {
         }
     }
 
+    /// Whether a column is true that another program made a boolean, a bit or a number.
+    pub(crate) fn is_true(self, column: &str) -> String {
+        match self {
+            Dialect::Sqlite | Dialect::MySql => format!("COALESCE({column} + 0, 0) <> 0"),
+            Dialect::Postgres => {
+                format!("COALESCE(CAST({column} AS TEXT), '0') NOT IN ('false', '0')")
+            }
+        }
+    }
+
     /// A column of JSON as text.
     pub(crate) fn json_text(self, column: &str) -> String {
         match self {

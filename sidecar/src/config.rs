@@ -6,6 +6,7 @@
 use ferry_core::config::{self, CORE, Config, ConfigErrors, Key, Kind, Place, Table, Values};
 use http::Uri;
 use http::uri::{Authority, Scheme};
+use secrecy::SecretString;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -36,6 +37,24 @@ const OWN: Table = Table {
             "Ferry's tables: the path of an SQLite file, or a mysql:// or postgres:// URL.",
         ),
         key(
+            "sidecar.databasePassword",
+            Kind::Text,
+            "",
+            "The password for the database, when it is not in the URL.",
+        ),
+        key(
+            "sidecar.databasePasswordFile",
+            Kind::Text,
+            "",
+            "A file with that password.",
+        ),
+        key(
+            "sidecar.databaseUser",
+            Kind::Text,
+            "",
+            "The user of the database, when it is not in the URL.",
+        ),
+        key(
             "sidecar.drainSeconds",
             Kind::SECONDS,
             "20",
@@ -64,6 +83,31 @@ const OWN: Table = Table {
             Kind::Text,
             "info",
             "A level, or levels by module such as info,ferry_core=debug.",
+        ),
+        key(
+            "sidecar.migration.database",
+            Kind::Text,
+            "",
+            "The URL by which tables are made and altered, and nothing else. Unset: sidecar.database, \
+             with sidecar.migration.user when that is set.",
+        ),
+        key(
+            "sidecar.migration.password",
+            Kind::Text,
+            "",
+            "The password of the user who may make and alter tables, when it is not in the URL.",
+        ),
+        key(
+            "sidecar.migration.passwordFile",
+            Kind::Text,
+            "",
+            "A file with that password.",
+        ),
+        key(
+            "sidecar.migration.user",
+            Kind::Text,
+            "",
+            "The user who may make and alter tables, when it is not in the URL.",
         ),
         key(
             "sidecar.upstream",
@@ -145,9 +189,10 @@ impl Settings {
     ) -> Result<(Settings, Vec<String>), ConfigErrors> {
         let mut values = Values::read(TABLES, file, environment);
         let upstream = upstream(&mut values);
+        let (database, migration) = databases(&mut values);
         let place = Place {
-            database: text(&mut values, "sidecar.database").into(),
-            migration: None,
+            database,
+            migration,
             clouddriver_url: Some(format!("http://{upstream}")),
         };
         let settings = Settings {
@@ -177,6 +222,84 @@ fn text(values: &mut Values, name: &str) -> String {
             String::new()
         }
     }
+}
+
+/// The database's URLs, for the service user and for the one who makes tables.
+fn databases(values: &mut Values) -> (SecretString, Option<SecretString>) {
+    let url = text(values, "sidecar.database");
+    let own = login(values, "sidecar.databaseUser", "sidecar.databasePassword");
+    let service = with_login(values, "sidecar.database", &url, own.clone());
+    let other = optional(values, "sidecar.migration.database");
+    let migrating = login(
+        values,
+        "sidecar.migration.user",
+        "sidecar.migration.password",
+    );
+    let migration = match (other, migrating) {
+        (None, (None, None)) => None,
+        (None, migrating) => Some(with_login(
+            values,
+            "sidecar.migration.user",
+            &url,
+            migrating,
+        )),
+        (Some(url), migrating) => Some(with_login(
+            values,
+            "sidecar.migration.database",
+            &url,
+            migrating,
+        )),
+    };
+    if let Some(migration) = &migration
+        && !config::same_kind(&service, migration)
+    {
+        values.refuse(
+            "sidecar.migration.database",
+            "is not of the same kind as sidecar.database",
+        );
+    }
+    (service, migration)
+}
+
+type Login = (Option<String>, Option<SecretString>);
+
+/// User and password that stand beside a URL, the password perhaps in a file.
+fn login(values: &mut Values, user: &str, password: &'static str) -> Login {
+    let file_key = match password {
+        "sidecar.databasePassword" => "sidecar.databasePasswordFile",
+        _ => "sidecar.migration.passwordFile",
+    };
+    let written = optional(values, password).map(SecretString::from);
+    let file = optional(values, file_key);
+    let password = match (written, file) {
+        (Some(_), Some(_)) => {
+            values.refuse(
+                file_key,
+                format!("is set beside {password}; set one of them"),
+            );
+            None
+        }
+        (None, Some(path)) => match std::fs::read_to_string(&path) {
+            Ok(text) => Some(SecretString::from(text.trim_end_matches(['\r', '\n']))),
+            Err(error) => {
+                values.refuse(file_key, format!("{path:?} cannot be read: {error}"));
+                None
+            }
+        },
+        (written, None) => written,
+    };
+    (optional(values, user), password)
+}
+
+fn with_login(values: &mut Values, key: &'static str, url: &str, login: Login) -> SecretString {
+    config::with_login(url, login.0.as_deref(), login.1.as_ref()).unwrap_or_else(|reason| {
+        values.refuse(key, reason);
+        SecretString::default()
+    })
+}
+
+fn optional(values: &mut Values, name: &str) -> Option<String> {
+    values.text(name).map(str::to_owned)
 }
 
 fn level(values: &mut Values) -> String {
@@ -246,6 +369,57 @@ mod tests {
         assert_eq!(settings.core.grpc.listen.to_string(), "127.0.0.1:9091");
         assert_eq!(settings.upstream_timeout, Duration::from_secs(300));
         assert!(!settings.log.json);
+    }
+
+    #[test]
+    fn users_and_passwords_may_stand_beside_the_url() {
+        let url = (
+            "SIDECAR_DATABASE",
+            "mysql://db/clouddriver?ssl-mode=REQUIRED",
+        );
+        let urls = |more: &[(&str, &str)]| {
+            let place = read(&[&[url], more].concat())?.core.place;
+            let shown = |url: SecretString| url.expose_secret().to_owned();
+            Ok::<_, String>((shown(place.database), place.migration.map(shown)))
+        };
+        let plain = url.1.to_owned();
+        assert_eq!(urls(&[]).unwrap(), (plain.clone(), None));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("password");
+        std::fs::write(&file, "p@ss/word\n").unwrap();
+        let file = file.to_str().unwrap();
+        let (service, migration) = urls(&[
+            ("SIDECAR_DATABASEUSER", "service"),
+            ("SIDECAR_DATABASEPASSWORDFILE", file),
+            ("SIDECAR_MIGRATION_USER", "migrate"),
+            ("SIDECAR_MIGRATION_PASSWORD", "s3cret"),
+        ])
+        .unwrap();
+        let at = "db/clouddriver?ssl-mode=REQUIRED";
+        assert_eq!(service, format!("mysql://service:p%40ss%2Fword@{at}"));
+        assert_eq!(migration.unwrap(), format!("mysql://migrate:s3cret@{at}"));
+        let other = [("SIDECAR_MIGRATION_DATABASE", "mysql://m:n@db2/clouddriver")];
+        let (service, migration) = urls(&other).unwrap();
+        assert_eq!(service, plain);
+        assert_eq!(migration.unwrap(), "mysql://m:n@db2/clouddriver");
+        for (wrong, said) in [
+            (
+                ("SIDECAR_DATABASE", "ferry.db"),
+                "an SQLite file has no users",
+            ),
+            (
+                ("SIDECAR_MIGRATION_PASSWORDFILE", "/none"),
+                "cannot be read",
+            ),
+            (
+                ("SIDECAR_MIGRATION_DATABASE", "postgres://db/x"),
+                "is not of the same kind",
+            ),
+        ] {
+            let more = [("SIDECAR_MIGRATION_USER", "migrate"), wrong];
+            let error = urls(&more).unwrap_err();
+            assert!(error.contains(said), "{error}");
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     };
     match run(settings, &unused) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error.to_string()),
+        Err(error) => fail(&ferry_core::causes(&error)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod adoption;
 mod away;
 mod crash;
 mod failures;

@@ -147,6 +147,11 @@ pub struct Schema {
 }
 
 impl Schema {
+    /// Which database it is on.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// Its URL as Ferry takes it.
     pub fn url(&self, user: User) -> String {
         let scheme = match self.kind {

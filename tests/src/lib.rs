@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 pub mod agent;
+pub mod armory;
 pub mod clouddriver;
 pub mod cluster;
 pub mod database;

@@ -36,8 +36,15 @@ impl Sidecar {
         upstream: &str,
         more: &str,
     ) -> Sidecar {
-        let more = format!("kubesvc.secrets.keyFile: {}\n{more}", key_file.display());
-        Sidecar::with_database(folder, upstream, &schema.url(User::Migrate), &more)
+        // Tables are made by one user, all else is done by the other.
+        let more = format!(
+            "kubesvc.secrets.keyFile: {}\nsidecar.migration.user: {}\n\
+             sidecar.migration.password: {}\n{more}",
+            key_file.display(),
+            User::Migrate.name(),
+            User::Migrate.password()
+        );
+        Sidecar::with_database(folder, upstream, &schema.url(User::Service), &more)
     }
 
     fn with_database(folder: &Path, upstream: &str, database: &str, more: &str) -> Sidecar {
@@ -98,4 +105,16 @@ impl Deref for Sidecar {
     fn deref(&self) -> &Ferry {
         &self.ferry
     }
+}
+
+/// Makes a key for sidecars that share a database.
+pub fn write_key(path: &Path) {
+    use std::io::Read;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut key = [0; 32];
+    let mut random = std::fs::File::open("/dev/urandom").unwrap();
+    random.read_exact(&mut key).unwrap();
+    let mut file = std::fs::OpenOptions::new();
+    let file = file.write(true).create_new(true).mode(0o600).open(path);
+    std::io::Write::write_all(&mut file.unwrap(), &key).unwrap();
 }

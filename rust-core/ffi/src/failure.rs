@@ -92,6 +92,7 @@ impl From<StartError> for Failure {
         let kind = match error {
             StartError::Store { .. } | StartError::NoSource => Kind::Database,
             StartError::Location(_) => Kind::Config,
+            StartError::Takeover(_) => Kind::Database,
             StartError::Secret(_) => Kind::KeyFile,
             StartError::Listen(_) => Kind::Listen,
         };

@@ -1,7 +1,7 @@
 -- Times are Unix milliseconds by the database's clock.
 
--- The columns of the contract (section 6), then Ferry's own.
-CREATE TABLE kubesvc_accounts (
+-- The columns of the contract (section 6), then Ferry's own. Armory's plugin may have made it before.
+CREATE TABLE IF NOT EXISTS kubesvc_accounts (
     name                 VARCHAR(255) COLLATE "C" NOT NULL PRIMARY KEY,
     last_updated         BIGINT       NOT NULL,
     kube_version         VARCHAR(255),
@@ -29,8 +29,8 @@ CREATE TABLE kubesvc_accounts (
     secret               BYTEA,
     secret_key_id        VARCHAR(255)
 );
-CREATE INDEX kubesvc_accounts_due ON kubesvc_accounts (due_at);
-CREATE INDEX kubesvc_accounts_status ON kubesvc_accounts (status);
+CREATE INDEX IF NOT EXISTS kubesvc_accounts_due ON kubesvc_accounts (due_at);
+CREATE INDEX IF NOT EXISTS kubesvc_accounts_status ON kubesvc_accounts (status);
 
 CREATE TABLE kubesvc_ferry_holdings (
     account              VARCHAR(255) COLLATE "C" NOT NULL,

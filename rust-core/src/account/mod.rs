@@ -2,6 +2,7 @@
 //! next step of an account is. Nothing here waits, opens or logs; `lifecycle` carries the steps
 //! out and `store` keeps them.
 
+pub mod armory;
 pub mod definition;
 #[cfg(test)]
 mod diagram;

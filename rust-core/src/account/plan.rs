@@ -407,7 +407,9 @@ impl Planner<'_> {
     }
 
     fn failed(&self) -> Option<Step> {
+        // One that came with no definition says so until it gets another.
         if self.view.holdings.is_empty()
+            && self.account().failure != Some(Failure::Definition)
             && let Some(step) = self.event(Event::Released, None)
         {
             return Some(step);

@@ -10,6 +10,7 @@ mod grpc;
 mod help;
 pub mod jdbc;
 mod key;
+mod login;
 mod name;
 mod pattern;
 mod table;
@@ -24,6 +25,7 @@ pub use error::{ConfigError, ConfigErrors, Origin};
 pub use grpc::{AgentToken, GrpcServer};
 pub use help::help;
 pub use key::{Key, Kind, Table};
+pub use login::{same_kind, with_login};
 pub use table::CORE;
 pub use values::Values;
 

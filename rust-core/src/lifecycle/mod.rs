@@ -8,8 +8,10 @@ mod prepare;
 mod queue;
 mod reconcile;
 mod requests;
+mod takeover;
 
 pub use requests::{Ask, Asked, Refusal, Verb};
+pub use takeover::{TakeoverError, take_over};
 
 use crate::account::Limits;
 use crate::hub::{AgentEvent, Registry};
@@ -104,6 +106,8 @@ impl Lifecycle {
         tasks.spawn(self.clone().listen(events));
         let sweep = self.clone().sweep();
         tasks.spawn(stop.clone().run_until_cancelled_owned(sweep));
+        let again = self.clone().take_over_again();
+        tasks.spawn(stop.clone().run_until_cancelled_owned(again));
         for _ in 0..WORKERS {
             let work = self.clone().work();
             tasks.spawn(stop.clone().run_until_cancelled_owned(work));

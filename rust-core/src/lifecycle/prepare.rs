@@ -5,7 +5,7 @@ use super::Lifecycle;
 use crate::account::Account;
 use crate::account::definition::{Definition, is_reference};
 use crate::error::causes;
-use crate::secret::SecretError;
+use crate::secret::{Keyring, SecretError};
 use crate::store::{Content, StoreError};
 use ferry_wire::v1;
 use ferry_wire::v1::account::Kubeconfig;
@@ -72,17 +72,26 @@ impl Lifecycle {
         name: &str,
         definition: &Definition,
     ) -> Result<Content, SecretError> {
-        let secret = match &definition.secrets {
-            Some(secrets) => Some(self.keyring.seal(name, secrets)?),
-            None => None,
-        };
-        let public = serde_json::Value::Object(definition.public.clone());
-        Ok(Content {
-            definition: public.to_string(),
-            secret,
-            inline: false,
-        })
+        sealed_content(&self.keyring, name, definition)
     }
+}
+
+/// A definition as it is kept.
+pub(super) fn sealed_content(
+    keyring: &Keyring,
+    name: &str,
+    definition: &Definition,
+) -> Result<Content, SecretError> {
+    let secret = match &definition.secrets {
+        Some(secrets) => Some(keyring.seal(name, secrets)?),
+        None => None,
+    };
+    let public = serde_json::Value::Object(definition.public.clone());
+    Ok(Content {
+        definition: public.to_string(),
+        secret,
+        inline: false,
+    })
 }
 
 const GONE: &str = "Clouddriver, which alone keeps its kubeconfig, has no account of this name any \

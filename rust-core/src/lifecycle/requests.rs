@@ -74,6 +74,8 @@ impl Verb {
             (Verb::DeleteWithSource, _) => step.tombstone = Tombstone::Cleared,
             (Verb::Succeed(_, wanted), Some(account)) => account.next = Some(*wanted),
             (Verb::Activate(asked), Some(account)) => asked.edit(account),
+            // Its old definition is no reason any longer.
+            (Verb::Update(_), Some(account)) => account.failure = None,
             _ => {}
         }
     }

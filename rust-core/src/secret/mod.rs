@@ -121,6 +121,11 @@ impl Keyring {
         Keyring(None)
     }
 
+    /// Whether there is a key: without, a secret that is sealed is at its source alone.
+    pub fn has_key(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Whether `sealed` is this very secret of this account.
     pub fn holds(&self, account: &str, sealed: &Sealed, secret: &SecretString) -> bool {
         match self.open_sealed(account, sealed) {

@@ -1,7 +1,7 @@
 //! Brings the tables up to date, a statement at a time: what a start that died left undone, the
 //! next goes on with. `open` calls it; sqlx's migrator keeps the history, in a table of ours.
 
-use super::{StoreError, failpoint};
+use super::{StoreError, failpoint, reshape};
 use failpoint::hit;
 use futures_util::future::BoxFuture;
 use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migration, MigrationType, Migrator};
@@ -36,6 +36,7 @@ pub(super) async fn sqlite(connection: &mut SqliteConnection) -> Result<(), Stor
 
 pub(super) async fn postgres(options: &PgConnectOptions) -> Result<(), StoreError> {
     let mut connection = options.connect().await?;
+    reshape::postgres(&mut connection).await?;
     run(&migrator(POSTGRES), &mut connection).await?;
     Ok(connection.close().await?)
 }
@@ -53,6 +54,7 @@ pub(super) async fn mysql(options: &MySqlConnectOptions) -> Result<(), StoreErro
         return Err(StoreError::Locked);
     }
     hit(failpoint::LOCK_AFTER);
+    reshape::mysql(&mut connection).await?;
     let mut migrator = migrator(MYSQL);
     migrator.set_locking(false);
     Visible(&mut connection)

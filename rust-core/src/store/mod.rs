@@ -4,6 +4,7 @@
 //! `lifecycle`, `intercept` and `api` call it. It decides nothing: what a change means is
 //! `account`'s. The databases differ in `sql` alone.
 
+mod adopt;
 mod agents;
 mod connected;
 mod cores;
@@ -14,10 +15,14 @@ mod next;
 mod open;
 mod origins;
 mod pages;
+mod reshape;
 mod rows;
 mod steps;
 mod tombstones;
 
+#[cfg(test)]
+pub use adopt::ARMORY_AGENTS;
+pub use adopt::Adopted;
 pub use agents::{Gone, Held, Registration, StaticAccount};
 pub use journal::Intent;
 pub use listing::AccountDetail;

@@ -174,8 +174,9 @@ pub(super) fn read_content(row: &Record) -> Result<Content, StoreError> {
     let secret = bytes
         .zip(key_id)
         .map(|(bytes, key_id)| Sealed { key_id, bytes });
+    let definition: Option<String> = row.get("definition")?;
     Ok(Content {
-        definition: row.get("definition")?,
+        definition: definition.unwrap_or_else(|| "{}".to_owned()),
         secret,
         inline: origins::is_inline(row)?,
     })
@@ -237,12 +238,15 @@ pub(super) fn read_account(row: &Record) -> Result<Account, StoreError> {
         Some(_) => Some(word(row, ACCOUNTS, &name, "failure")?),
         None => None,
     };
-    let toured: String = row.get("toured")?;
-    let toured = serde_json::from_str(&toured).map_err(|error| StoreError::Corrupt {
-        table: ACCOUNTS,
-        row: name.clone(),
-        column: "toured",
-        reason: error.to_string(),
+    // Armory's plugin, as long as it runs beside us, adds rows without it.
+    let toured: Option<String> = row.get("toured")?;
+    let toured = serde_json::from_str(toured.as_deref().unwrap_or("[]")).map_err(|error| {
+        StoreError::Corrupt {
+            table: ACCOUNTS,
+            row: name.clone(),
+            column: "toured",
+            reason: error.to_string(),
+        }
     })?;
     Ok(Account {
         status: word(row, ACCOUNTS, &name, "status")?,

@@ -1,0 +1,127 @@
+//! A sidecar on the populated tables of Armory's plugin: it takes them over where they lie, whatever
+//! dies meanwhile, and its agents go on with the accounts.
+
+use crate::ground::{PATIENCE, PLANTED, QUICK, fresh, ground};
+use ferry_tests::armory::{Changelog, populate};
+use ferry_tests::database::{Database, Kind};
+use ferry_tests::{Agent, Schema, Sidecar, wait};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+
+const SIGABRT: i32 = 6;
+/// Where a start dies.
+const POINTS: [&str; 5] = [
+    "core.store.reshape.before",
+    "core.store.reshape.altered",
+    "core.store.reshape.after",
+    "core.store.adopt.before",
+    "core.store.adopt.after",
+];
+
+fn sidecar(schema: &Schema, folder: &Path, replica: &str) -> Sidecar {
+    let (key_file, upstream) = (folder.join("ferry.key"), &ground().clouddriver.url);
+    std::fs::create_dir_all(folder).unwrap();
+    if !key_file.exists() {
+        ferry_tests::sidecar::write_key(&key_file);
+    }
+    Sidecar::on(schema, &key_file, &folder.join(replica), upstream, QUICK)
+}
+
+/// What the accounts of the fixture come to once an agent of `zone-a` is there.
+fn goes_on(sidecar: &Sidecar, name: &str, folder: &Path) {
+    let id = format!("agent-{name}");
+    let mut agent = Agent::new(&folder.join("agent"), &id, "zone-a", &sidecar.grpc, "");
+    agent.start(&[]);
+    for account in ["active", "to-migrate", "activating"] {
+        let served = wait::until(PATIENCE, || {
+            let account = sidecar.account(account)?;
+            match account["status"] == "ACTIVE" && account["connections"] == 1 {
+                true => Ok(()),
+                false => Err(account.to_string()),
+            }
+        });
+        served.unwrap_or_else(|error| panic!("{account}: {error}"));
+    }
+    for (account, status) in [
+        ("inactive", "INACTIVE"),
+        ("to-deactivate", "INACTIVE"),
+        ("deactivating", "INACTIVE"),
+        ("failed", "FAILED"),
+        ("orphaned", "ORPHANED"),
+        ("empty", "FAILED"),
+        ("missing", "FAILED"),
+        ("broken", "FAILED"),
+    ] {
+        sidecar.reaches(account, status);
+    }
+    let gone = wait::until(PATIENCE, || match sidecar.account("deleting") {
+        Err(answer) if answer.starts_with("404") => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    gone.unwrap();
+    for account in ["inactive", "failed"] {
+        assert_eq!(sidecar.patch(account, "ACTIVE").unwrap().status, 202);
+        sidecar.reaches(account, "ACTIVE");
+    }
+    let broken = sidecar.account("broken").unwrap();
+    let said = broken["errorMessage"].as_str().unwrap();
+    assert!(said.contains("not a JSON object"), "{said}");
+    assert!(!broken.to_string().contains(PLANTED));
+}
+
+#[test]
+fn a_start_on_armorys_tables_survives_its_death_on_mariadb() {
+    die_at_every_point(Kind::MariaDb);
+}
+
+#[test]
+fn a_start_on_armorys_tables_survives_its_death_on_postgres() {
+    die_at_every_point(Kind::Postgres);
+}
+
+fn die_at_every_point(kind: Kind) {
+    for (point, changelog) in POINTS.into_iter().zip(Changelog::ALL.into_iter().cycle()) {
+        let (name, folder) = fresh();
+        let schema = Database::shared(kind).schema();
+        populate(&schema, changelog, &ground().kubeconfig);
+        let log = changelog.read(&schema);
+        let mut sidecar = sidecar(&schema, &folder, "sidecar");
+        let not = sidecar
+            .start(&[("FERRY_FAILPOINT", point)])
+            .expect_err(point);
+        let signal = not.status.and_then(|status| status.signal());
+        assert_eq!(signal, Some(SIGABRT), "{point}: {}", not.log);
+        sidecar
+            .start(&[])
+            .unwrap_or_else(|not| panic!("{point}: {}", not.log));
+        assert_eq!(
+            schema.query("SELECT COUNT(*) FROM kubesvc_ferry_armory_static"),
+            ["2"],
+            "{point}"
+        );
+        goes_on(&sidecar, &name, &folder);
+        assert_eq!(changelog.read(&schema), log);
+    }
+}
+
+#[test]
+fn two_sidecars_that_start_at_once_take_them_over_once() {
+    for kind in [Kind::MariaDb, Kind::Postgres] {
+        let (name, folder) = fresh();
+        let schema = Database::shared(kind).schema();
+        populate(&schema, Changelog::BuiltIn, &ground().kubeconfig);
+        let mut replicas = ["a", "b"].map(|replica| sidecar(&schema, &folder, replica));
+        std::thread::scope(|scope| {
+            for replica in &mut replicas {
+                scope.spawn(|| replica.start(&[]).unwrap());
+            }
+        });
+        goes_on(&replicas[0], &name, &folder);
+        let taken = schema.query(
+            "SELECT COUNT(*), COUNT(DISTINCT account) FROM kubesvc_ferry_audit
+             WHERE event = 'Adopt'",
+        );
+        assert_eq!(taken, ["13\t13"]);
+        assert_eq!(replicas[1].account("active").unwrap()["status"], "ACTIVE");
+    }
+}
