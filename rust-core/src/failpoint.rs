@@ -21,9 +21,7 @@ ferry_failpoint::failpoints! {
     MIGRATE_AFTER = "core.store.migrate.after";
     /// Before a table of Armory's plugin is altered.
     RESHAPE_BEFORE = "core.store.reshape.before";
-    /// After one of the statements that alter it.
-    RESHAPE_ALTERED = "core.store.reshape.altered";
-    /// After it was altered as a whole.
+    /// After it was altered; on MySQL, after the first statement that does.
     RESHAPE_AFTER = "core.store.reshape.after";
     /// Before rows of Armory's plugin become ours.
     ADOPT_BEFORE = "core.store.adopt.before";

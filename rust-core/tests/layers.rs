@@ -108,7 +108,12 @@ const CHANGES: &[(&str, &[&str])] = &[
     // Behind it; the migrations; a session variable.
     (
         ".execute(",
-        &["sql.rs", "store/migrate.rs", "store/open.rs"],
+        &[
+            "sql.rs",
+            "store/migrate.rs",
+            "store/open.rs",
+            "store/reshape.rs",
+        ],
     ),
     (".raw_sql(", &[]),
     // To an agent; it passes the pair of its message.

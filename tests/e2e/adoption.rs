@@ -10,9 +10,8 @@ use std::path::Path;
 
 const SIGABRT: i32 = 6;
 /// Where a start dies.
-const POINTS: [&str; 5] = [
+const POINTS: [&str; 4] = [
     "core.store.reshape.before",
-    "core.store.reshape.altered",
     "core.store.reshape.after",
     "core.store.adopt.before",
     "core.store.adopt.after",

@@ -116,32 +116,29 @@ pub(super) async fn mysql(connection: &mut MySqlConnection) -> Result<(), StoreE
     let unique: i64 = sqlx::query_scalar(unique)
         .fetch_one(&mut *connection)
         .await?;
+    let alter = |clauses: &str| format!("ALTER TABLE kubesvc_accounts {clauses}");
     let mut statements = Vec::new();
     if !found.contains_key("dynamic") {
         // Before they had dynamic accounts, all were static.
-        statements.push("ADD COLUMN dynamic BIGINT NOT NULL DEFAULT 0".to_owned());
+        statements.push(alter("ADD COLUMN dynamic BIGINT NOT NULL DEFAULT 0"));
     }
-    statements.push("ALTER COLUMN dynamic SET DEFAULT 1".to_owned());
-    statements.push(mysql_columns(&found, unique > 0).join(", "));
-    failpoint::hit(failpoint::RESHAPE_BEFORE);
+    statements.push(alter(&mysql_columns(&found, unique > 0).join(", ")));
+    statements.push(format!(
+        "CREATE TABLE IF NOT EXISTS {STATIC} LIKE kubesvc_accounts"
+    ));
     for statement in statements {
-        let alter = format!("ALTER TABLE kubesvc_accounts {statement}");
-        sqlx::query(AssertSqlSafe(alter))
+        failpoint::hit(failpoint::RESHAPE_BEFORE);
+        sqlx::query(AssertSqlSafe(statement))
             .execute(&mut *connection)
             .await?;
-        failpoint::hit(failpoint::RESHAPE_ALTERED);
+        failpoint::hit(failpoint::RESHAPE_AFTER);
     }
-    let apart = format!("CREATE TABLE IF NOT EXISTS {STATIC} LIKE kubesvc_accounts");
-    sqlx::query(AssertSqlSafe(apart))
-        .execute(&mut *connection)
-        .await?;
-    failpoint::hit(failpoint::RESHAPE_AFTER);
     Ok(())
 }
 
 fn mysql_columns(found: &Columns, unique: bool) -> Vec<String> {
     const BINARY: &str = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
-    let mut clauses = Vec::new();
+    let mut clauses = vec!["ALTER COLUMN dynamic SET DEFAULT 1".to_owned()];
     for (name, kind, default) in COLUMNS {
         let is = found.get(*name);
         let length = is.and_then(|column| column.length).unwrap_or(0).max(255);
@@ -224,7 +221,6 @@ pub(super) async fn postgres(connection: &mut PgConnection) -> Result<(), StoreE
     for clause in postgres_columns(&found) {
         let alter = format!("ALTER TABLE kubesvc_accounts {clause}");
         sqlx::query(AssertSqlSafe(alter)).execute(&mut *tx).await?;
-        failpoint::hit(failpoint::RESHAPE_ALTERED);
     }
     if unique == 0 {
         sqlx::query("CREATE UNIQUE INDEX kubesvc_accounts_name ON kubesvc_accounts (name)")
