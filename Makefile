@@ -16,16 +16,23 @@ host_sources := $(shell find $(host)/src/main $(host)/build.gradle build.gradle 
 plugin := jvm-bridge
 plugin_sources := $(shell find $(plugin)/src/main $(plugin)/build.gradle build.gradle settings.gradle gradle -type f)
 
+# The plugin has the same crates built with one set of features.
+DOOR := sidecar
+demo_plugin := $(filter plugin,$(DOOR))
+demo_crates := -p ferry-sidecar -p ferry-agent -p ferry-tests $(if $(demo_plugin),-p ferry-ffi)
+$(if $(filter-out sidecar plugin,$(DOOR)),$(error DOOR is sidecar or plugin, not $(DOOR)))
+
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
 	  printf 'make %-9s %s\n' "$$name" "$$text"; done
 
-demo: ## one account's way, on real parts; ONCE=1 ends by itself, KUBECONFIG=FILE takes your cluster
-	@scripts/need.sh cargo cc go javac gradle flock curl
+demo: ## one account's way, on real parts; DOOR=plugin, ONCE=1 ends by itself, KUBECONFIG=FILE takes your cluster
+	@scripts/need.sh cargo cc go javac gradle flock curl $(if $(demo_plugin),mariadb)
 	@$(MAKE) -s --no-print-directory cluster host
-	@cargo build --locked --release -p ferry-sidecar -p ferry-agent -p ferry-tests \
-	  --bin ferry-sidecar --bin ferry-agent --bin ferry-demo
-	@exec $(release)/ferry-demo $(if $(ONCE),--once)
+	@cargo build --locked --release $(demo_crates) --bin ferry-sidecar --bin ferry-agent --bin ferry-demo
+	@$(if $(demo_plugin),cargo build --locked --release $(demo_crates) --lib)
+	@$(if $(demo_plugin),gradle --no-daemon --console=plain -q :jvm-bridge:jar -PcargoProfile=release)
+	@exec $(release)/ferry-demo $(if $(demo_plugin),--plugin) $(if $(ONCE),--once)
 
 test: ## every suite, with a count at the end; SUITES="unit agent" runs some of them
 	@scripts/test.sh $(SUITES)

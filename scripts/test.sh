@@ -141,7 +141,10 @@ suite() {
     mapfile -t tests < <(sed -n '/^\[\[test\]\]/,/^$/s/^name = "\(.*\)"/\1/p' tests/Cargo.toml)
     stage integration cargo cargo_tests "${tests[@]}"
     ;;
-  demo) stage demo check make --no-print-directory demo ONCE=1 ;;
+  demo)
+    stage demo-sidecar check make --no-print-directory demo ONCE=1
+    stage demo-plugin check make --no-print-directory demo ONCE=1 DOOR=plugin
+    ;;
   *)
     echo "there is no suite $1"
     failed=$((failed + 1))
@@ -152,7 +155,7 @@ suite() {
 mkdir -p "$logs"
 programs=(cargo rustfmt clippy cc go javac gradle flock curl)
 case " $* " in *" lint "*) programs+=(python-venv shellcheck) ;; esac
-case " $* " in *" unit "* | *" java "* | *" integration "*) programs+=(mariadb postgresql) ;; esac
+case " $* " in *" unit "* | *" java "* | *" integration "* | *" demo "*) programs+=(mariadb postgresql) ;; esac
 stage prerequisites build scripts/need.sh "${programs[@]}"
 build "$@"
 for name in "$@"; do

@@ -9,6 +9,7 @@ mod activating;
 mod deleting;
 mod ground;
 mod intercepting;
+mod many;
 mod migrating;
 mod reading;
 mod refusing;

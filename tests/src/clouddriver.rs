@@ -96,7 +96,7 @@ pub(crate) fn database_of(schema: &Schema) -> Vec<String> {
 /// What starts a host in `folder`, with `settings` as `key=value`; it ends with this process.
 pub(crate) fn command(folder: &Path, settings: &[String]) -> Command {
     let mut command = Command::new(clouddriver_program());
-    command.current_dir(folder);
+    command.current_dir(folder).env("TMPDIR", folder);
     command.arg("--host.exit-with-stdin=true");
     command.args(settings.iter().map(|setting| format!("--{setting}")));
     command

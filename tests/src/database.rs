@@ -5,6 +5,7 @@
 use crate::place::{free_port, repository};
 use crate::process::Process;
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -69,6 +70,8 @@ impl Database {
         };
         let mut command = Command::new(repository().join("tests/database/serve.sh"));
         command.args([word, &port.to_string()]);
+        // A signal to the group of this process is not to hit it: it cleans up when its input closes.
+        command.process_group(0);
         let log = std::env::temp_dir().join(format!("ferry-{word}-{port}.log"));
         let guard = Process::start(&mut command, &log);
         // What is worth reading is in the error.

@@ -13,8 +13,8 @@ use std::time::Duration;
 /// The exit code of a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
-/// Runs the teller to its end, or until a signal comes.
-pub fn keep(once: bool) -> ExitCode {
+/// Runs the teller with the same arguments to its end, or until a signal comes.
+pub fn keep(arguments: &[String]) -> ExitCode {
     // Before the first child: a signal must find us ready.
     let mut signals = match Signals::new([SIGINT, SIGTERM, SIGHUP]) {
         Ok(signals) => signals,
@@ -24,7 +24,7 @@ pub fn keep(once: bool) -> ExitCode {
         Ok(folder) => folder,
         Err(error) => return fail(&error),
     };
-    let mut teller = match start(&folder, once) {
+    let mut teller = match start(&folder, arguments) {
         Ok(teller) => teller,
         Err(error) => {
             std::fs::remove_dir_all(&folder).ok();
@@ -81,13 +81,10 @@ fn make_folder() -> Result<PathBuf, String> {
     Ok(folder)
 }
 
-fn start(folder: &Path, once: bool) -> Result<Child, String> {
+fn start(folder: &Path, arguments: &[String]) -> Result<Child, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut command = Command::new(program);
-    command.arg("--tell").arg(folder);
-    if once {
-        command.arg("--once");
-    }
+    command.arg("--tell").arg(folder).args(arguments);
     // A group of its own, so that it can be ended as a whole and Ctrl-C reaches the keeper alone.
     command.process_group(0).stdin(Stdio::piped());
     command

@@ -1,7 +1,8 @@
-//! The parts of the demo: two API servers of which one is stopped again, Clouddriver's host, sidecar
-//! and agent, each on free loopback ports and with everything it writes in the demo's folder.
+//! The parts of the demo: two API servers of which one is stopped again, Clouddriver's host with the
+//! sidecar in front of it or the plugin in it, and the agent, each on free loopback ports and with everything it writes in the demo's folder.
 
-use ferry_tests::{Agent, Clouddriver, Cluster, Sidecar};
+use ferry_tests::database::{Database, Kind};
+use ferry_tests::{Agent, Cluster, Door, Plugin};
 use serde_json::json;
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -19,12 +20,12 @@ pub struct Parts {
     pub good: Good,
     /// A kubeconfig of an API server that is no more.
     pub dead: Dead,
-    /// Clouddriver's account parts.
-    pub clouddriver: Clouddriver,
-    /// In front of it.
-    pub sidecar: Sidecar,
-    /// Dials the sidecar.
+    /// Clouddriver's account parts, with Ferry.
+    pub door: Door,
+    /// Dials Ferry.
     pub agent: Agent,
+    /// Clouddriver's, where the plugin is: the sidecar and Clouddriver have files.
+    _database: Option<Database>,
 }
 
 /// The cluster that works.
@@ -85,33 +86,31 @@ impl Dead {
 
 impl Parts {
     /// Starts everything. `Err`: what is in the way, and what to do.
-    pub fn start(folder: &Path) -> Result<Parts, String> {
+    pub fn start(folder: &Path, plugin: bool) -> Result<Parts, String> {
         let token = random_token()?;
-        let (good, dead, clouddriver) = std::thread::scope(|scope| {
+        let (good, dead, (mut door, database)) = std::thread::scope(|scope| {
             let good = scope.spawn(|| Good::start(folder, &token));
             let dead = scope.spawn(|| Dead::start(folder, &token));
-            let clouddriver = Clouddriver::start(&folder.join("clouddriver"));
+            let door = door(&folder.join("ferry"), plugin);
             // A part that does not start has said why.
             let gone = |_| "a part did not start".to_owned();
             Ok::<_, String>((
                 good.join().map_err(gone)??,
                 dead.join().map_err(gone)?,
-                clouddriver,
+                door,
             ))
         })?;
-        let mut sidecar = Sidecar::new(&folder.join("sidecar"), &clouddriver.url, SETTINGS);
-        sidecar
-            .start(&[])
-            .map_err(|not| format!("the sidecar does not start: {}", not.log))?;
+        door.start(&[])
+            .map_err(|not| format!("Ferry does not start: {}", not.log))?;
         let home = folder.join("agent");
-        let mut agent = Agent::new(&home, "demo-agent", ZONE, &sidecar.grpc, "");
+        let mut agent = Agent::new(&home, "demo-agent", ZONE, door.grpc(), "");
         agent.start(&[]);
         Ok(Parts {
             good,
             dead,
-            clouddriver,
-            sidecar,
+            door,
             agent,
+            _database: database,
         })
     }
 
@@ -129,6 +128,16 @@ impl Parts {
             .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
         Ok(path)
     }
+}
+
+/// The plugin is as people install it, and Clouddriver has a database server then.
+fn door(folder: &Path, plugin: bool) -> (Door, Option<Database>) {
+    if !plugin {
+        return (Door::sidecar(None, folder, SETTINGS), None);
+    }
+    let database = Database::start(Kind::MariaDb);
+    let plugin = Plugin::packed(&database.schema(), folder, SETTINGS);
+    (Door::Plugin(plugin), Some(database))
 }
 
 fn random_token() -> Result<String, String> {

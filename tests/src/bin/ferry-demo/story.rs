@@ -1,10 +1,11 @@
 //! The story: what happens, why, the line that does it, and what came of it.
 
+use crate::Choice;
 use crate::curl::Curl;
 use crate::parts::{Good, Parts, ZONE};
 use crate::screen::{Colour, Screen};
 use crate::table;
-use ferry_tests::wait;
+use ferry_tests::{Door, wait};
 use std::fmt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -39,13 +40,13 @@ struct Story<'a> {
 }
 
 /// Starts the parts and tells everything; the parts run on as long as they are kept.
-pub fn tell(folder: &Path, once: bool) -> Result<Parts, Failure> {
+pub fn tell(folder: &Path, choice: Choice) -> Result<Parts, Failure> {
     let begin = Instant::now();
     let screen = Screen::new();
     screen.blank();
     screen.heading("Ferry: an account's way from Clouddriver to an agent, on real parts");
     screen.dim("starting …");
-    let parts = Parts::start(folder).map_err(|cause| Failure {
+    let parts = Parts::start(folder, choice.plugin).map_err(|cause| Failure {
         step: "starting the parts".to_owned(),
         cause,
         logs: String::new(),
@@ -65,7 +66,7 @@ pub fn tell(folder: &Path, once: bool) -> Result<Parts, Failure> {
             logs: story.logs(),
         });
     }
-    if !once {
+    if !choice.once {
         story.go_on();
     }
     Ok(story.parts)
@@ -83,16 +84,21 @@ impl Story<'_> {
             ),
         }
         self.pair("cluster \"dead\"", &parts.dead.server, "stopped again");
-        self.pair(
-            "Clouddriver",
-            &parts.clouddriver.url,
-            "its account parts, in a JVM",
-        );
-        self.pair("ferry-sidecar", &parts.sidecar.url, "in front of it");
+        match &parts.door {
+            Door::Sidecar(sidecar, clouddriver) => {
+                let note = "its account parts, in a JVM";
+                self.pair("Clouddriver", &clouddriver.url, note);
+                self.pair("ferry-sidecar", &sidecar.url, "in front of it");
+            }
+            Door::Plugin(plugin) => {
+                let note = "its account parts and Ferry's plugin, in a JVM, on MariaDB";
+                self.pair("Clouddriver", &plugin.url, note);
+            }
+        }
         self.pair(
             "ferry-agent",
             &parts.agent.url,
-            &format!("in {ZONE}, dials the sidecar"),
+            &format!("in {ZONE}, dials Ferry"),
         );
         let up = format!(
             "up in {}; every line that follows is run as it stands",
@@ -106,8 +112,8 @@ impl Story<'_> {
         let begin = Instant::now();
         self.step(
             "A new account",
-            "A person adds an account to Clouddriver as ever; the sidecar passes it on. \
-             Clouddriver stores it; Ferry takes it too, as INACTIVE, and nobody connects yet.",
+            "A person adds an account to Clouddriver as ever. Clouddriver stores it; Ferry takes it \
+             too, as INACTIVE, and nobody connects yet.",
         );
         self.post("good")?;
         self.reach(begin, "good", "INACTIVE", &[])?;
@@ -147,14 +153,15 @@ impl Story<'_> {
 
     /// Memory of both programs, and the time of it all.
     fn weigh(&mut self, begin: Instant) -> Result<(), String> {
-        self.step(
-            "What it costs",
-            "Resident memory of Ferry's two programs, idle.",
-        );
+        self.step("What it costs", "Resident memory, idle.");
         let mib = |kib: u64| format!("{:.1} MiB", kib as f64 / 1024.0);
-        let sidecar = mib(self.parts.sidecar.process().rss_kib());
+        let (name, note) = match self.parts.door {
+            Door::Sidecar(..) => ("ferry-sidecar", ""),
+            Door::Plugin(_) => ("Clouddriver", "its JVM as a whole, with Ferry in it"),
+        };
+        let ferry = mib(self.parts.door.process().rss_kib());
         let agent = mib(self.parts.agent.process().rss_kib());
-        self.pair("ferry-sidecar", &sidecar, "");
+        self.pair(name, &ferry, note);
         self.pair("ferry-agent", &agent, "");
         self.screen.blank();
         let took = seconds(begin.elapsed());
@@ -165,26 +172,27 @@ impl Story<'_> {
     }
 
     fn go_on(&self) {
-        let Parts { sidecar, agent, .. } = &self.parts;
+        let Parts { door, agent, .. } = &self.parts;
         self.screen
             .heading("It stays up until Ctrl-C. Go on, in another terminal");
         self.screen
-            .command(&patch(&sidecar.url, &["good"], "ACTIVE").line);
+            .command(&patch(&door.url, &["good"], "ACTIVE").line);
+        let (state, log) = match door {
+            Door::Sidecar(sidecar, _) => (format!("{}/metrics", sidecar.admin), "sidecar.log"),
+            Door::Plugin(plugin) => (format!("{}/health", plugin.url), "clouddriver.log"),
+        };
         for url in [
-            format!("{}/armory/accounts", sidecar.url),
-            format!("{}/armory/agents", sidecar.url),
+            format!("{}/armory/accounts", door.url),
+            format!("{}/armory/agents", door.url),
             format!("{}/accounts", agent.url),
-            format!("{}/metrics", sidecar.admin),
+            state,
         ] {
             self.screen.command(&format!("curl -s {url}"));
         }
-        let sidecar = sidecar.folder().join("sidecar.log");
+        let ferry = door.folder().join(log);
         let agent = agent.folder().join("agent.log");
-        self.screen.command(&format!(
-            "tail -f {} {}",
-            sidecar.display(),
-            agent.display()
-        ));
+        let logs = format!("tail -f {} {}", ferry.display(), agent.display());
+        self.screen.command(&logs);
         self.screen.blank();
     }
 
@@ -200,7 +208,7 @@ impl Story<'_> {
     /// POST /credentials of an account, from a file.
     fn post(&self, name: &str) -> Result<(), String> {
         let file = self.parts.body(self.folder, name)?;
-        let url = format!("{}/credentials", self.parts.sidecar.url);
+        let url = format!("{}/credentials", self.parts.door.url);
         self.run(
             &Curl::send("POST", &url, &format!("@{}", file.display())),
             200,
@@ -208,7 +216,7 @@ impl Story<'_> {
     }
 
     fn patch(&self, names: &[&str], state: &str) -> Result<(), String> {
-        self.run(&patch(&self.parts.sidecar.url, names, state), 202)
+        self.run(&patch(&self.parts.door.url, names, state), 202)
     }
 
     /// Shows the line, runs it, shows the answer.
@@ -232,14 +240,14 @@ impl Story<'_> {
     fn reach(&self, begin: Instant, name: &str, status: &str, with: &[&str]) -> Result<(), String> {
         self.watch(begin, name, status, with)?;
         self.screen.blank();
-        table::show(&self.screen, &self.parts.sidecar)
+        table::show(&self.screen, &self.parts.door)
     }
 
     /// Waits until the account has this status, and these fields; shows what it went through.
     fn watch(&self, begin: Instant, name: &str, status: &str, with: &[&str]) -> Result<(), String> {
         let mut seen: Vec<String> = Vec::new();
         wait::until(PATIENCE, || {
-            let account = table::account(&self.parts.sidecar, name)?;
+            let account = table::account(&self.parts.door, name)?;
             let text = |key: &str| account[key].as_str().unwrap_or_default().to_owned();
             let now = text("status");
             if seen.last() != Some(&now) {
@@ -266,29 +274,29 @@ impl Story<'_> {
         self.screen.line(line.trim_end());
     }
 
-    /// The last words of the sidecar and the agent, for a failure.
+    /// The last words of Ferry and the agent, for a failure.
     fn logs(&mut self) -> String {
-        let sidecar = self.parts.sidecar.process().log();
+        let ferry = self.parts.door.process().log();
         let agent = self.parts.agent.process().log();
         let last = |log: &str| {
             let lines: Vec<&str> = log.lines().collect();
             lines[lines.len().saturating_sub(8)..].join("\n")
         };
         format!(
-            "ferry-sidecar's last words:\n{}\n\nferry-agent's:\n{}\n\n",
-            last(&sidecar),
+            "Ferry's last words:\n{}\n\nferry-agent's:\n{}\n\n",
+            last(&ferry),
             last(&agent)
         )
     }
 }
 
-fn patch(sidecar: &str, names: &[&str], state: &str) -> Curl {
+fn patch(ferry: &str, names: &[&str], state: &str) -> Curl {
     let entries: Vec<String> = names
         .iter()
         .map(|name| format!(r#"{{"name":"{name}","state":"{state}"}}"#))
         .collect();
     let data = format!("[{}]", entries.join(",\n          "));
-    Curl::send("PATCH", &format!("{sidecar}/armory/accounts"), &data)
+    Curl::send("PATCH", &format!("{ferry}/armory/accounts"), &data)
 }
 
 fn seconds(time: Duration) -> String {

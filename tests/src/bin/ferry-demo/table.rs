@@ -2,7 +2,7 @@
 
 use crate::curl::Curl;
 use crate::screen::{Colour, Screen};
-use ferry_tests::{Sidecar, http};
+use ferry_tests::{Ferry, http};
 use serde_json::Value;
 
 /// One account.
@@ -17,13 +17,13 @@ struct Row {
 const TITLES: [&str; 4] = ["NAME", "STATUS", "ZONE", "CLUSTER"];
 
 /// Shows all accounts. `Err`: they cannot be had.
-pub fn show(screen: &Screen, sidecar: &Sidecar) -> Result<(), String> {
-    let curl = Curl::get(&format!("{}/armory/accounts", sidecar.url));
+pub fn show(screen: &Screen, ferry: &Ferry) -> Result<(), String> {
+    let curl = Curl::get(&format!("{}/armory/accounts", ferry.url));
     screen.command(&curl.line);
     let listed: Value = serde_json::from_str(&curl.run()?.body).unwrap_or_default();
     let items = listed["items"].as_array();
     let items = items.ok_or("GET /armory/accounts answered without items")?;
-    let rows: Vec<Row> = items.iter().map(|item| row(item, sidecar)).collect();
+    let rows: Vec<Row> = items.iter().map(|item| row(item, ferry)).collect();
     let cells = |row: &Row| [&row.name, &row.status, &row.zone, &row.cluster].map(String::clone);
     let mut widths = TITLES.map(str::len);
     for row in &rows {
@@ -51,8 +51,8 @@ pub fn show(screen: &Screen, sidecar: &Sidecar) -> Result<(), String> {
 }
 
 /// The account as KubesvcAccount: its status, and why.
-pub fn account(sidecar: &Sidecar, name: &str) -> Result<Value, String> {
-    let url = format!("{}/agents/kubernetes/accounts/{name}", sidecar.url);
+pub fn account(ferry: &Ferry, name: &str) -> Result<Value, String> {
+    let url = format!("{}/agents/kubernetes/accounts/{name}", ferry.url);
     let answer = http::get(&url)?;
     match answer.status {
         200 => Ok(answer.json()),
@@ -60,11 +60,11 @@ pub fn account(sidecar: &Sidecar, name: &str) -> Result<Value, String> {
     }
 }
 
-fn row(item: &Value, sidecar: &Sidecar) -> Row {
+fn row(item: &Value, ferry: &Ferry) -> Row {
     let text = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
     let name = text("name");
     // An account that nobody migrated has none.
-    let cluster = account(sidecar, &name).unwrap_or_default();
+    let cluster = account(ferry, &name).unwrap_or_default();
     let part = |key: &str| cluster[key].as_str().unwrap_or_default();
     Row {
         status: text("status"),
