@@ -195,9 +195,12 @@ impl Interceptor {
     ) -> Result<Effect, Unsettled> {
         let name = &intent.account;
         let actor = actor(intent);
-        let mut made = false;
+        let (mut made, mut anew) = (false, false);
         for _ in 0..ROUNDS {
-            let taken = taken(&account);
+            let taken = match anew {
+                true => Taken::New,
+                false => taken(&account),
+            };
             let definition = Definition::part(account.clone());
             match self.record(name, &definition, taken, &actor).await? {
                 Recorded::Made => made = true,
@@ -213,6 +216,12 @@ impl Interceptor {
                         Err(Refusal::Illegal { .. } | Refusal::Unknown) => continue,
                         Err(refusal) => return Err(refusal.into()),
                     }
+                }
+                // It was ours when the write began. One that deleted it was quicker, and Clouddriver
+                // made it anew.
+                Recorded::Nothing if intent.accepted && self.store.ended_since(intent).await? => {
+                    anew = true;
+                    continue;
                 }
                 Recorded::Nothing if intent.accepted => return Ok(Effect::Settled),
                 Recorded::Nothing => return Ok(Effect::NotSeen),

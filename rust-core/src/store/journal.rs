@@ -83,6 +83,21 @@ impl Store {
         )
     }
 
+    /// Whether the account's row ended while this intent was open, and not because somebody took the
+    /// account out of Ferry alone.
+    pub async fn ended_since(&self, intent: &Intent) -> Result<bool, StoreError> {
+        let mut tx = self.pool.read().await?;
+        let ended = sql("SELECT COUNT(*) FROM kubesvc_ferry_audit
+             WHERE account = ? AND to_status IS NULL
+               AND at >= (SELECT opened_at FROM kubesvc_ferry_intents WHERE id = ?)
+               AND NOT EXISTS (SELECT 1 FROM kubesvc_ferry_tombstones WHERE name = ?)");
+        let texts = [&intent.account, &intent.id, &intent.account];
+        let ended = ended.texts(texts.map(String::as_str));
+        let count = ended.count(&mut tx).await?;
+        tx.commit().await?;
+        Ok(count > 0)
+    }
+
     /// The open intents, oldest first, and the database's clock.
     pub async fn open_intents(&self) -> Result<(Vec<Intent>, i64), StoreError> {
         let mut tx = self.pool.read().await?;

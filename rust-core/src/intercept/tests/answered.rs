@@ -97,6 +97,41 @@ async fn a_put_adopts_what_is_new_alone() {
 }
 
 #[tokio::test]
+async fn a_put_that_began_before_a_delete_and_ends_after_it_is_not_lost() {
+    let post = Post::open().await;
+    post.adopt("a").await;
+    let put = post.put("a").await;
+    let delete = post.delete("a").await;
+    post.source.remove("a");
+    delete.settle(answered(200)).await;
+    assert_eq!(post.status("a").await, None);
+    post.source.put("a", fields());
+    put.settle(answered(200)).await;
+    assert_eq!(post.status("a").await, Some(Status::Inactive));
+    assert_eq!(post.open_intents().await, 0);
+}
+
+#[tokio::test]
+async fn a_put_of_what_somebody_takes_out_meanwhile_does_not_bring_it_back() {
+    let post = Post::open().await;
+    post.adopt("a").await;
+    let put = post.put("a").await;
+    let verb = crate::lifecycle::Verb::Delete;
+    let actor = Actor {
+        who: "anna".to_owned(),
+        request_id: None,
+    };
+    post.interceptor
+        .lifecycle
+        .ask("a", verb, &actor)
+        .await
+        .unwrap();
+    put.settle(answered(200)).await;
+    assert_eq!(post.status("a").await, None);
+    assert_eq!(post.open_intents().await, 0);
+}
+
+#[tokio::test]
 async fn a_put_of_a_migrated_account_begins_a_generation() {
     let post = Post::open().await;
     post.adopt("a").await;

@@ -58,3 +58,23 @@ async fn an_intent_that_is_there_stays() {
     let (open, _) = base.store.open_intents().await.unwrap();
     assert_eq!((open.len(), open[0].existed), (1, None));
 }
+
+#[tokio::test]
+async fn a_row_that_ended_while_an_intent_was_open_is_seen() {
+    let base = Base::open(DATABASE).await;
+    let audit = |id: &str, at: i64| {
+        format!(
+            "INSERT INTO kubesvc_ferry_audit (id, account, from_status, to_status, event, who, at)
+             VALUES ('{id}', 'ä', 'INACTIVE', NULL, 'Delete', 'anna', {at})"
+        )
+    };
+    let intent = intent("1", Some(true));
+    base.run(&audit("before", 1)).await;
+    base.store.open_intent(&intent).await.unwrap();
+    assert!(!base.store.ended_since(&intent).await.unwrap());
+    base.run(&audit("after", i64::MAX)).await;
+    assert!(base.store.ended_since(&intent).await.unwrap());
+    base.run("INSERT INTO kubesvc_ferry_tombstones (name, who, laid_at) VALUES ('ä', 'anna', 1)")
+        .await;
+    assert!(!base.store.ended_since(&intent).await.unwrap());
+}
