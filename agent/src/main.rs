@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     ferry_agent::logging::start(&config.logging);
+    allow_many_files();
     // Two workers: reading a large list must not hold up the heartbeats. Blocking threads read
     // kubeconfigs and resolve names.
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -38,6 +39,20 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => refuse(&error),
+    }
+}
+
+/// An account takes a connection or more, and many systems give a process 1,024 files unless it
+/// asks for what it may have.
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let all = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, all) {
+        tracing::warn!("the limit of open files stays as it is: {error}");
     }
 }
 

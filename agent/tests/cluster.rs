@@ -13,6 +13,18 @@ use ferry_wire::v1::account_report::State;
 use ferry_wire::v1::{Account, Ready};
 use support::{Agent, Core, Terms, ZONE, account, get};
 
+/// How many TCP connections to this port this process has.
+fn connections(port: &str) -> usize {
+    let port = format!(":{:04X}", port.parse::<u16>().unwrap());
+    let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+    let established = |line: &&str| {
+        let mut fields = line.split_whitespace().skip(2);
+        let far = fields.next().is_some_and(|remote| remote.ends_with(&port));
+        far && fields.next() == Some("01")
+    };
+    table.lines().filter(established).count()
+}
+
 /// A running cluster; dropping it kills it.
 struct Cluster {
     child: Child,
@@ -235,6 +247,12 @@ async fn an_account_is_ready_lost_and_ready_again_with_its_cluster() {
         ] {
             assert!(ready.kinds.iter().any(|known| known == kind), "{ready:?}");
         }
+        // All twelve watches share it; the one that read the certificate ends by itself.
+        let began = Instant::now();
+        while connections(&first.port()) != 1 && began.elapsed() < Duration::from_secs(10) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(connections(&first.port()), 1);
         session.delete(&["good"]).await;
         assert!(matches!(session.state_of("good").await, State::Dropped(_)));
     }

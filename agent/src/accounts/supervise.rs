@@ -147,7 +147,7 @@ impl Account {
         let folders = self.folders.clone();
         let work = move || {
             let access = kubeconfig::access(&source, definition.context.as_deref(), &folders)?;
-            Cluster::new(access, step)
+            Cluster::new(access, step, crate::dial::Dialer::of_environment())
         };
         match tokio::task::spawn_blocking(work).await {
             Ok(cluster) => cluster,

@@ -28,8 +28,9 @@ pub(super) async fn discover(
     let served = if groups.iter().all(|group| group.is_empty()) {
         Vec::new()
     } else {
+        let client = cluster.clients.first();
         let answer = cluster
-            .ask("/apis", limit, cluster.client.list_api_groups())
+            .ask("/apis", limit, client.list_api_groups())
             .await?;
         answer
             .map_err(|error| of_request(&error, &cluster.server, "/apis"))?
@@ -74,13 +75,14 @@ async fn resource_lists(
     wanted: &[&KindName],
     limit: Duration,
 ) -> Result<Vec<APIResourceList>, Trouble> {
+    let client = cluster.clients.first();
     let mut lists: Vec<APIResourceList> = Vec::new();
     for version in versions(group, served) {
         let answer = if group.is_empty() {
-            let request = cluster.client.list_core_api_resources(&version);
+            let request = client.list_core_api_resources(&version);
             cluster.ask("/api/v1", limit, request).await?
         } else {
-            let request = cluster.client.list_api_group_resources(&version);
+            let request = client.list_api_group_resources(&version);
             cluster.ask("a group below /apis", limit, request).await?
         };
         match answer {

@@ -3,6 +3,7 @@
 //! `accounts::supervise` makes a [`Cluster`] from a checked kubeconfig. Every question to it is
 //! bounded in time, and every failure is a [`Trouble`], a sentence of its own.
 
+mod connect;
 mod discovery;
 pub mod kinds;
 pub mod objects;
@@ -14,11 +15,12 @@ pub mod watch;
 use std::future::Future;
 use std::time::Duration;
 
-use kube::Client;
-use kube::client::{ClientBuilder, ConfigExt};
+use kube::client::ConfigExt;
 
 use crate::cause::{Cause, Refusal, Trouble};
+use crate::dial::Dialer;
 use crate::kubeconfig::Access;
+use connect::Clients;
 use kinds::{Kind, Selection};
 use reach::Endpoint;
 
@@ -35,7 +37,7 @@ pub struct Identity {
 
 /// A cluster that may or may not be reachable.
 pub struct Cluster {
-    client: Client,
+    clients: Clients,
     endpoint: Endpoint,
     server: String,
 }
@@ -43,27 +45,22 @@ pub struct Cluster {
 impl Cluster {
     /// Prepares the connections. `limit` bounds each later connection attempt. May run the program
     /// of an operator's kubeconfig, so call it where blocking is allowed, inside of a runtime.
-    pub fn new(access: Access, limit: Duration) -> Result<Self, Cause> {
+    pub fn new(access: Access, limit: Duration, dialer: Dialer) -> Result<Self, Cause> {
         let Access {
             server,
             user,
-            mut config,
+            config,
         } = access;
-        config.connect_timeout = Some(limit);
-        // Longer than a watch (290 s), so that only a dead connection meets it.
-        config.read_timeout = Some(Duration::from_secs(310));
-        config.reset_reader_on_write = true;
-        // The agent has its own, shorter patience.
-        config.default_retry = false;
         let own_authority = config.root_cert.is_some();
         let wrong =
             |error: kube::Error| trouble::of_configuration(&error, &server, &user, own_authority);
         let tls = config.rustls_client_config().map_err(wrong)?;
-        let endpoint = Endpoint::new(&server, &config.cluster_url, &config.tls_server_name, tls)
+        let (url, name) = (&config.cluster_url, &config.tls_server_name);
+        let endpoint = Endpoint::new(&server, url, name, tls, dialer)
             .ok_or_else(|| Refusal::BadServer(server.clone()))?;
-        let client = ClientBuilder::try_from(config).map_err(wrong)?.build();
+        let clients = Clients::new(config, endpoint.clone(), limit).map_err(wrong)?;
         Ok(Self {
-            client,
+            clients,
             endpoint,
             server,
         })
@@ -87,8 +84,9 @@ impl Cluster {
 
     /// gitVersion; empty when the credentials may not ask for it.
     pub async fn version(&self, limit: Duration) -> Result<String, Trouble> {
+        let client = self.clients.first();
         match self
-            .ask("/version", limit, self.client.apiserver_version())
+            .ask("/version", limit, client.apiserver_version())
             .await?
         {
             Ok(info) => Ok(info.git_version),

@@ -14,12 +14,20 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
 
 use super::trouble::of_io;
 use crate::cause::Trouble;
+use crate::dial::{DialError, Dialer};
+
+/// A connection, encrypted or not.
+pub(super) type Wire = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 /// Where an API server listens and how it is to prove itself.
+#[derive(Clone)]
 pub(super) struct Endpoint {
+    dialer: Dialer,
     server: String,
     host: String,
     port: u16,
@@ -32,8 +40,10 @@ impl Endpoint {
         server: &str,
         url: &Uri,
         tls_server_name: &Option<String>,
-        tls: ClientConfig,
+        mut tls: ClientConfig,
+        dialer: Dialer,
     ) -> Option<Self> {
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let https = url.scheme_str() == Some("https");
         let host = url
             .host()?
@@ -50,6 +60,7 @@ impl Endpoint {
             false => None,
         };
         Some(Self {
+            dialer,
             server: server.to_owned(),
             host,
             port,
@@ -89,21 +100,35 @@ impl Endpoint {
         .as_ref()))
     }
 
-    async fn connect(&self) -> Result<TcpStream, Trouble> {
-        let unknown = || Trouble::Dns {
-            server: self.server.clone(),
-            host: self.host.clone(),
-        };
-        let addresses: Vec<_> = tokio::net::lookup_host((self.host.as_str(), self.port))
-            .await
-            .map_err(|_| unknown())?
-            .collect();
-        if addresses.is_empty() {
-            return Err(unknown());
+    /// A connection for HTTP.
+    pub(super) async fn open(&self) -> io::Result<Wire> {
+        let dialed = self.dialer.connect(&self.host, self.port).await;
+        let tcp = dialed.map_err(|error| match error {
+            DialError::Io(error) => error,
+            other => io::Error::other(other),
+        })?;
+        match &self.tls {
+            None => Ok(Either::Left(tcp)),
+            Some((connector, name)) => {
+                let tls = connector.connect(name.clone(), tcp).await?;
+                Ok(Either::Right(Box::new(tls)))
+            }
         }
-        TcpStream::connect(&addresses[..])
-            .await
-            .map_err(|error| of_io(&error, &self.server, &self.host))
+    }
+
+    async fn connect(&self) -> Result<TcpStream, Trouble> {
+        let dialed = self.dialer.connect(&self.host, self.port).await;
+        dialed.map_err(|error| match error {
+            DialError::Dns => Trouble::Dns {
+                server: self.server.clone(),
+                host: self.host.clone(),
+            },
+            DialError::Io(error) => of_io(&error, &self.server, &self.host),
+            proxy @ DialError::Proxy(_) => Trouble::Connection {
+                server: self.server.clone(),
+                what: proxy.to_string(),
+            },
+        })
     }
 
     fn of_handshake(&self, error: &io::Error, name: &ServerName<'static>) -> Trouble {

@@ -41,10 +41,16 @@ pub(super) enum Signal {
 
 type Meta = PartialObjectMeta<DynamicObject>;
 
-pub(super) fn api(cluster: &Cluster, kind: &Kind, namespace: Option<&str>) -> Api<Meta> {
+pub(super) fn api(
+    cluster: &Cluster,
+    index: usize,
+    kind: &Kind,
+    namespace: Option<&str>,
+) -> Api<Meta> {
+    let client = cluster.clients.of_watch(index);
     match namespace {
-        Some(namespace) => Api::namespaced_with(cluster.client.clone(), namespace, &kind.resource),
-        None => Api::all_with(cluster.client.clone(), &kind.resource),
+        Some(namespace) => Api::namespaced_with(client, namespace, &kind.resource),
+        None => Api::all_with(client, &kind.resource),
     }
 }
 

@@ -70,7 +70,7 @@ impl Watches {
             for namespace in scopes(&kind, selection) {
                 let watch = Watch {
                     index: watches.len(),
-                    api: api(cluster, &kind, namespace.as_deref()),
+                    api: api(cluster, watches.len(), &kind, namespace.as_deref()),
                     server: cluster.server.clone(),
                     kind: kind.name.clone(),
                     namespace,
