@@ -13,16 +13,21 @@ use ferry_wire::v1::account_report::State;
 use ferry_wire::v1::{Account, Ready};
 use support::{Agent, Core, Terms, ZONE, account, get};
 
-/// How many TCP connections to this port this process has.
+/// How many TCP connections to this port this process has; the API server has some to itself.
 fn connections(port: &str) -> usize {
     let port = format!(":{:04X}", port.parse::<u16>().unwrap());
+    let open = std::fs::read_dir("/proc/self/fd").unwrap();
+    let own: Vec<String> = open
+        .filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok())
+        .map(|to| to.display().to_string())
+        .collect();
     let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
-    let established = |line: &&str| {
-        let mut fields = line.split_whitespace().skip(2);
-        let far = fields.next().is_some_and(|remote| remote.ends_with(&port));
-        far && fields.next() == Some("01")
+    let ours = |line: &&str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let established = fields[2].ends_with(&port) && fields[3] == "01";
+        established && own.contains(&format!("socket:[{}]", fields[9]))
     };
-    table.lines().filter(established).count()
+    table.lines().skip(1).filter(ours).count()
 }
 
 /// A running cluster; dropping it kills it.
