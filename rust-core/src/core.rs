@@ -14,7 +14,6 @@ use crate::store::{BadLocation, Location, Store, StoreError};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -88,11 +87,7 @@ impl Core {
         location: &Location,
         core_id: &str,
     ) -> Result<Core, StartError> {
-        let key_file = config.key_file.clone().or_else(|| beside(location));
-        let keyring = match key_file {
-            Some(path) => Keyring::open(&path)?,
-            None => Keyring::none(),
-        };
+        let keyring = keyring(&config, location)?;
         let accounts = &config.dynamic_accounts;
         let limits = Limits {
             transition: accounts.transition_timeout,
@@ -248,9 +243,12 @@ fn away(location: &Location) -> impl FnOnce(StoreError) -> StartError {
     move |source| StartError::Store { place, source }
 }
 
-fn beside(location: &Location) -> Option<PathBuf> {
-    match location {
-        Location::Sqlite(path) => Some(path.with_extension("key")),
-        _ => None,
-    }
+/// What the configuration names; else a key beside an SQLite database, made with it.
+fn keyring(config: &Config, location: &Location) -> Result<Keyring, SecretError> {
+    let keyring = match (&config.key_file, location) {
+        (Some(path), _) => Keyring::named(path)?,
+        (None, Location::Sqlite(path)) => Keyring::beside(&path.with_extension("key"))?,
+        (None, _) => Keyring::none(),
+    };
+    keyring.with_others(&config.other_key_files)
 }

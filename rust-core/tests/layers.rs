@@ -151,6 +151,40 @@ fn what_changes_something_passes_a_failpoint() {
     }
 }
 
+#[test]
+fn clouddrivers_table_is_only_read() {
+    let mut texts = sources();
+    for database in std::fs::read_dir("migrations").unwrap() {
+        for file in std::fs::read_dir(database.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            texts.push((path.display().to_string(), text));
+        }
+    }
+    // Every place that names the table in SQL; ours are all named `kubesvc_`.
+    let verbs = ["FROM", "JOIN", "INTO", "UPDATE", "TABLE", "EXISTS", "ON"];
+    let mut readers = BTreeSet::new();
+    for (path, text) in &texts {
+        let words: Vec<&str> = text
+            .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+            .filter(|word| !word.is_empty())
+            .collect();
+        for pair in words.windows(2) {
+            let table = ["accounts", "accounts_history"].contains(&pair[1]);
+            if table && verbs.contains(&pair[0].to_uppercase().as_str()) {
+                let reads = pair[0] == "FROM" && path == "source/table.rs";
+                let said = pair[0] != pair[0].to_uppercase();
+                assert!(reads || said, "{path}: {} {}", pair[0], pair[1]);
+                if reads {
+                    readers.insert(path.as_str());
+                }
+            }
+        }
+        assert!(!text.contains("DELETE FROM accounts"), "{path}");
+    }
+    assert_eq!(readers.into_iter().collect::<Vec<_>>(), ["source/table.rs"]);
+}
+
 /// Sources that are no tests, by their path below `src`.
 fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

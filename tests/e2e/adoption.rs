@@ -20,9 +20,6 @@ const POINTS: [&str; 4] = [
 fn sidecar(schema: &Schema, folder: &Path, replica: &str) -> Sidecar {
     let (key_file, upstream) = (folder.join("ferry.key"), &ground().clouddriver.url);
     std::fs::create_dir_all(folder).unwrap();
-    if !key_file.exists() {
-        ferry_tests::sidecar::write_key(&key_file);
-    }
     Sidecar::on(schema, &key_file, &folder.join(replica), upstream, QUICK)
 }
 

@@ -7,6 +7,7 @@ mod away;
 mod crash;
 mod failures;
 mod first;
+mod grants;
 mod ground;
 mod replicas;
 mod secrets;

@@ -36,6 +36,10 @@ impl Sidecar {
         upstream: &str,
         more: &str,
     ) -> Sidecar {
+        std::fs::create_dir_all(folder).unwrap();
+        if !key_file.exists() {
+            write_key(key_file);
+        }
         // Tables are made by one user, all else is done by the other.
         let more = format!(
             "kubesvc.secrets.keyFile: {}\nsidecar.migration.user: {}\n\
@@ -108,7 +112,7 @@ impl Deref for Sidecar {
 }
 
 /// Makes a key for sidecars that share a database.
-pub fn write_key(path: &Path) {
+fn write_key(path: &Path) {
     use std::io::Read;
     use std::os::unix::fs::OpenOptionsExt;
     let mut key = [0; 32];

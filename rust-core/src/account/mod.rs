@@ -3,6 +3,7 @@
 //! out and `store` keeps them.
 
 pub mod armory;
+pub mod bound;
 pub mod definition;
 #[cfg(test)]
 mod diagram;

@@ -3,6 +3,7 @@
 
 use super::answer::{self, Failure};
 use super::{Api, Call};
+use crate::account::bound;
 use crate::account::definition::Definition;
 use crate::lifecycle::{Ask, Asked, Refusal, Verb};
 use bytes::Bytes;
@@ -36,21 +37,19 @@ impl Entry {
     }
 
     /// What the tables cannot keep of it: one such entry must not hold up the others.
-    fn unfit(&self) -> Option<&'static str> {
+    fn unfit(&self) -> Option<String> {
         let zone = self.zone_id.as_deref().unwrap_or_default();
         let file = self.kubeconfig_file.as_deref().unwrap_or_default();
-        if self.name.is_empty() || self.name.len() > 255 {
-            Some("`name` must have 1 to 255 bytes")
-        } else if zone.len() > 255 {
-            Some("`zoneId` must have at most 255 bytes")
-        } else if [&self.name, zone, file]
-            .iter()
-            .any(|text| text.contains('\0'))
-        {
-            Some("no value may have a NUL character")
-        } else {
-            None
-        }
+        let checks = [
+            ("name", bound::name(&self.name)),
+            ("zoneId", bound::optional(zone)),
+            ("kubeconfigFile", bound::no_nul(file)),
+        ];
+        let mut wrong = checks.into_iter().filter_map(|(field, check)| {
+            let reason = check.err()?;
+            Some(format!("`{field}` {reason}"))
+        });
+        wrong.next()
     }
 }
 

@@ -9,6 +9,7 @@ mod batch;
 mod query;
 mod show;
 
+use crate::account::bound;
 use crate::encoding::decode_segment;
 use crate::lifecycle::Lifecycle;
 use crate::source::Source;
@@ -55,8 +56,8 @@ impl Call<'_> {
 
     fn actor(&self) -> Actor {
         Actor {
-            who: self.user().unwrap_or("unknown").to_owned(),
-            request_id: self.header("X-SPINNAKER-REQUEST-ID").map(str::to_owned),
+            who: bound::cut(self.user().unwrap_or("unknown")),
+            request_id: self.header("X-SPINNAKER-REQUEST-ID").map(bound::cut),
         }
     }
 }
@@ -91,6 +92,12 @@ impl Api {
             .map(decode_segment)
             .collect();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        if segments
+            .iter()
+            .any(|segment| bound::no_nul(segment).is_err())
+        {
+            return Err(Failure::bad("the path has a NUL character"));
+        }
         let allowed: &[&str] = match segments.as_slice() {
             ["armory", "accounts"] => match *method {
                 Method::GET => return self.list(call).await,

@@ -51,6 +51,8 @@ pub struct Config {
     /// `kubesvc.secrets.keyFile`: the key that encrypts inline kubeconfigs. `None`: beside an SQLite
     /// database; on a server's, they stay at the source alone.
     pub key_file: Option<PathBuf>,
+    /// `kubesvc.secrets.otherKeyFiles`: keys that open what was sealed with them, and seal nothing.
+    pub other_key_files: Vec<PathBuf>,
     /// `kubesvc.compat.emptyObjectForUnknown`: GET of an unknown account answers `{}`.
     pub empty_object_for_unknown: bool,
 }
@@ -113,6 +115,11 @@ impl Config {
             account_cleanup,
             grpc: GrpcServer::read(values),
             key_file: values.text("kubesvc.secrets.keyFile").map(PathBuf::from),
+            other_key_files: values
+                .list("kubesvc.secrets.otherKeyFiles")
+                .iter()
+                .map(PathBuf::from)
+                .collect(),
             empty_object_for_unknown: values.flag("kubesvc.compat.emptyObjectForUnknown"),
         }
     }

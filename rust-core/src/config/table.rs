@@ -251,4 +251,11 @@ const USED: &[Key] = &[
         "The key that encrypts inline kubeconfigs, 32 bytes (Ferry's own). Unset: a file beside an \
          SQLite database; on a server's, kubeconfigs stay in Clouddriver's table alone.",
     ),
+    key(
+        "kubesvc.secrets.otherKeyFiles",
+        Kind::List,
+        "",
+        "Keys that open what was sealed with them, and seal nothing: while keys are changed (Ferry's \
+         own).",
+    ),
 ];

@@ -8,6 +8,7 @@
 mod settle;
 mod write;
 
+use crate::account::bound;
 use crate::error::causes;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
@@ -101,7 +102,7 @@ impl Interceptor {
         body: &Bytes,
     ) -> Option<Interception> {
         let write = write::read(method, path, body)?;
-        let who = user(headers).unwrap_or("unknown").to_owned();
+        let who = bound::cut(user(headers).unwrap_or("unknown"));
         let find = self.source.find(&write.account, user(headers));
         let existed = match tokio::time::timeout(PATIENCE, find).await {
             Ok(Ok(found)) => Some(found.is_some()),
@@ -127,7 +128,11 @@ impl Interceptor {
             method: method.to_string(),
             account: write.account,
             body_fields: write.fields,
-            body_sha256: write.sha256,
+            // Without randomness it is known again by nothing: what the source says decides.
+            body_sha256: self
+                .lifecycle
+                .fingerprint(&write.canonical)
+                .unwrap_or_default(),
             existed,
             accepted: false,
             who,

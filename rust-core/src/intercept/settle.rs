@@ -153,7 +153,14 @@ impl Interceptor {
     async fn apply(&self, intent: &Intent) -> Result<Effect, Unsettled> {
         let found = self.find(intent).await?;
         match (found, intent.method == "DELETE") {
-            (Some(account), false) => self.written(intent, account, Taken::by(intent)).await,
+            (Some(account), false) => {
+                let wrote = |account: &Account| {
+                    let text = write::canonical(account, &intent.body_fields);
+                    self.lifecycle.is_of(&intent.body_sha256, &text)
+                };
+                self.written(intent, account, Taken::by(intent, wrote))
+                    .await
+            }
             (None, true) => self.deleted(intent).await,
             (Some(_), true) | (None, false) => Ok(Effect::NotSeen),
         }
@@ -293,8 +300,8 @@ enum Taken {
 }
 
 impl Taken {
-    fn by(intent: &Intent) -> impl Fn(&Account) -> Taken {
-        let digests = (intent.body_fields.clone(), intent.body_sha256.clone());
+    /// `wrote`: whether an account is as the intent wrote it.
+    fn by(intent: &Intent, wrote: impl Fn(&Account) -> bool) -> impl Fn(&Account) -> Taken {
         let (accepted, existed) = (intent.accepted, intent.existed);
         let post = intent.method == "POST";
         move |account| match (accepted, existed) {
@@ -304,7 +311,7 @@ impl Taken {
             // One too many, INACTIVE, harms nobody; one too few is lost.
             (true, None) => Taken::Perhaps,
             (false, Some(true)) => Taken::Unknown,
-            (false, None) => match write::digest(account, &digests.0) == digests.1 {
+            (false, None) => match wrote(account) {
                 true => Taken::New,
                 false => Taken::Unknown,
             },

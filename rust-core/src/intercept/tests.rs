@@ -34,7 +34,7 @@ impl Post {
         let store = Store::open(&Location::Sqlite(folder.path().join("ferry.db")))
             .await
             .unwrap();
-        let keyring = Keyring::open(&folder.path().join("ferry.key")).unwrap();
+        let keyring = Keyring::beside(&folder.path().join("ferry.key")).unwrap();
         let limits = Limits {
             transition: Duration::from_secs(60),
             retry: Duration::from_secs(5),

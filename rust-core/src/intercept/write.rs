@@ -1,21 +1,26 @@
-//! Reads a write to `/credentials`: which account, and a hash by which it is known again.
+//! Reads a write to `/credentials`: which account, and a text by which it is known again.
 
-use crate::encoding::{decode_segment, hex};
+use crate::account::bound;
+use crate::encoding::decode_segment;
 use http::Method;
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-/// A write as the journal keeps it; no secret.
-#[derive(Debug, PartialEq, Eq)]
+/// A write as it concerns us.
 pub(super) struct Write {
     pub(super) account: String,
     /// The body's top-level fields, sorted, joined by commas.
     pub(super) fields: String,
-    /// SHA-256 over these fields in canonical form.
-    pub(super) sha256: String,
+    /// These fields in canonical form; the journal keeps a fingerprint of it.
+    pub(super) canonical: SecretString,
 }
 
 /// What the request writes; `None`: Clouddriver will not make an account of it.
 pub(super) fn read(method: &Method, path: &str, body: &[u8]) -> Option<Write> {
+    read_any(method, path, body).filter(|write| bound::name(&write.account).is_ok())
+}
+
+fn read_any(method: &Method, path: &str, body: &[u8]) -> Option<Write> {
     let named = match segments(path).as_slice() {
         [credentials] if credentials == "credentials" => None,
         [credentials, name] if credentials == "credentials" => Some(name.clone()),
@@ -25,7 +30,7 @@ pub(super) fn read(method: &Method, path: &str, body: &[u8]) -> Option<Write> {
         (&Method::DELETE, Some(account)) => Some(Write {
             account,
             fields: String::new(),
-            sha256: digest(&Map::new(), ""),
+            canonical: canonical(&Map::new(), ""),
         }),
         (&Method::POST, None) => of_body(body, None),
         (&Method::PUT, named) => of_body(body, named),
@@ -40,19 +45,21 @@ fn of_body(body: &[u8], named: Option<String>) -> Option<Write> {
         return None;
     }
     let account = named.or_else(|| Some(body.get("name")?.as_str()?.to_owned()))?;
-    let mut fields: Vec<&str> = body.keys().map(String::as_str).collect();
+    // Those of other names are no account's, and could not be told apart or kept.
+    let plain = |field: &&str| !field.contains([',', '\0']);
+    let mut fields: Vec<&str> = body.keys().map(String::as_str).filter(plain).collect();
     fields.sort_unstable();
     let fields = fields.join(",");
-    let sha256 = digest(&body, &fields);
+    let canonical = canonical(&body, &fields);
     Some(Write {
         account,
         fields,
-        sha256,
+        canonical,
     })
 }
 
-/// SHA-256 over the `fields` of `definition`, those that are null left out.
-pub(super) fn digest(definition: &Map<String, Value>, fields: &str) -> String {
+/// The `fields` of `definition` as one text, those that are null left out.
+pub(super) fn canonical(definition: &Map<String, Value>, fields: &str) -> SecretString {
     let mut text = String::new();
     for field in fields.split(',').filter(|field| !field.is_empty()) {
         if let Some(value) = definition.get(field).filter(|value| !value.is_null()) {
@@ -60,7 +67,7 @@ pub(super) fn digest(definition: &Map<String, Value>, fields: &str) -> String {
             text.push_str(&format!("{field}={value}\n"));
         }
     }
-    hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes()).as_ref())
+    SecretString::from(text)
 }
 
 /// The path as Spring routes it: matrix parameters cut, decoded, a trailing slash ignored.
@@ -78,6 +85,7 @@ fn segments(path: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use secrecy::ExposeSecret;
 
     fn account(method: Method, path: &str, body: &str) -> Option<String> {
         read(&method, path, body.as_bytes()).map(|write| write.account)
@@ -114,18 +122,25 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_knows_the_written_fields_among_others() {
-        let sent = br#"{"name":"a","x":{"c":1,"b":2},"n":null}"#;
+    fn a_write_is_known_by_its_fields_among_others() {
+        let sent = br#"{"name":"a","x":{"c":1,"b":2},"n":null,"odd,name":1}"#;
         let write = read(&Method::POST, "/credentials", sent).unwrap();
+        let text = |definition: Value| {
+            let text = canonical(definition.as_object().unwrap(), &write.fields);
+            text.expose_secret().to_owned()
+        };
+        let written = write.canonical.expose_secret();
         let stored = serde_json::json!({"type":"kubernetes","name":"a","x":{"b":2,"c":1}});
-        assert_eq!(
-            digest(stored.as_object().unwrap(), &write.fields),
-            write.sha256
-        );
+        assert_eq!(text(stored), written);
         let other = serde_json::json!({"name":"a","x":{"b":3,"c":1}});
-        assert_ne!(
-            digest(other.as_object().unwrap(), &write.fields),
-            write.sha256
-        );
+        assert_ne!(text(other), written);
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_kept_is_no_accounts() {
+        for name in ["x".repeat(256), "a\\u0000b".to_owned()] {
+            let body = format!(r#"{{"name":"{name}"}}"#);
+            assert!(read(&Method::POST, "/credentials", body.as_bytes()).is_none());
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::secret::{Keyring, SecretError};
 use crate::store::{Content, StoreError};
 use ferry_wire::v1;
 use ferry_wire::v1::account::Kubeconfig;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 impl Lifecycle {
     /// The message, or a sentence that says why it cannot be made.
@@ -64,6 +64,16 @@ impl Lifecycle {
             _ => false,
         };
         secrets && public == definition.public
+    }
+
+    /// By which a text is known again that is not kept.
+    pub fn fingerprint(&self, text: &SecretString) -> Result<String, SecretError> {
+        self.keyring.fingerprint(text)
+    }
+
+    /// Whether this is a fingerprint of `text`.
+    pub fn is_of(&self, fingerprint: &str, text: &SecretString) -> bool {
+        self.keyring.is_of(fingerprint, text)
     }
 
     /// Seals a definition to be kept.

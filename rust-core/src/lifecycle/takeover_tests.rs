@@ -38,7 +38,7 @@ impl Left {
         let folder = tempfile::tempdir().unwrap();
         Left {
             schema,
-            keyring: Keyring::open(&folder.path().join("key")).unwrap(),
+            keyring: Keyring::beside(&folder.path().join("key")).unwrap(),
             source: TestSource::start().await,
             _folder: folder,
         }

@@ -16,7 +16,7 @@ pub struct Intent {
     pub account: String,
     /// The top-level fields of the body, sorted, joined by commas.
     pub body_fields: String,
-    /// SHA-256 over those fields of the body in canonical form, lower-case hex.
+    /// A fingerprint of those fields of the body in canonical form: keyed, salted, no secret.
     pub body_sha256: String,
     /// Whether the source had the account before; `None`: it could not be asked.
     pub existed: Option<bool>,

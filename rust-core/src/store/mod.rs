@@ -39,7 +39,14 @@ use crate::sql::{Pool, Record};
 pub enum StoreError {
     /// The database does not answer, or refuses.
     #[error("the database cannot be used")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
+    /// The login's password would go over an RSA exchange, which is not done.
+    #[error(
+        "the database wants the password encrypted with RSA, since the connection has no TLS: use TLS \
+         (ssl-mode=REQUIRED in the URL; in a JDBC URL sslMode=REQUIRED), and on a server without it \
+         give the user another plugin than caching_sha2_password or sha256_password"
+    )]
+    NeedsTls,
     /// The tables cannot be made or altered.
     #[error("the tables cannot be brought up to date")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -58,6 +65,17 @@ pub enum StoreError {
         /// What was expected.
         reason: String,
     },
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> StoreError {
+        match &error {
+            sqlx::Error::Configuration(cause) if cause.to_string().starts_with("RSA auth") => {
+                StoreError::NeedsTls
+            }
+            _ => StoreError::Database(error),
+        }
+    }
 }
 
 impl StoreError {
@@ -138,6 +156,9 @@ fn word<T: std::str::FromStr<Err = String>>(
         reason,
     })
 }
+
+#[cfg(test)]
+mod login_tests;
 
 #[cfg(test)]
 #[path = "tests.rs"]

@@ -242,7 +242,7 @@ async fn of_sixteen_that_make_a_row_one_does() {
 async fn a_secret_lies_in_no_byte_of_the_database() {
     const TOKEN: &str = "pla1n-t0ken";
     let base = Base::open(DATABASE).await;
-    let keyring = Keyring::open(&base.folder.path().join("key")).unwrap();
+    let keyring = Keyring::beside(&base.folder.path().join("key")).unwrap();
     let seal = |secret: &str| {
         let secret = SecretString::from(format!("kubeconfig with {TOKEN} {secret}"));
         Content {

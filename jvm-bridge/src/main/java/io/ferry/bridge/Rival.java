@@ -15,6 +15,8 @@ final class Rival {
 
   private static final String ID = "Armory.Kubesvc";
   private static final String ENABLED = "spinnaker.extensibility.plugins." + ID + ".enabled";
+  /** Switches on the one that is built into Armory's Clouddriver. */
+  private static final String BUILT_IN = "armory.kubesvc.enabled";
   private static final String CLASSES = "io.armory.kubesvc.";
 
   private final PluginManager plugins;
@@ -50,6 +52,9 @@ final class Rival {
     if ("true".equals(environment.getProperty(ENABLED))
         || "true".equals(environment.getProperty(ENABLED.toLowerCase(Locale.ROOT)))) {
       return ENABLED + " is true";
+    }
+    if ("true".equals(environment.getProperty(BUILT_IN))) {
+      return BUILT_IN + " is true, which switches on the one built into Clouddriver";
     }
     for (String name : beans.getBeanDefinitionNames()) {
       String type = beans.getBeanDefinition(name).getBeanClassName();

@@ -51,6 +51,15 @@ class RivalTest {
   }
 
   @Test
+  void soIsTheSwitchOfTheOneThatIsBuiltIn() {
+    set("armory.kubesvc.enabled", true);
+    assertRefused("armory.kubesvc.enabled is true");
+    environment.getPropertySources().remove("file");
+    set("armory.kubesvc.enabled", "false");
+    assertDoesNotThrow(() -> rival().refuse());
+  }
+
+  @Test
   void soIsABeanOfItsClasses() {
     beans.registerBeanDefinition(
         "registrar", new RootBeanDefinition("io.armory.kubesvc.services.Registrar"));
