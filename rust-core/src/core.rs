@@ -231,11 +231,12 @@ fn listening(grpc: GrpcServer) -> Listening {
     }
 }
 
-/// This process among the cores of one database: the pod's name, and the process where several
-/// share a host.
+/// This start among the cores of one database: the pod's name and the process, for people, and what
+/// no other has, since pods of two clusters may have one name.
 fn core_id() -> String {
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "ferry".to_owned());
-    format!("{host}-{}", std::process::id())
+    let host: String = host.chars().take(200).collect();
+    format!("{host}-{}-{}", std::process::id(), ulid::Ulid::new())
 }
 
 fn away(location: &Location) -> impl FnOnce(StoreError) -> StartError {

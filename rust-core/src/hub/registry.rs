@@ -5,7 +5,7 @@ use crate::account::Agent;
 use crate::failpoint;
 use ferry_wire::v1::CoreMessage;
 use ferry_wire::v1::core_message::Kind;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -41,6 +41,15 @@ impl Registry {
     /// The connected agents, sorted by id.
     pub fn connected(&self) -> Arc<[Agent]> {
         self.entries().snapshot.clone()
+    }
+
+    /// The sessions: agent's id and session's.
+    pub fn sessions(&self) -> BTreeSet<(String, String)> {
+        let entries = self.entries();
+        let sessions = entries.by_id.values();
+        sessions
+            .map(|entry| (entry.agent.id.clone(), entry.session_id.clone()))
+            .collect()
     }
 
     /// Sends `message` to an agent. When it is not connected or takes nothing, the message is

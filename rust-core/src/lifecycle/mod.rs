@@ -18,9 +18,11 @@ use crate::hub::{AgentEvent, Registry};
 use crate::metrics::Metrics;
 use crate::secret::Keyring;
 use crate::source::Source;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
+use futures_util::FutureExt;
 use queue::Queue;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -64,11 +66,15 @@ pub struct Lifecycle {
     queue: Queue,
     metrics: Arc<Metrics>,
     core_id: String,
+    /// Every account that is not at rest is to be looked at, whether due or not.
+    look_at_all: AtomicBool,
 }
 
 /// The tasks of a running engine.
 pub struct Running {
     stop: CancellationToken,
+    /// Cuts off what does not end by itself.
+    cut: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -96,46 +102,72 @@ impl Lifecycle {
             queue,
             metrics,
             core_id,
+            look_at_all: AtomicBool::new(true),
         }
     }
 
-    /// Starts the tasks: one takes what agents say, one sweeps, some take accounts further.
+    /// Starts the tasks: one takes what agents say, some do their round every second, some take
+    /// accounts further.
     pub fn run(self: &Arc<Self>, events: mpsc::Receiver<AgentEvent>) -> Running {
         let stop = CancellationToken::new();
+        let cut = CancellationToken::new();
         let tasks = TaskTracker::new();
-        tasks.spawn(self.clone().listen(events));
-        let sweep = self.clone().sweep();
-        tasks.spawn(stop.clone().run_until_cancelled_owned(sweep));
+        // It ends with the sessions, when all they said is recorded.
+        let listen = self.clone().listen(events);
+        tasks.spawn(cut.clone().run_until_cancelled_owned(listen));
+        // Each by itself: an agent that takes nothing must not cost the lease.
+        let rounds = [
+            self.clone().rounds("lease", Self::renew).boxed(),
+            self.clone().rounds("sweep", Self::sweep).boxed(),
+            self.clone().rounds("peers", Self::send_for_peers).boxed(),
+        ];
+        for round in rounds {
+            tasks.spawn(stop.clone().run_until_cancelled_owned(round));
+        }
         let again = self.clone().take_over_again();
         tasks.spawn(stop.clone().run_until_cancelled_owned(again));
         for _ in 0..WORKERS {
             let work = self.clone().work();
             tasks.spawn(stop.clone().run_until_cancelled_owned(work));
         }
-        Running { stop, tasks }
+        Running { stop, cut, tasks }
     }
 
-    async fn sweep(self: Arc<Self>) {
+    async fn rounds(
+        self: Arc<Self>,
+        what: &'static str,
+        round: impl AsyncFn(&Lifecycle) -> Result<(), StoreError>,
+    ) {
         let mut tick = tokio::time::interval(SWEEP);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut started = false;
         loop {
             tick.tick().await;
-            let swept = async {
-                let taken_over = self.store.seen(&self.core_id).await?;
-                let gone = self.store.expire(self.grace).await?;
-                self.queue.add(gone.affected);
-                self.queue.add(match started && !taken_over {
-                    true => self.store.due(SWEEP_BATCH).await?,
-                    false => self.store.unsettled().await?,
-                });
-                started = true;
-                self.send_for_peers().await
-            };
-            if let Err(error) = swept.await {
-                tracing::error!(error = crate::error::causes(&error), "sweep");
+            if let Err(error) = round(&self).await {
+                tracing::error!(what, error = crate::error::causes(&error), "a round failed");
             }
         }
+    }
+
+    async fn renew(&self) -> Result<(), StoreError> {
+        if self.store.seen(&self.core_id, &self.limits).await? {
+            self.look_at_all.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    async fn sweep(&self) -> Result<(), StoreError> {
+        let gone = self.store.expire(self.grace).await?;
+        self.queue.add(gone.affected);
+        let all = self.look_at_all.swap(false, Ordering::Relaxed);
+        let names = match all {
+            true => self.store.unsettled().await,
+            false => self.store.due(SWEEP_BATCH).await,
+        };
+        if all && names.is_err() {
+            self.look_at_all.store(true, Ordering::Relaxed);
+        }
+        self.queue.add(names?);
+        Ok(())
     }
 
     async fn work(self: Arc<Self>) {
@@ -157,11 +189,11 @@ impl Running {
     pub async fn shutdown(self) {
         self.stop.cancel();
         self.tasks.close();
-        if tokio::time::timeout(Duration::from_secs(5), self.tasks.wait())
-            .await
-            .is_err()
-        {
-            tracing::warn!("the lifecycle's tasks did not end within 5 s");
+        let ended = tokio::time::timeout(Duration::from_secs(5), self.tasks.wait());
+        if ended.await.is_err() {
+            tracing::warn!("what agents said last is not recorded: their next core learns it");
+            self.cut.cancel();
+            self.tasks.wait().await;
         }
     }
 }

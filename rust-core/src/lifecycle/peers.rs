@@ -9,7 +9,7 @@ use ferry_wire::v1::core_message::Kind;
 impl Lifecycle {
     /// Sends what other cores left to be sent to our agents.
     pub(super) async fn send_for_peers(&self) -> Result<(), StoreError> {
-        for unsent in self.store.unsent(&self.registry.connected()).await? {
+        for unsent in self.store.unsent(&self.core_id).await? {
             let Unsent {
                 account, holding, ..
             } = &unsent;

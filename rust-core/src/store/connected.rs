@@ -3,6 +3,7 @@
 use super::{Store, StoreError};
 use crate::account::Agent;
 use crate::sql::sql;
+use std::collections::BTreeSet;
 
 /// A row of the agents' table, with its accounts.
 #[derive(Debug, Clone)]
@@ -38,6 +39,18 @@ impl Store {
                     zone_id: row.get("zone_id")?,
                 })
             })
+            .collect()
+    }
+
+    /// The agents that are connected to this core, with their sessions.
+    pub async fn sessions(&self, core_id: &str) -> Result<BTreeSet<(String, String)>, StoreError> {
+        let mut tx = self.pool.read().await?;
+        let rows = sql("SELECT agent_id, session_id FROM kubesvc_ferry_agents
+             WHERE core_id = ? AND left_at IS NULL");
+        let rows = rows.text(core_id).all(&mut tx).await?;
+        tx.commit().await?;
+        rows.iter()
+            .map(|row| Ok((row.get("agent_id")?, row.get("session_id")?)))
             .collect()
     }
 

@@ -4,7 +4,7 @@
 use super::agents::end_connections;
 use super::{Store, StoreError, failpoint, transaction};
 use crate::account::Limits;
-use crate::sql::{Dialect, sql};
+use crate::sql::{Dialect, Tx, sql};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -21,42 +21,21 @@ impl Store {
             failpoint::ENTER_AFTER,
             |tx| {
                 let now = tx.now().await?;
-                let gone = now - millis(LEASE);
-                let others = sql(
-                    "SELECT COUNT(*) FROM kubesvc_ferry_cores WHERE core_id <> ? AND last_seen > ?",
-                );
-                let others = others.text(core_id).number(gone).count(&mut tx).await?;
-                // A file is one core's; what it says of another is about its own former life.
-                let alone = others == 0 || tx.dialect() == Dialect::Sqlite;
-                let write = tx.dialect().or_update("core_id", &["last_seen"]);
-                let enter = format!(
-                    "INSERT INTO kubesvc_ferry_cores (core_id, last_seen) VALUES (?, ?) {write}"
-                );
-                sql(enter).text(core_id).number(now).run(&mut tx).await?;
-                if alone {
-                    let former = sql("DELETE FROM kubesvc_ferry_cores WHERE core_id <> ?");
-                    former.text(core_id).run(&mut tx).await?;
-                    let renew =
-                        sql("UPDATE kubesvc_accounts SET due_at = ? WHERE due_at IS NOT NULL");
-                    renew.number(limits.deadline(now)).run(&mut tx).await?;
-                    let away = sql("UPDATE kubesvc_ferry_agents SET left_at = ?");
-                    away.number(now).run(&mut tx).await?;
-                } else {
-                    end_connections(&mut tx, core_id, now).await?;
-                }
+                begin(&mut tx, core_id, limits, now).await?;
             }
         )
     }
 
-    /// Renews this core's lease. Answers whether another core's was over, and was taken over.
-    pub async fn seen(&self, core_id: &str) -> Result<bool, StoreError> {
+    /// Renews this core's lease. Answers whether one was over: another core's, which is taken over,
+    /// or its own, which another may have taken over, so that it is entered anew.
+    pub async fn seen(&self, core_id: &str, limits: &Limits) -> Result<bool, StoreError> {
         transaction!(self, failpoint::SEEN_BEFORE, failpoint::SEEN_AFTER, |tx| {
             let now = tx.now().await?;
-            let write = tx.dialect().or_update("core_id", &["last_seen"]);
-            let seen = format!(
-                "INSERT INTO kubesvc_ferry_cores (core_id, last_seen) VALUES (?, ?) {write}"
-            );
-            sql(seen).text(core_id).number(now).run(&mut tx).await?;
+            let renew = sql("UPDATE kubesvc_ferry_cores SET last_seen = ? WHERE core_id = ?");
+            let mut taken = renew.number(now).text(core_id).run(&mut tx).await? == 0;
+            if taken {
+                begin(&mut tx, core_id, limits, now).await?;
+            }
             let over = sql("SELECT core_id FROM kubesvc_ferry_cores WHERE last_seen <= ?");
             let over: BTreeSet<String> = over
                 .number(now - millis(LEASE))
@@ -64,7 +43,6 @@ impl Store {
                 .await?
                 .into_iter()
                 .collect();
-            let mut taken = false;
             for other in over {
                 let remove =
                     sql("DELETE FROM kubesvc_ferry_cores WHERE core_id = ? AND last_seen <= ?");
@@ -85,6 +63,28 @@ impl Store {
             exit.text(core_id).run(&mut tx).await?;
         })
     }
+}
+
+async fn begin(tx: &mut Tx, core_id: &str, limits: &Limits, now: i64) -> Result<(), StoreError> {
+    let others =
+        sql("SELECT COUNT(*) FROM kubesvc_ferry_cores WHERE core_id <> ? AND last_seen > ?");
+    let others = others.text(core_id).number(now - millis(LEASE));
+    // A file is one core's; what it says of another is about its own former life.
+    let alone = others.count(tx).await? == 0 || tx.dialect() == Dialect::Sqlite;
+    let write = tx.dialect().or_update("core_id", &["last_seen"]);
+    let enter =
+        format!("INSERT INTO kubesvc_ferry_cores (core_id, last_seen) VALUES (?, ?) {write}");
+    sql(enter).text(core_id).number(now).run(tx).await?;
+    if !alone {
+        return end_connections(tx, core_id, now).await;
+    }
+    let former = sql("DELETE FROM kubesvc_ferry_cores WHERE core_id <> ?");
+    former.text(core_id).run(tx).await?;
+    let renew = sql("UPDATE kubesvc_accounts SET due_at = ? WHERE due_at IS NOT NULL");
+    renew.number(limits.deadline(now)).run(tx).await?;
+    let away = sql("UPDATE kubesvc_ferry_agents SET left_at = ?");
+    away.number(now).run(tx).await?;
+    Ok(())
 }
 
 pub(super) fn millis(duration: Duration) -> i64 {

@@ -88,6 +88,27 @@ impl StoreError {
         // Serialization failure and deadlock, by SQLSTATE; MySQL's deadlock is 40001, too.
         matches!(error.code().as_deref(), Some("40001" | "40P01")) || error.is_unique_violation()
     }
+
+    /// Another try comes to the same end: the database answers, and it is what was asked of it that
+    /// is wrong.
+    pub(crate) fn is_lasting(&self) -> bool {
+        match self {
+            StoreError::Database(sqlx::Error::Database(error)) => {
+                // Data, constraints, syntax, by the class of the SQLSTATE; SQLite has none.
+                let class = error.code().filter(|code| code.len() == 5);
+                class.is_some_and(|code| ["22", "23", "42"].contains(&&code[..2]))
+            }
+            StoreError::Database(error) => matches!(
+                error,
+                sqlx::Error::Encode(_)
+                    | sqlx::Error::Decode(_)
+                    | sqlx::Error::ColumnDecode { .. }
+                    | sqlx::Error::ColumnNotFound(_)
+            ),
+            StoreError::Corrupt { .. } => true,
+            StoreError::Migration(_) | StoreError::Locked => false,
+        }
+    }
 }
 
 /// The store of one core.

@@ -97,23 +97,19 @@ impl Store {
         })
     }
 
-    /// Holdings with a message that another core left to be sent to one of these agents.
-    pub async fn unsent(&self, here: &[Agent]) -> Result<Vec<Unsent>, StoreError> {
+    /// Holdings with a message that another core left to be sent to an agent of this one.
+    pub async fn unsent(&self, core_id: &str) -> Result<Vec<Unsent>, StoreError> {
         let mut tx = self.pool.read().await?;
-        let rows = left().all(&mut tx).await?;
+        let rows = left(core_id).all(&mut tx).await?;
         tx.commit().await?;
-        let mut unsent = Vec::new();
-        for row in rows {
-            let holding = read_holding(&row)?;
-            if here.iter().any(|agent| agent.id == holding.agent_id) {
-                unsent.push(Unsent {
-                    account: row.get("account")?,
-                    holding,
-                    left_at: row.get("unsent")?,
-                });
-            }
-        }
-        Ok(unsent)
+        let unsent = rows.iter().map(|row| {
+            Ok(Unsent {
+                account: row.get("account")?,
+                holding: read_holding(row)?,
+                left_at: row.get("unsent")?,
+            })
+        });
+        unsent.collect()
     }
 
     /// Records that such a message was sent. Another that was left meanwhile stays to be sent.
@@ -130,9 +126,12 @@ impl Store {
     }
 }
 
-/// Holdings with a message that waits for another core.
-pub(super) fn left() -> Statement {
-    sql("SELECT * FROM kubesvc_ferry_holdings WHERE unsent > 0")
+/// Holdings with a message that waits for this core.
+pub(super) fn left(core_id: &str) -> Statement {
+    let left = sql("SELECT held.* FROM kubesvc_ferry_holdings held
+         JOIN kubesvc_ferry_agents agent ON agent.agent_id = held.agent_id
+         WHERE held.unsent > 0 AND agent.core_id = ? AND agent.left_at IS NULL");
+    left.text(core_id)
 }
 
 async fn write_one(

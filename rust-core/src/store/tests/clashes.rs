@@ -124,7 +124,7 @@ async fn cores_and_agents_of_the_same_accounts_do_not_fail_each_other() {
         tasks.push(tokio::spawn(async move {
             for round in 0..ROUNDS {
                 store.enter(&format!("core-{round}"), &LIMITS).await?;
-                store.seen("core").await?;
+                store.seen("core", &LIMITS).await?;
                 for name in ACCOUNTS {
                     let view = store.view(name).await?.expect("nobody removes it");
                     let mut step = Step::same(&view);

@@ -14,6 +14,10 @@ async fn connect(base: &Base, agent: &str, core_id: &str, held: Vec<Held>) {
     base.store.register(&registration).await.unwrap();
 }
 
+async fn seen(base: &Base, core_id: &str) -> bool {
+    base.store.seen(core_id, &LIMITS).await.unwrap()
+}
+
 async fn ids(base: &Base) -> Vec<String> {
     let agents = base.store.connected().await.unwrap();
     agents.into_iter().map(|agent| agent.id).collect()
@@ -55,14 +59,16 @@ async fn a_core_whose_lease_is_over_is_taken_over_once() {
     let base = Base::open(DATABASE).await;
     base.row("a").await;
     base.store.enter("one", &LIMITS).await.unwrap();
-    assert!(!base.store.seen("two").await.unwrap(), "one is up");
+    base.run("INSERT INTO kubesvc_ferry_cores VALUES ('two', 0)")
+        .await;
+    assert!(!seen(&base, "two").await, "one is up");
     connect(&base, "1", "one", vec![said("a", 5, Some(Pending))]).await;
     connect(&base, "2", "two", vec![said("a", 5, Some(Pending))]).await;
     assert_eq!(ids(&base).await, ["1", "2"]);
     base.run("UPDATE kubesvc_ferry_cores SET last_seen = last_seen - 15000 WHERE core_id = 'one'")
         .await;
     let version = base.view("a").await.account.version;
-    assert!(base.store.seen("two").await.unwrap());
+    assert!(seen(&base, "two").await);
     assert_eq!(ids(&base).await, ["2"]);
     let holders = [("1".to_owned(), Away), ("2".to_owned(), Pending)];
     assert_eq!(
@@ -71,7 +77,7 @@ async fn a_core_whose_lease_is_over_is_taken_over_once() {
         "what one's agent was asked is not on its way"
     );
     assert_eq!(base.view("a").await.account.version, version + 1);
-    assert!(!base.store.seen("two").await.unwrap());
+    assert!(!seen(&base, "two").await);
     // One that ends in order leaves no lease behind.
     base.store.exit("two").await.unwrap();
     let cores = base.select(&["core_id"], "FROM kubesvc_ferry_cores").await;
@@ -87,6 +93,11 @@ async fn a_message_for_an_agent_of_another_core_is_left_to_it() {
         id: id.to_owned(),
         zone_id: "Z".to_owned(),
     };
+    let generation = base.view("a").await.account.generation;
+    let held = [said("a", generation, Some(Ready))];
+    connect(&base, "near", "here", held.to_vec()).await;
+    connect(&base, "far", "there", held.to_vec()).await;
+    connect(&base, "idle", "there", Vec::new()).await;
     let view = base.view("a").await;
     let mut step = Step::same(&view);
     for held in &mut step.holdings {
@@ -101,11 +112,10 @@ async fn a_message_for_an_agent_of_another_core_is_left_to_it() {
         .await;
     assert!(written.unwrap());
     assert!(
-        base.store.unsent(&here).await.unwrap().is_empty(),
+        base.store.unsent("here").await.unwrap().is_empty(),
         "this core sends it itself"
     );
-    let there = [agent("far"), agent("idle")];
-    let left = base.store.unsent(&there).await.unwrap();
+    let left = base.store.unsent("there").await.unwrap();
     let [left] = left.as_slice() else {
         panic!("{left:?}")
     };
@@ -121,20 +131,16 @@ async fn a_message_for_an_agent_of_another_core_is_left_to_it() {
     step.messages.push(Message::Save { agent_id });
     assert!(base.write(&view, &step).await);
     base.store.sent(left).await.unwrap();
-    let later = base.store.unsent(&there).await.unwrap();
+    let later = base.store.unsent("there").await.unwrap();
     assert_eq!(later[0].holding.state, Pending);
     base.store.sent(&later[0]).await.unwrap();
-    assert!(base.store.unsent(&there).await.unwrap().is_empty());
+    assert!(base.store.unsent("there").await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn a_message_that_was_left_is_dropped_when_its_agent_connects_or_leaves() {
     let base = Base::open(DATABASE).await;
     base.row("a").await;
-    let far = [Agent {
-        id: "far".to_owned(),
-        zone_id: "Z".to_owned(),
-    }];
     for leaves in [false, true] {
         connect(&base, "far", "one", Vec::new()).await;
         let view = base.view("a").await;
@@ -150,15 +156,35 @@ async fn a_message_that_was_left_is_dropped_when_its_agent_connects_or_leaves() 
         let agent_id = "far".to_owned();
         step.messages.push(Message::Save { agent_id });
         assert!(base.write(&view, &step).await);
-        assert_eq!(base.store.unsent(&far).await.unwrap().len(), 1);
+        assert_eq!(base.store.unsent("one").await.unwrap().len(), 1);
         if leaves {
             base.store.leave("far", "s").await.unwrap();
         } else {
             connect(&base, "far", "two", vec![said("a", 5, Some(Ready))]).await;
         }
-        assert!(
-            base.store.unsent(&far).await.unwrap().is_empty(),
-            "leaves: {leaves}"
-        );
+        for core in ["one", "two"] {
+            let unsent = base.store.unsent(core).await.unwrap();
+            assert!(unsent.is_empty(), "leaves: {leaves}");
+        }
     }
+}
+
+#[tokio::test]
+async fn a_core_that_was_taken_over_enters_anew_and_its_agents_count_as_gone() {
+    let base = Base::open(DATABASE).await;
+    base.row("a").await;
+    base.store.enter("one", &LIMITS).await.unwrap();
+    connect(&base, "1", "one", vec![said("a", 5, Some(Pending))]).await;
+    assert_eq!(
+        base.store.sessions("one").await.unwrap(),
+        [("1".to_owned(), "s".to_owned())].into()
+    );
+    // By another, while it could not say that it is there; then an agent registered with it.
+    base.run("DELETE FROM kubesvc_ferry_cores").await;
+    assert!(seen(&base, "one").await);
+    assert!(base.store.sessions("one").await.unwrap().is_empty());
+    assert_eq!(base.holders("a").await.len(), 1, "the holding stays");
+    assert!(!seen(&base, "one").await);
+    let cores = base.select(&["core_id"], "FROM kubesvc_ferry_cores").await;
+    assert_eq!(cores, ["one"]);
 }
