@@ -300,3 +300,54 @@ fn finish(kind: Kind, point: &str) {
         .all(|(_, to)| !bad.contains(&to.as_str()));
     assert!(well, "{point}: {chains:?}");
 }
+
+#[test]
+fn a_replica_that_was_taken_for_gone_serves_again_on_mariadb() {
+    taken_for_gone(Kind::MariaDb);
+}
+
+#[test]
+fn a_replica_that_was_taken_for_gone_serves_again_on_postgres() {
+    taken_for_gone(Kind::Postgres);
+}
+
+/// B took A over while A could not renew its lease, as after a pause, and A could not record that an
+/// agent left it.
+fn taken_for_gone(kind: Kind) {
+    let replicas = Replicas::start(kind, &[]);
+    let name = replicas.account("acc");
+    let body = clouddriver::account(&name, &ground().kubeconfig);
+    let posted = replicas.b.request("POST", "/credentials", Some(&body));
+    assert_eq!(posted.unwrap().status, 200);
+    assert_eq!(replicas.b.patch(&name, "ACTIVE").unwrap().status, 202);
+    replicas.b.reaches(&name, "ACTIVE");
+    let connected = "SELECT session_id FROM kubesvc_ferry_agents
+         WHERE left_at IS NULL AND agent_id LIKE 'agent-%'";
+    let before = replicas.schema.query(connected);
+    assert_eq!(before.len(), 1);
+    replicas.schema.query(
+        "INSERT INTO kubesvc_ferry_agents
+         SELECT 'ghost', zone_id, agent_version, core_id, 'none', last_connection, NULL
+         FROM kubesvc_ferry_agents;
+         DELETE FROM kubesvc_ferry_cores WHERE core_id IN
+         (SELECT core_id FROM kubesvc_ferry_agents);
+         UPDATE kubesvc_ferry_agents SET left_at = last_connection WHERE agent_id <> 'ghost'",
+    );
+    let back = wait::until(PATIENCE, || {
+        let here = replicas.schema.query(connected);
+        let cores = replicas
+            .schema
+            .query("SELECT core_id FROM kubesvc_ferry_cores");
+        let ghosts = replicas.schema.query(
+            "SELECT agent_id FROM kubesvc_ferry_agents WHERE agent_id = 'ghost' AND left_at IS NULL",
+        );
+        match here.len() == 1 && here != before && cores.len() == 2 && ghosts.is_empty() {
+            true => Ok(()),
+            false => Err(format!("{here:?} {cores:?} {ghosts:?}")),
+        }
+    });
+    back.unwrap();
+    assert_eq!(replicas.b.account(&name).unwrap()["status"], "ACTIVE");
+    assert_eq!(replicas.b.patch(&name, "INACTIVE").unwrap().status, 202);
+    replicas.b.reaches(&name, "INACTIVE");
+}

@@ -1,82 +1,251 @@
-//! From the wire's messages to what the store keeps.
+//! From the wire's messages to what the store keeps. What an agent says is not trusted: names and
+//! ids that cannot be are refused with the reason, texts are made to fit their columns.
 
 use crate::account::{Cluster, HoldingState};
 use crate::store::{Held, Registration, StaticAccount};
 use ferry_wire::v1::account_report::State;
 use ferry_wire::v1::{AccountReport, Register};
+use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) fn registration(register: Register, core_id: &str, session_id: String) -> Registration {
-    let static_accounts = register.static_accounts.into_iter().map(|account| {
-        let mut held = account
-            .report
-            .map(held)
-            .unwrap_or_else(|| pending(String::new()));
-        held.account = account.name;
-        StaticAccount {
-            definition: account.definition,
-            held,
+/// The longest name, id or version, in characters.
+const NAME: usize = 255;
+/// The longest sentence or URL.
+const SENTENCE: usize = 4096;
+
+/// `Err`: why this agent cannot be taken.
+pub(super) fn registration(
+    register: Register,
+    core_id: &str,
+    session_id: String,
+) -> Result<Registration, String> {
+    for (what, text) in [
+        ("agentId", &register.agent_id),
+        ("zoneId", &register.zone_id),
+    ] {
+        fits(text).map_err(|reason| format!("{what} {reason}"))?;
+    }
+    let mut names = BTreeSet::new();
+    let mut static_accounts = Vec::new();
+    for account in register.static_accounts {
+        let name = account.name;
+        let shown = text(&name, NAME);
+        is_name(&name).map_err(|reason| {
+            format!("the name `{shown}` in the agent's kubernetes.accounts {reason}")
+        })?;
+        if !names.insert(name.clone()) {
+            return Err(format!(
+                "the name `{shown}` is twice in the agent's kubernetes.accounts: rename one"
+            ));
         }
-    });
-    Registration {
-        static_accounts: static_accounts.collect(),
-        held: register.held.into_iter().map(held).collect(),
+        let is_object = serde_json::from_str::<serde_json::Map<_, serde_json::Value>>;
+        is_object(&account.definition).map_err(|_| {
+            format!("the definition of the agent's account `{shown}` is not a JSON object")
+        })?;
+        let held = account.report.map_or_else(pending, state);
+        static_accounts.push(StaticAccount {
+            definition: account.definition,
+            held: Held {
+                account: name,
+                ..held
+            },
+        });
+    }
+    // Of two about one account the last.
+    let held = register.held.into_iter().filter_map(held);
+    let held: BTreeMap<String, Held> = held.map(|held| (held.account.clone(), held)).collect();
+    Ok(Registration {
+        static_accounts,
+        held: held.into_values().collect(),
         agent_id: register.agent_id,
         zone_id: register.zone_id,
-        agent_version: register.version,
+        agent_version: text(&register.version, NAME),
         core_id: core_id.to_owned(),
         session_id,
-    }
+    })
 }
 
-pub(super) fn held(report: AccountReport) -> Held {
-    let (state, cause, cluster) = match report.state {
-        Some(State::Ready(ready)) => {
-            let some = |text: String| (!text.is_empty()).then_some(text);
-            let cluster = Cluster {
-                kube_host: some(ready.kube_host),
-                kube_version: some(ready.kube_version),
-                cert_fingerprint: some(ready.cert_fingerprint),
-            };
-            (Some(HoldingState::Ready), None, cluster)
-        }
-        Some(State::Failed(failed)) => (
-            Some(HoldingState::Failed),
-            Some(failed.cause),
-            Cluster::default(),
-        ),
-        Some(State::Lost(lost)) => (
-            Some(HoldingState::Lost),
-            Some(lost.cause),
-            Cluster::default(),
-        ),
-        Some(State::Refused(refused)) => (
-            Some(HoldingState::Refused),
-            Some(refused.cause),
-            Cluster::default(),
-        ),
-        Some(State::Dropped(_)) => (None, None, Cluster::default()),
-        Some(State::Connecting(_)) | None => {
-            return Held {
-                generation: i64::try_from(report.generation).unwrap_or(i64::MAX),
-                ..pending(report.account)
-            };
-        }
+/// A report of one account; `None`: no account has that name.
+pub(super) fn held(report: AccountReport) -> Option<Held> {
+    let account = report.account.clone();
+    if let Err(reason) = is_name(&account) {
+        let account = text(&account, NAME);
+        tracing::warn!(account, "a report is ignored: its account's name {reason}");
+        return None;
+    }
+    Some(Held {
+        account,
+        ..state(report)
+    })
+}
+
+/// What a report says, but of which account.
+fn state(report: AccountReport) -> Held {
+    let said = |state, cause: String| Held {
+        state: Some(state),
+        cause: Some(text(&cause, SENTENCE)),
+        ..pending()
+    };
+    let some = |said: &str, length| Some(text(said, length)).filter(|text| !text.is_empty());
+    let held = match report.state {
+        Some(State::Ready(ready)) => Held {
+            state: Some(HoldingState::Ready),
+            cluster: Cluster {
+                kube_host: some(&ready.kube_host, SENTENCE),
+                kube_version: some(&ready.kube_version, NAME),
+                cert_fingerprint: some(&ready.cert_fingerprint, NAME),
+            },
+            ..pending()
+        },
+        Some(State::Failed(failed)) => said(HoldingState::Failed, failed.cause),
+        Some(State::Lost(lost)) => said(HoldingState::Lost, lost.cause),
+        Some(State::Refused(refused)) => said(HoldingState::Refused, refused.cause),
+        Some(State::Dropped(_)) => Held {
+            state: None,
+            ..pending()
+        },
+        Some(State::Connecting(_)) | None => pending(),
     };
     Held {
-        account: report.account,
         generation: i64::try_from(report.generation).unwrap_or(i64::MAX),
-        state,
-        cause,
-        cluster,
+        ..held
     }
 }
 
-fn pending(account: String) -> Held {
+fn pending() -> Held {
     Held {
-        account,
+        account: String::new(),
         generation: 0,
         state: Some(HoldingState::Pending),
         cause: None,
         cluster: Cluster::default(),
+    }
+}
+
+/// A text for people, at most so long: what does not print is a space.
+fn text(said: &str, length: usize) -> String {
+    let printed = |letter: char| if letter.is_control() { ' ' } else { letter };
+    said.chars().take(length).map(printed).collect()
+}
+
+/// Whether this can be an id, or why not.
+fn fits(text: &str) -> Result<(), &'static str> {
+    match text.chars().count() {
+        0 | 256.. => Err("must have 1 to 255 characters"),
+        _ if text.chars().any(char::is_control) => Err("must not have control characters"),
+        _ => Ok(()),
+    }
+}
+
+/// Whether an account can have this name, which becomes part of paths, or why not.
+fn is_name(name: &str) -> Result<(), &'static str> {
+    fits(name)?;
+    match name.contains('/') || [".", ".."].contains(&name) {
+        true => Err("must not have `/`, or be `.` or `..`"),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ferry_wire::v1::{self, Failed, Ready};
+
+    fn register(statics: &[(&str, &str)]) -> Register {
+        let account = |(name, definition): &(&str, &str)| v1::StaticAccount {
+            name: (*name).to_owned(),
+            definition: (*definition).to_owned(),
+            report: None,
+        };
+        Register {
+            agent_id: "agent".to_owned(),
+            zone_id: "zone".to_owned(),
+            version: "1".to_owned(),
+            static_accounts: statics.iter().map(account).collect(),
+            held: Vec::new(),
+        }
+    }
+
+    fn refusal(register: Register) -> String {
+        registration(register, "core", "s".to_owned()).unwrap_err()
+    }
+
+    #[test]
+    fn names_and_ids_that_cannot_be_are_refused_with_the_reason() {
+        let long = "n".repeat(256);
+        for (name, reason) in [
+            ("", "1 to 255 characters"),
+            (&long, "1 to 255 characters"),
+            ("a\0", "control characters"),
+            ("a\nb", "control characters"),
+            ("a/b", "must not have `/`"),
+            ("..", "must not have `/`"),
+        ] {
+            let said = refusal(register(&[(name, "{}")]));
+            assert!(said.contains(reason), "{said}");
+            assert!(!said.contains(char::is_control), "{said}");
+            let report = AccountReport {
+                account: name.to_owned(),
+                ..AccountReport::default()
+            };
+            assert!(held(report).is_none(), "{name}");
+        }
+        let said = refusal(register(&[("a", "{}"), ("b", "{}"), ("a", "{}")]));
+        assert!(said.contains("`a` is twice"), "{said}");
+        let said = refusal(register(&[("a", "[]")]));
+        assert!(said.contains("not a JSON object"), "{said}");
+        let mut agent = register(&[]);
+        agent.agent_id = "a\0".to_owned();
+        assert!(refusal(agent).contains("agentId must not have control characters"));
+        let mut zone = register(&[]);
+        zone.zone_id = long;
+        assert!(refusal(zone).contains("zoneId must have 1 to 255 characters"));
+    }
+
+    #[test]
+    fn texts_are_made_to_fit() {
+        let held = held(AccountReport {
+            account: "a".to_owned(),
+            generation: u64::MAX,
+            state: Some(State::Failed(Failed {
+                cause: format!("a\0b\n{}", "ü".repeat(9000)),
+            })),
+        });
+        let held = held.unwrap();
+        let cause = held.cause.unwrap();
+        assert!(cause.starts_with("a b ü"), "{cause}");
+        assert_eq!(
+            (cause.chars().count(), held.generation),
+            (SENTENCE, i64::MAX)
+        );
+        let held = state(AccountReport {
+            state: Some(State::Ready(Ready {
+                kube_version: "v".repeat(1000),
+                cert_fingerprint: "\0".to_owned(),
+                ..Ready::default()
+            })),
+            ..AccountReport::default()
+        });
+        assert_eq!(held.cluster.kube_version.unwrap().len(), NAME);
+        assert_eq!(held.cluster.cert_fingerprint.as_deref(), Some(" "));
+        assert_eq!(held.cluster.kube_host, None);
+    }
+
+    #[test]
+    fn of_two_reports_in_a_registration_the_last_counts() {
+        let mut twice = register(&[]);
+        for generation in [1, 2] {
+            twice.held.push(AccountReport {
+                account: "a".to_owned(),
+                generation,
+                state: None,
+            });
+        }
+        let registration = registration(twice, "core", "s".to_owned()).unwrap();
+        let generations: Vec<i64> = registration
+            .held
+            .iter()
+            .map(|held| held.generation)
+            .collect();
+        assert_eq!(generations, [2]);
     }
 }

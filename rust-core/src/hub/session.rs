@@ -42,7 +42,10 @@ impl Session {
         let zone_id = register.zone_id.clone();
         let session_id = ulid::Ulid::new().to_string();
         let registration =
-            convert::registration(register, &self.settings.core_id, session_id.clone());
+            match convert::registration(register, &self.settings.core_id, session_id.clone()) {
+                Ok(registration) => registration,
+                Err(reason) => return self.refuse(Status::invalid_argument(reason)).await,
+            };
         tracing::info!(
             agent_id, zone_id, peer = %self.peer,
             static_accounts = registration.static_accounts.len(),
@@ -116,10 +119,13 @@ impl Session {
                         .await;
                 }
                 Some(Said::Report(report)) => {
+                    let Some(held) = convert::held(report) else {
+                        continue;
+                    };
                     let reported = AgentEvent::Reported {
                         agent_id: agent_id.to_owned(),
                         session_id: session_id.to_owned(),
-                        held: convert::held(report),
+                        held,
                     };
                     if self.events.send(reported).await.is_err() {
                         return "the core is shutting down".to_owned();
