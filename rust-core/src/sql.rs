@@ -28,6 +28,14 @@ impl Dialect {
         }
     }
 
+    /// What follows a SELECT that locks its rows. SQLite has one writer at a time.
+    pub(crate) fn for_update(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => "",
+            Dialect::MySql | Dialect::Postgres => " FOR UPDATE",
+        }
+    }
+
     /// What follows an INSERT that sets `columns` when `key` is there already.
     pub(crate) fn or_update(self, key: &str, columns: &[&str]) -> String {
         let assign = |new: fn(&str) -> String| {

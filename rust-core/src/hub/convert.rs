@@ -162,6 +162,7 @@ mod tests {
             version: "1".to_owned(),
             static_accounts: statics.iter().map(account).collect(),
             held: Vec::new(),
+            more: false,
         }
     }
 

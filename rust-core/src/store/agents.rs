@@ -6,8 +6,8 @@ use super::rows::read_holding;
 use super::steps::write_holding;
 use super::{Store, StoreError, failpoint, transaction};
 use crate::account::{Cluster, Holding, HoldingState};
-use crate::sql::{Tx, sql};
-use std::collections::BTreeSet;
+use crate::sql::{CHUNK, Tx, Value, insert, sql};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How long after an agent stopped its dynamic accounts by itself the core counts on it.
@@ -79,24 +79,20 @@ impl Store {
                 let now = tx.now().await?;
                 write_agent(&mut tx, registration, now).await?;
                 let mut affected = write_static(&mut tx, registration, now).await?;
-                for name in holdings_of(&mut tx, agent).await? {
-                    if !registration.held.iter().any(|held| held.account == name) {
-                        remove_holding(&mut tx, &name, agent).await?;
-                    }
-                    affected.insert(name);
-                }
-                let mut strays = Vec::new();
-                for held in &registration.held {
-                    let Some(state) = held.state else { continue };
-                    if !exists(&mut tx, &held.account).await? {
-                        strays.push(held.account.clone());
-                        continue;
-                    }
-                    let holding = holding(held, state, agent, zone);
-                    write_holding(&mut tx, &held.account, &holding, false, now).await?;
-                    affected.insert(held.account.clone());
-                }
-                touch(&mut tx, &affected).await?;
+                let before = since_when(&mut tx, agent).await?;
+                affected.extend(before.keys().cloned());
+                let held = registration.held.iter();
+                let held: Vec<&Held> = held.filter(|held| held.state.is_some()).collect();
+                affected.extend(held.iter().map(|held| held.account.clone()));
+                // First the accounts, as a step does, so that neither waits for the other.
+                let known = touch(&mut tx, &affected).await?;
+                let (held, strays): (Vec<&Held>, Vec<&Held>) = held
+                    .into_iter()
+                    .partition(|held| known.contains(&held.account));
+                let strays: BTreeSet<String> =
+                    strays.iter().map(|held| held.account.clone()).collect();
+                affected.retain(|name| !strays.contains(name));
+                replace_holdings(&mut tx, registration, &held, &before, now).await?;
                 let served = sql(
                     "SELECT name FROM kubesvc_accounts WHERE status = 'TO_MIGRATE'
                  OR (status = 'FAILED' AND failure = 'NO_AGENT')
@@ -106,7 +102,7 @@ impl Store {
                 affected.extend(served.texts([zone, zone]).column(&mut tx).await?);
                 Gone {
                     affected: affected.into_iter().collect(),
-                    strays,
+                    strays: strays.into_iter().collect(),
                 }
             }
         )
@@ -232,10 +228,9 @@ impl Store {
                     return Ok(BTreeSet::new());
                 }
                 let affected = holdings_of(&mut tx, agent_id).await?;
-                for name in &affected {
-                    remove_holding(&mut tx, name, agent_id).await?;
-                }
                 touch(&mut tx, &affected).await?;
+                let held = sql("DELETE FROM kubesvc_ferry_holdings WHERE agent_id = ?");
+                held.text(agent_id).run(&mut tx).await?;
                 let brought = sql("DELETE FROM kubesvc_ferry_static_accounts WHERE agent_id = ?");
                 brought.text(agent_id).run(&mut tx).await?;
                 affected
@@ -292,6 +287,60 @@ async fn holdings_of(tx: &mut Tx, agent_id: &str) -> Result<BTreeSet<String>, St
     Ok(names.text(agent_id).column(tx).await?.into_iter().collect())
 }
 
+/// What an agent holds, and since when.
+async fn since_when(tx: &mut Tx, agent_id: &str) -> Result<BTreeMap<String, i64>, StoreError> {
+    let rows = sql("SELECT account, since FROM kubesvc_ferry_holdings WHERE agent_id = ?");
+    let rows = rows.text(agent_id).all(tx).await?;
+    rows.iter()
+        .map(|row| Ok((row.get("account")?, row.get("since")?)))
+        .collect()
+}
+
+/// The agent holds what it brings, and no more.
+async fn replace_holdings(
+    tx: &mut Tx,
+    registration: &Registration,
+    held: &[&Held],
+    before: &BTreeMap<String, i64>,
+    now: i64,
+) -> Result<(), StoreError> {
+    let agent = registration.agent_id.as_str();
+    // Not one that a step has added since.
+    let names: Vec<&str> = before.keys().map(String::as_str).collect();
+    for names in names.chunks(CHUNK) {
+        let remove = sql("DELETE FROM kubesvc_ferry_holdings WHERE agent_id = ? AND account IN");
+        remove.text(agent).list(names).run(tx).await?;
+    }
+    let rows = held.iter().map(|held| {
+        let since = before.get(&held.account).copied().unwrap_or(now);
+        [
+            Value::text(held.account.as_str()),
+            Value::text(agent),
+            Value::text(registration.zone_id.as_str()),
+            Value::number(held.generation),
+            Value::text(held.state.unwrap_or(HoldingState::Pending).as_str()),
+            Value::text(held.cause.as_deref()),
+            Value::text(held.cluster.kube_version.as_deref()),
+            Value::text(held.cluster.kube_host.as_deref()),
+            Value::text(held.cluster.cert_fingerprint.as_deref()),
+            Value::number(since),
+        ]
+    });
+    let columns = [
+        "account",
+        "agent_id",
+        "zone_id",
+        "generation",
+        "state",
+        "cause",
+        "kube_version",
+        "kube_host",
+        "cert_fingerprint",
+        "since",
+    ];
+    Ok(insert(tx, "kubesvc_ferry_holdings", columns, rows.collect()).await?)
+}
+
 async fn remove_holding(tx: &mut Tx, account: &str, agent_id: &str) -> Result<(), StoreError> {
     let remove = sql("DELETE FROM kubesvc_ferry_holdings WHERE account = ? AND agent_id = ?");
     remove.texts([account, agent_id]).run(tx).await?;
@@ -304,15 +353,21 @@ async fn exists(tx: &mut Tx, name: &str) -> Result<bool, StoreError> {
 }
 
 /// A decision that was made before a holding changed is to fail its compare-and-swap. Always in
-/// the order of names, so that two transactions do not wait for each other.
-async fn touch(tx: &mut Tx, names: &BTreeSet<String>) -> Result<(), StoreError> {
-    for name in names {
-        sql("UPDATE kubesvc_accounts SET version = version + 1 WHERE name = ?")
-            .text(name.as_str())
+/// the order of names, so that two transactions do not wait for each other. Answers which there are.
+async fn touch(tx: &mut Tx, names: &BTreeSet<String>) -> Result<BTreeSet<String>, StoreError> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut known = BTreeSet::new();
+    for names in names.chunks(CHUNK) {
+        let mut lock = sql("SELECT name FROM kubesvc_accounts WHERE name IN").list(names);
+        lock.push(" ORDER BY name");
+        lock.push(tx.dialect().for_update());
+        known.extend(lock.column(tx).await?);
+        sql("UPDATE kubesvc_accounts SET version = version + 1 WHERE name IN")
+            .list(names)
             .run(tx)
             .await?;
     }
-    Ok(())
+    Ok(known)
 }
 
 /// What was sent to an agent that left and not answered is not on its way any longer.
@@ -384,29 +439,35 @@ async fn write_static(
     let mut names: BTreeSet<String> = before.text(agent).column(tx).await?.into_iter().collect();
     let remove = sql("DELETE FROM kubesvc_ferry_static_accounts WHERE agent_id = ?");
     remove.text(agent).run(tx).await?;
-    for account in &registration.static_accounts {
-        let held = &account.held;
-        names.insert(held.account.clone());
-        sql(
-            "INSERT INTO kubesvc_ferry_static_accounts (name, agent_id, zone_id, definition, state,
-             cause, kube_version, kube_host, cert_fingerprint, last_updated)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .texts([
-            held.account.as_str(),
-            agent,
-            &registration.zone_id,
-            &account.definition,
-        ])
-        .text(held.state.unwrap_or(HoldingState::Pending).as_str())
-        .text(held.cause.as_deref())
-        .text(held.cluster.kube_version.as_deref())
-        .text(held.cluster.kube_host.as_deref())
-        .text(held.cluster.cert_fingerprint.as_deref())
-        .number(now)
-        .run(tx)
-        .await?;
-    }
+    let brought = registration.static_accounts.iter();
+    names.extend(brought.clone().map(|account| account.held.account.clone()));
+    let rows = brought.map(|StaticAccount { definition, held }| {
+        [
+            Value::text(held.account.as_str()),
+            Value::text(agent),
+            Value::text(registration.zone_id.as_str()),
+            Value::text(definition.as_str()),
+            Value::text(held.state.unwrap_or(HoldingState::Pending).as_str()),
+            Value::text(held.cause.as_deref()),
+            Value::text(held.cluster.kube_version.as_deref()),
+            Value::text(held.cluster.kube_host.as_deref()),
+            Value::text(held.cluster.cert_fingerprint.as_deref()),
+            Value::number(now),
+        ]
+    });
+    let columns = [
+        "name",
+        "agent_id",
+        "zone_id",
+        "definition",
+        "state",
+        "cause",
+        "kube_version",
+        "kube_host",
+        "cert_fingerprint",
+        "last_updated",
+    ];
+    insert(tx, "kubesvc_ferry_static_accounts", columns, rows.collect()).await?;
     Ok(names)
 }
 

@@ -5,7 +5,7 @@ use super::{Store, StoreError, failpoint, next, origins, tombstones, transaction
 use crate::account::step::Step;
 use crate::account::transition::Event;
 use crate::account::{Account, Agent, Holding, Status, View};
-use crate::sql::{Statement, Tx, Value, insert, sql};
+use crate::sql::{CHUNK, Statement, Tx, Value, insert, sql};
 use std::sync::Mutex;
 
 /// Who is behind a change, for the audit.
@@ -99,8 +99,13 @@ impl Store {
 
     /// Holdings with a message that another core left to be sent to an agent of this one.
     pub async fn unsent(&self, core_id: &str) -> Result<Vec<Unsent>, StoreError> {
+        let here = self.sessions(core_id).await?;
+        let here: Vec<&str> = here.iter().map(|(agent_id, _)| agent_id.as_str()).collect();
         let mut tx = self.pool.read().await?;
-        let rows = left(core_id).all(&mut tx).await?;
+        let mut rows = Vec::new();
+        for agents in here.chunks(CHUNK) {
+            rows.extend(left(agents).all(&mut tx).await?);
+        }
         tx.commit().await?;
         let unsent = rows.iter().map(|row| {
             Ok(Unsent {
@@ -126,12 +131,9 @@ impl Store {
     }
 }
 
-/// Holdings with a message that waits for this core.
-pub(super) fn left(core_id: &str) -> Statement {
-    let left = sql("SELECT held.* FROM kubesvc_ferry_holdings held
-         JOIN kubesvc_ferry_agents agent ON agent.agent_id = held.agent_id
-         WHERE held.unsent > 0 AND agent.core_id = ? AND agent.left_at IS NULL");
-    left.text(core_id)
+/// Holdings with a message that waits for one of these agents.
+pub(super) fn left(agents: &[&str]) -> Statement {
+    sql("SELECT * FROM kubesvc_ferry_holdings WHERE unsent > 0 AND agent_id IN").list(agents)
 }
 
 async fn write_one(

@@ -76,6 +76,39 @@ async fn an_agent_that_connects_moves_those_that_wait_for_one() {
 }
 
 #[tokio::test]
+async fn an_agent_brings_more_than_one_statement_takes() {
+    let base = Base::open(DATABASE).await;
+    let name = |number: usize| format!("acc-{number:04}");
+    let names: Vec<String> = (0..1200).map(name).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    base.rows(&names).await;
+    let holds = |names: &[&str], state| {
+        let held = names.iter().map(|name| said(name, 5, Some(state)));
+        registration("agent", "s", held.collect())
+    };
+    let gone = base.store.register(&holds(&names, Ready)).await.unwrap();
+    assert_eq!((gone.affected.len(), gone.strays.len()), (1200, 0));
+    base.run("UPDATE kubesvc_ferry_holdings SET since = 7")
+        .await;
+    let kept = &[&names[600..], &["stray"]].concat();
+    let gone = base.store.register(&holds(kept, Lost)).await.unwrap();
+    assert_eq!(gone.affected, names);
+    assert_eq!(gone.strays, ["stray"]);
+    let held = base
+        .select(
+            &["account"],
+            "FROM kubesvc_ferry_holdings WHERE state = 'LOST' AND since = 7 ORDER BY account",
+        )
+        .await;
+    assert_eq!(held, names[600..]);
+    let rest = "FROM kubesvc_ferry_holdings WHERE state <> 'LOST'";
+    assert!(base.select(&["account"], rest).await.is_empty());
+    for name in [names[0], names[1199]] {
+        assert_eq!(base.view(name).await.account.version, 3);
+    }
+}
+
+#[tokio::test]
 async fn an_agent_that_moved_to_another_zone_holds_there() {
     let base = Base::open(DATABASE).await;
     base.row("a").await;

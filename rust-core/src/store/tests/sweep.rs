@@ -65,7 +65,7 @@ async fn what_it_asks_is_answered_by_indexes() {
         ("over", listing::over(now, 1000)),
         ("sending", listing::sending(1000)),
         ("awaited", listing::awaited(&["Z".to_owned()], 1000)),
-        ("left", steps::left("core")),
+        ("left", steps::left(&["agent"])),
     ] {
         assert_eq!(scans(&base, statement).await, [""; 0], "{what}");
     }
