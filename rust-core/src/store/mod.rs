@@ -106,7 +106,7 @@ impl StoreError {
                     | sqlx::Error::ColumnNotFound(_)
             ),
             StoreError::Corrupt { .. } => true,
-            StoreError::Migration(_) | StoreError::Locked => false,
+            StoreError::Migration(_) | StoreError::Locked | StoreError::NeedsTls => false,
         }
     }
 }
