@@ -145,6 +145,7 @@ impl Core {
             lifecycle,
             enabled: accounts.enabled,
             empty_object_for_unknown: config.empty_object_for_unknown,
+            max_body: config.max_body,
         };
         Ok(Core {
             api,

@@ -43,6 +43,14 @@ ferry_failpoint::failpoints! {
     SENT_BEFORE = "core.store.sent.before";
     /// After a message for another core's agent was recorded as sent.
     SENT_AFTER = "core.store.sent.after";
+    /// Before the end of an agent's connection is asked for.
+    EVICT_BEFORE = "core.store.evict.before";
+    /// After the end of an agent's connection was asked for.
+    EVICT_AFTER = "core.store.evict.after";
+    /// Before connections that were asked to be ended are forgotten.
+    EVICTED_BEFORE = "core.store.evicted.before";
+    /// After connections that were asked to be ended were forgotten.
+    EVICTED_AFTER = "core.store.evicted.after";
     /// Before a row is made.
     CREATE_BEFORE = "core.store.create.before";
     /// After a row was made.

@@ -144,6 +144,18 @@ impl Pool {
         }
     }
 
+    /// What each pool may and does hold.
+    pub(crate) fn settings(&self) -> Vec<PoolSettings> {
+        match self {
+            Pool::Sqlite { writer, reader } => vec![
+                PoolSettings::of("writer", "sqlite", writer),
+                PoolSettings::of("reader", "sqlite", reader),
+            ],
+            Pool::MySql(pool) => vec![PoolSettings::of("default", "mysql", pool)],
+            Pool::Postgres(pool) => vec![PoolSettings::of("default", "postgresql", pool)],
+        }
+    }
+
     pub(crate) async fn close(&self) {
         match self {
             Pool::Sqlite { writer, reader } => {
@@ -152,6 +164,41 @@ impl Pool {
             }
             Pool::MySql(pool) => pool.close().await,
             Pool::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// The connections of one pool.
+#[derive(Debug)]
+pub struct PoolSettings {
+    /// `default`, or what it is for where there are two.
+    pub name: &'static str,
+    /// `sqlite`, `mysql` or `postgresql`.
+    pub database: &'static str,
+    /// The most connections.
+    pub max: u32,
+    /// How long one is waited for.
+    pub acquire_timeout_ms: u64,
+    /// Connections now.
+    pub connections: u32,
+    /// Those of them that nobody uses.
+    pub idle: usize,
+}
+
+impl PoolSettings {
+    fn of<D: sqlx::Database>(
+        name: &'static str,
+        database: &'static str,
+        pool: &sqlx::Pool<D>,
+    ) -> PoolSettings {
+        let wait = pool.options().get_acquire_timeout().as_millis();
+        PoolSettings {
+            name,
+            database,
+            max: pool.options().get_max_connections(),
+            acquire_timeout_ms: u64::try_from(wait).unwrap_or(u64::MAX),
+            connections: pool.size(),
+            idle: pool.num_idle(),
         }
     }
 }

@@ -167,6 +167,10 @@ impl Walk {
         }
         self.between_steps();
 
+        self.disconnect()?;
+        self.is_served(&good)?;
+        self.between_steps();
+
         let mut changed = clouddriver::account(&good, kubeconfig);
         changed["namespaces"] = json!(["default"]);
         self.ask("PUT", "/credentials", Some(&changed), &[200])?;
@@ -353,6 +357,27 @@ impl Walk {
         })
     }
 
+    /// Has the core end its agent's connection.
+    fn disconnect(&mut self) -> Result<(), String> {
+        let agents = self.ask("GET", "/armory/agents", None, &[200])?.json();
+        let id = agents[0]["agentId"].as_str().ok_or("no agent")?.to_owned();
+        let path = format!("/armory/agent/{id}/disconnect");
+        // 404: it is not back yet from the last time.
+        self.ask("POST", &path, None, &[202, 404]).map(drop)
+    }
+
+    fn is_served(&mut self, name: &str) -> Result<(), String> {
+        self.until(|walk| {
+            let account = walk.pair.account(name)?;
+            let served = account["status"] == "ACTIVE" && account["connections"] == 1;
+            if served {
+                Ok(())
+            } else {
+                Err(account.to_string())
+            }
+        })
+    }
+
     fn patch(&mut self, name: &str, state: &str) -> Result<(), String> {
         let body = json!([{"name": name, "state": state}]);
         self.ask("PATCH", "/armory/accounts", Some(&body), &[202])
@@ -417,6 +442,11 @@ impl Walk {
                 open => Err(format!("{open} writes are still open")),
             },
         )?;
+        let evictions = "SELECT COUNT(*) FROM kubesvc_ferry_evictions";
+        self.until(|walk| match walk.count(evictions, "") {
+            0 => Ok(()),
+            left => Err(format!("{left} connections are still to be ended")),
+        })?;
         let taken =
             "SELECT COUNT(*) FROM kubesvc_ferry_audit WHERE event = 'Adopt' AND account = ?";
         let counts = [good, dead, refused].map(|name| self.count(taken, name));

@@ -138,7 +138,6 @@ impl Api {
         name: &str,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
-        call.query.only(&[])?;
         if let Some(detail) = self.store.detail(name).await? {
             return Ok(answer::json(StatusCode::OK, &show::usage(name, &detail)));
         }
@@ -152,13 +151,8 @@ impl Api {
     }
 
     /// GET /agents/kubernetes/accounts/{name}.
-    pub(super) async fn kubesvc_account(
-        &self,
-        name: &str,
-        call: &Call<'_>,
-    ) -> Result<Response<Bytes>, Failure> {
+    pub(super) async fn kubesvc_account(&self, name: &str) -> Result<Response<Bytes>, Failure> {
         self.require_enabled()?;
-        call.query.only(&[])?;
         match self.store.detail(name).await? {
             Some(detail) => Ok(answer::json(
                 StatusCode::OK,
@@ -175,21 +169,13 @@ impl Api {
         }
     }
 
-    /// GET /armory/agents.
-    pub(super) async fn agents(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
-        call.query.only(&[])?;
-        let agents = self.store.agents().await?.into_iter().map(|agent| {
-            json!({
-                "accounts": agent.accounts,
-                "agentId": agent.agent_id,
-                "caching": agent.caching,
-                "clouddriverId": agent.core_id,
-                "lastConnection": answer::instant(agent.last_connection),
-                "type": "kubernetes",
-                "zoneId": agent.zone_id,
-            })
-        });
-        Ok(answer::json(StatusCode::OK, &Value::from_iter(agents)))
+    /// GET /agents/kubernetes/accounts/{name}/namespaces.
+    pub(super) async fn namespaces(&self, name: &str) -> Result<Response<Bytes>, Failure> {
+        self.require_enabled()?;
+        match self.store.detail(name).await? {
+            Some(detail) => Ok(answer::json(StatusCode::OK, &show::namespaces(&detail))),
+            None => Err(Failure::unknown_account(name)),
+        }
     }
 }
 
@@ -204,9 +190,6 @@ struct Asked {
 
 fn asked(call: &Call<'_>) -> Result<Asked, Failure> {
     let query = &call.query;
-    query.only(&[
-        "page", "limit", "status", "zoneId", "source", "agentId", "name",
-    ])?;
     let page: u64 = query.parsed("page", "a whole number from 1")?.unwrap_or(1);
     let limit: u64 = query.parsed("limit", LIMIT)?.unwrap_or(DEFAULT_LIMIT);
     if page == 0 {

@@ -59,6 +59,45 @@ impl Failure {
         failure
     }
 
+    pub(super) fn unknown_agent(agent_id: &str) -> Failure {
+        let message = format!("no agent of this id is connected (id: {agent_id})");
+        Failure::new(StatusCode::NOT_FOUND, NOT_FOUND, message)
+    }
+
+    pub(super) fn unknown_core(core_id: &str) -> Failure {
+        let message = format!("no core of this id is up (id: {core_id})");
+        Failure::new(StatusCode::NOT_FOUND, NOT_FOUND, message)
+    }
+
+    pub(super) fn too_large(bound: usize) -> Failure {
+        Failure::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "org.springframework.web.multipart.MaxUploadSizeExceededException",
+            format!(
+                "the body is larger than {bound} bytes: send it in several requests, or raise \
+                 kubesvc.api.maxBodySize"
+            ),
+        )
+    }
+
+    pub(super) fn media(media: &str) -> Failure {
+        Failure::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "org.springframework.web.HttpMediaTypeNotSupportedException",
+            format!("Content-Type {media} is not read here; send application/json"),
+        )
+    }
+
+    pub(super) fn unpublished() -> Failure {
+        Failure::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "io.ferry.Unpublished",
+            "this path is for messages between replicas of Armory's plugin, whose text is \
+             unpublished; Ferry's replicas speak through their database"
+                .into(),
+        )
+    }
+
     pub(super) fn disabled() -> Failure {
         Failure::new(
             StatusCode::NOT_IMPLEMENTED,

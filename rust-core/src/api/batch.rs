@@ -2,6 +2,7 @@
 //! 409, and an answer of either says which accounts it is about.
 
 use super::answer::{self, Failure};
+use super::body::body;
 use super::{Api, Call};
 use crate::account::bound;
 use crate::account::definition::Definition;
@@ -121,7 +122,6 @@ impl Api {
     /// POST /armory/accounts: Clouddriver's accounts become INACTIVE here.
     pub(super) async fn migrate(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         self.require_enabled()?;
-        call.query.only(&[])?;
         let mut trouble = Trouble::default();
         let mut entries = entries(call, &mut trouble)?;
         for entry in entries.extract_if(.., |entry| entry.state.is_some()) {
@@ -167,7 +167,6 @@ impl Api {
     /// PATCH /armory/accounts: to ACTIVE or INACTIVE.
     pub(super) async fn patch(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         self.require_enabled()?;
-        call.query.only(&[])?;
         let mut trouble = Trouble::default();
         let mut asks = Vec::new();
         for entry in entries(call, &mut trouble)? {
@@ -193,7 +192,6 @@ impl Api {
     /// DELETE /armory/accounts with names in the body.
     pub(super) async fn delete(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         self.require_enabled()?;
-        call.query.only(&[])?;
         let names: Vec<String> = array(call, "an array of account names")?;
         self.delete_all(names.into_iter().collect(), call).await
     }
@@ -205,7 +203,6 @@ impl Api {
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
         self.require_enabled()?;
-        call.query.only(&[])?;
         self.delete_all(BTreeSet::from([name.to_owned()]), call)
             .await
     }
@@ -315,23 +312,12 @@ fn entries(call: &Call<'_>, trouble: &mut Trouble) -> Result<Vec<Entry>, Failure
     Ok(entries)
 }
 
-/// What is wrong with a body, without the value that is: it may be a secret in the wrong place.
-fn reason(error: &serde_json::Error) -> String {
-    let said = error.to_string();
-    if !said.starts_with("invalid") {
-        return said;
-    }
-    let (line, column) = (error.line(), error.column());
-    format!("a value of another type at line {line} column {column}")
-}
-
 /// The body as an array that is not empty.
 pub(super) fn array<T: serde::de::DeserializeOwned>(
     call: &Call<'_>,
     expected: &str,
 ) -> Result<Vec<T>, Failure> {
-    let items: Vec<T> = serde_json::from_slice(call.body)
-        .map_err(|error| Failure::bad(format!("the body is not {expected}: {}", reason(&error))))?;
+    let items: Vec<T> = body(call, expected)?;
     if items.is_empty() {
         return Err(Failure::bad(format!(
             "the array is empty; the body is to be {expected}"

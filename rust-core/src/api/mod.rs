@@ -4,9 +4,13 @@
 //! a request from outside reach it.
 
 mod accounts;
+mod agents;
 mod answer;
 mod batch;
+mod body;
+mod openapi;
 mod query;
+mod routes;
 mod show;
 
 use crate::account::bound;
@@ -16,7 +20,8 @@ use crate::source::Source;
 use crate::store::{Actor, Store};
 use answer::Failure;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use routes::{Found, Operation};
 use std::sync::Arc;
 
 /// The API of one core.
@@ -31,6 +36,8 @@ pub struct Api {
     pub enabled: bool,
     /// `kubesvc.compat.emptyObjectForUnknown`.
     pub empty_object_for_unknown: bool,
+    /// `kubesvc.api.maxBodySize`, in bytes.
+    pub max_body: usize,
 }
 
 /// One request, taken apart.
@@ -98,38 +105,58 @@ impl Api {
         {
             return Err(Failure::bad("the path has a NUL character"));
         }
-        let allowed: &[&str] = match segments.as_slice() {
-            ["armory", "accounts"] => match *method {
-                Method::GET => return self.list(call).await,
-                Method::POST => return self.migrate(call).await,
-                Method::PATCH => return self.patch(call).await,
-                Method::DELETE => return self.delete(call).await,
-                _ => &["GET", "POST", "PATCH", "DELETE"],
-            },
-            ["armory", "accounts", name] => match *method {
-                Method::GET => return self.account(name, call).await,
-                Method::DELETE => return self.delete_one(name, call).await,
-                _ => &["GET", "DELETE"],
-            },
-            ["agents", "kubernetes", "accounts", name] => match *method {
-                Method::GET => return self.kubesvc_account(name, call).await,
-                _ => &["GET"],
-            },
-            ["armory", "agents"] => match *method {
-                Method::GET => return self.agents(call).await,
-                _ => &["GET"],
-            },
-            ["ferry", "accounts", "names"] => match *method {
-                Method::GET => return self.names(call).await,
-                _ => &["GET"],
-            },
-            ["ferry", "accounts", "items"] => match *method {
-                Method::POST => return self.items(call).await,
-                _ => &["POST"],
-            },
-            _ => return Err(Failure::unknown_path(path)),
+        let (route, parts) = match routes::find(method, &segments) {
+            Found::Route(route, parts) => (route, parts),
+            Found::Methods(allowed) => return Err(Failure::method(method, path, &allowed)),
+            Found::Nothing => return Err(Failure::unknown_path(path)),
         };
-        Err(Failure::method(method, path, allowed))
+        call.query.only(route.query)?;
+        if !route.body.is_empty() {
+            self.check_body(call)?;
+        }
+        self.operate(route.operation, &parts, call).await
+    }
+
+    fn check_body(&self, call: &Call<'_>) -> Result<(), Failure> {
+        if call.body.len() > self.max_body {
+            return Err(Failure::too_large(self.max_body));
+        }
+        match call.header("content-type") {
+            Some(media) if !call.body.is_empty() && !is_json(media) => Err(Failure::media(media)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn operate(
+        &self,
+        operation: Operation,
+        parts: &[&str],
+        call: &Call<'_>,
+    ) -> Result<Response<Bytes>, Failure> {
+        let part = parts.first().copied().unwrap_or_default();
+        match operation {
+            Operation::ListAccounts => self.list(call).await,
+            Operation::MigrateAccounts => self.migrate(call).await,
+            Operation::PatchAccounts => self.patch(call).await,
+            Operation::DeleteAccounts => self.delete(call).await,
+            Operation::ShowAccount => self.account(part, call).await,
+            Operation::DeleteAccount => self.delete_one(part, call).await,
+            Operation::ShowKubesvcAccount => self.kubesvc_account(part).await,
+            Operation::ListNamespaces => self.namespaces(part).await,
+            Operation::ListAgents => self.agents().await,
+            Operation::ShowAgent => self.agent(part).await,
+            Operation::DisconnectAgent => self.disconnect(part, call).await,
+            Operation::AssignAccounts => self.assign(call).await,
+            Operation::ForwardOperation
+            | Operation::ForwardOperationResult
+            | Operation::ForwardDatabaseOperations => Err(Failure::unpublished()),
+            Operation::ListClouddrivers => self.clouddrivers().await,
+            Operation::ShowClouddriver => self.clouddriver(part).await,
+            Operation::ListPoolSettings => self.pool_settings(),
+            Operation::ShowOpenapi => Ok(answer::json(StatusCode::OK, &openapi::document())),
+            Operation::ListNames => self.names(call).await,
+            Operation::ListItems => self.items(call).await,
+        }
     }
 
     fn require_enabled(&self) -> Result<(), Failure> {
@@ -139,6 +166,13 @@ impl Api {
             Err(Failure::disabled())
         }
     }
+}
+
+/// `application/json`, or a type that says it is written in JSON.
+fn is_json(media: &str) -> bool {
+    let kind = media.split(';').next().unwrap_or_default().trim();
+    let kind = kind.to_ascii_lowercase();
+    kind == "application/json" || kind.starts_with("application/") && kind.ends_with("+json")
 }
 
 #[cfg(test)]

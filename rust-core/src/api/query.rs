@@ -1,6 +1,7 @@
 //! The query of a request: parsed once, every parameter used or refused.
 
 use super::answer::Failure;
+use super::routes::Parameter;
 use crate::encoding::decode_query;
 use std::collections::BTreeMap;
 
@@ -49,7 +50,8 @@ impl Query {
     }
 
     /// Refuses every parameter but these.
-    pub(super) fn only(&self, known: &[&str]) -> Result<(), Failure> {
+    pub(super) fn only(&self, known: &[Parameter]) -> Result<(), Failure> {
+        let known: Vec<&str> = known.iter().map(|parameter| parameter.name).collect();
         match self.0.keys().find(|name| !known.contains(&name.as_str())) {
             None => Ok(()),
             Some(name) => Err(Failure::bad(format!(

@@ -100,6 +100,19 @@ pub(super) fn kubesvc_account(name: &str, detail: &AccountDetail) -> Value {
     }
 }
 
+/// The namespaces that the definition names.
+pub(super) fn namespaces(detail: &AccountDetail) -> Value {
+    let definition = match detail {
+        AccountDetail::Dynamic { content, .. } => &content.definition,
+        AccountDetail::Static { definition, .. } => definition,
+    };
+    let namespaces = object(definition)["namespaces"].take();
+    match namespaces {
+        Value::Array(namespaces) => namespaces.into_iter().filter(Value::is_string).collect(),
+        _ => json!([]),
+    }
+}
+
 fn kubesvc(name: &str, definition: &str, cluster: &Cluster) -> Value {
     let object = object(definition);
     let permissions = object.get("permissions").filter(|value| value.is_object());

@@ -13,6 +13,8 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+#[path = "tests/agents.rs"]
+mod agents;
 #[path = "tests/list.rs"]
 mod list;
 #[path = "tests/migrate.rs"]
@@ -89,6 +91,7 @@ impl Desk {
             lifecycle: Arc::new(lifecycle),
             enabled: true,
             empty_object_for_unknown: false,
+            max_body: 100_000,
         };
         Desk {
             api,

@@ -55,6 +55,8 @@ pub struct Config {
     pub other_key_files: Vec<PathBuf>,
     /// `kubesvc.compat.emptyObjectForUnknown`: GET of an unknown account answers `{}`.
     pub empty_object_for_unknown: bool,
+    /// `kubesvc.api.maxBodySize`: of a request to `/armory/**` or `/agents/**`, in bytes.
+    pub max_body: usize,
 }
 
 /// Where the core lives.
@@ -121,6 +123,7 @@ impl Config {
                 .map(PathBuf::from)
                 .collect(),
             empty_object_for_unknown: values.flag("kubesvc.compat.emptyObjectForUnknown"),
+            max_body: values.size("kubesvc.api.maxBodySize"),
         }
     }
 }

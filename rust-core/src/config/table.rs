@@ -61,6 +61,12 @@ const USED: &[Key] = &[
         "The same for kubernetes accounts; false: writes to /credentials are not looked at.",
     ),
     key(
+        "kubesvc.api.maxBodySize",
+        Kind::Size,
+        "64MB",
+        "Largest body of a request to /armory/** and /agents/** (Ferry's own).",
+    ),
+    key(
         "kubesvc.cache.accountCleanupFrequencySeconds",
         Kind::SECONDS,
         "600",

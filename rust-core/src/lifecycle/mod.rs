@@ -120,6 +120,7 @@ impl Lifecycle {
             self.clone().rounds("lease", Self::renew).boxed(),
             self.clone().rounds("sweep", Self::sweep).boxed(),
             self.clone().rounds("peers", Self::send_for_peers).boxed(),
+            self.clone().rounds("evictions", Self::evict).boxed(),
         ];
         for round in rounds {
             tasks.spawn(stop.clone().run_until_cancelled_owned(round));

@@ -1,4 +1,4 @@
-//! Several cores on one database: the messages that one core leaves for the agents of another.
+//! Several cores on one database: what one core leaves to be done with the agents of another.
 
 use super::Lifecycle;
 use crate::account::HoldingState;
@@ -23,6 +23,28 @@ impl Lifecycle {
             self.store.sent(&unsent).await?;
         }
         Ok(())
+    }
+
+    /// Ends an agent's connection, to whatever core: within a sweep when it is another's. `false`:
+    /// it is not connected.
+    pub async fn disconnect(&self, agent_id: &str) -> Result<bool, StoreError> {
+        let session = self.store.evict(agent_id).await?;
+        if let Some(session_id) = &session {
+            self.registry.end(agent_id, session_id);
+        }
+        Ok(session.is_some())
+    }
+
+    /// Ends those of our agents' connections that were asked to be ended.
+    pub(super) async fn evict(&self) -> Result<(), StoreError> {
+        let evictions = self.store.evictions().await?;
+        if evictions.is_empty() {
+            return Ok(());
+        }
+        for (agent_id, session_id) in evictions {
+            self.registry.end(&agent_id, &session_id);
+        }
+        self.store.forget_evictions().await
     }
 
     async fn save_at(&self, agent_id: &str, name: &str) -> Result<(), StoreError> {

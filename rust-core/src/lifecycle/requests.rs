@@ -202,6 +202,11 @@ impl Lifecycle {
         Ok(made)
     }
 
+    /// Looks at these accounts now, without waiting for an event or the sweep.
+    pub fn look_at(&self, names: Vec<String>) {
+        self.queue.add(names);
+    }
+
     /// While the row of that name is being deleted: keeps the definition that the row that follows
     /// begins with, INACTIVE or with `activate` on its way to ACTIVE.
     pub async fn succeed(

@@ -11,7 +11,37 @@ use std::time::Duration;
 /// A core that has not been seen for so long is gone.
 const LEASE: Duration = Duration::from_secs(15);
 
+/// A core that is up, or was a moment ago.
+#[derive(Debug, Clone)]
+pub struct CoreRow {
+    /// Its id.
+    pub core_id: String,
+    /// When it last renewed its lease, Unix milliseconds.
+    pub last_seen: i64,
+    /// Its lease is not over.
+    pub ready: bool,
+}
+
 impl Store {
+    /// Every core that has not ended, sorted by id.
+    pub async fn cores(&self) -> Result<Vec<CoreRow>, StoreError> {
+        let mut tx = self.pool.read().await?;
+        let now = tx.now().await?;
+        let rows = sql("SELECT core_id, last_seen FROM kubesvc_ferry_cores ORDER BY core_id");
+        let rows = rows.all(&mut tx).await?;
+        tx.commit().await?;
+        rows.iter()
+            .map(|row| {
+                let last_seen = row.get("last_seen")?;
+                Ok(CoreRow {
+                    core_id: row.get("core_id")?,
+                    last_seen,
+                    ready: last_seen > now - millis(LEASE),
+                })
+            })
+            .collect()
+    }
+
     /// Enters a core that starts. Connections of an earlier life of it have ended. When no other
     /// core is up, every deadline and retry begins anew, since nobody worked towards it.
     pub async fn enter(&self, core_id: &str, limits: &Limits) -> Result<(), StoreError> {

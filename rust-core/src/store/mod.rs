@@ -24,6 +24,8 @@ mod tombstones;
 pub use adopt::ARMORY_AGENTS;
 pub use adopt::Adopted;
 pub use agents::{Gone, Held, Registration, StaticAccount};
+pub use connected::AgentRow;
+pub use cores::CoreRow;
 pub use journal::Intent;
 pub use listing::AccountDetail;
 pub use open::{BadLocation, Location};
@@ -32,6 +34,7 @@ pub use rows::{Content, NewRow};
 pub use steps::{Actor, Change, Unsent};
 
 use crate::failpoint;
+pub use crate::sql::PoolSettings;
 use crate::sql::{Pool, Record};
 
 /// What can go wrong with the tables.
@@ -154,6 +157,11 @@ impl Store {
     /// The connections, for reading what lies beside our tables.
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// This core's connections.
+    pub fn pool_settings(&self) -> Vec<PoolSettings> {
+        self.pool.settings()
     }
 
     /// Closes every connection.

@@ -124,7 +124,7 @@ async fn agents_are_listed_while_they_are_connected() {
     }
     let row = |id: &str, zone: &str, accounts: &[&str], caching: bool| {
         json!({
-            "agentId": id, "zoneId": zone, "accounts": accounts, "caching": caching,
+            "agentId": id, "agentVersion": "1", "zoneId": zone, "accounts": accounts, "caching": caching,
             "clouddriverId": "core", "type": "kubernetes",
         })
     };

@@ -253,3 +253,60 @@ async fn a_database_that_is_away_is_503() {
         assert_eq!(answer.headers["retry-after"], "5");
     }
 }
+
+#[tokio::test]
+async fn a_body_is_bounded_and_json() {
+    let desk = Desk::open().await;
+    let long = format!("[\"{}\"]", "a".repeat(100_000));
+    let answer = desk.say("DELETE", "/armory/accounts", &long).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(answer.message().contains("kubesvc.api.maxBodySize"));
+
+    let deep = "[".repeat(50_000);
+    for method in ["POST", "PATCH", "DELETE"] {
+        let answer = desk.say(method, "/armory/accounts", &deep).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{method}");
+    }
+
+    let typed = async |media: &str| {
+        let request = Request::builder()
+            .method("DELETE")
+            .uri("/armory/accounts")
+            .header("content-type", media)
+            .body(Bytes::from_static(b"[\"nobody\"]"))
+            .unwrap();
+        desk.api.handle(request).await.status()
+    };
+    for media in [
+        "application/json",
+        "Application/JSON; charset=utf-8",
+        "application/merge-patch+json",
+    ] {
+        assert_eq!(typed(media).await, StatusCode::BAD_REQUEST, "{media}");
+    }
+    for media in ["text/plain", "application/x-www-form-urlencoded", "json"] {
+        let status = typed(media).await;
+        assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{media}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_type_is_told_with_its_path() {
+    let desk = Desk::open().await;
+    let body = json!([{"name": "a"}, {"name": "b", "zoneId": {"secret": TOKEN}}]);
+    let answer = desk.ask("PATCH", "/armory/accounts", body).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    let message = answer.message();
+    assert!(
+        message.contains("[1].zoneId: a value of another type at line 1"),
+        "{message}"
+    );
+    let answer = desk
+        .say("DELETE", "/armory/accounts", "[\"a\"] [\"b\"]")
+        .await;
+    assert!(
+        answer.message().contains("trailing characters at line 1"),
+        "{}",
+        answer.text
+    );
+}

@@ -1,0 +1,389 @@
+//! The table of routes: what there is to ask for, with what, and which answers it has. `Api` finds
+//! a request's route here, and the OpenAPI document is made from it.
+
+use http::Method;
+
+/// What a route does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operation {
+    ListAccounts,
+    MigrateAccounts,
+    PatchAccounts,
+    DeleteAccounts,
+    ShowAccount,
+    DeleteAccount,
+    ShowKubesvcAccount,
+    ListNamespaces,
+    ListAgents,
+    ShowAgent,
+    DisconnectAgent,
+    AssignAccounts,
+    ForwardOperation,
+    ForwardOperationResult,
+    ForwardDatabaseOperations,
+    ListClouddrivers,
+    ShowClouddriver,
+    ListPoolSettings,
+    ShowOpenapi,
+    /// The list's names alone, for the plugin.
+    ListNames,
+    /// The list's items of some names, for the plugin.
+    ListItems,
+}
+
+/// A parameter of a query.
+#[derive(Debug)]
+pub(super) struct Parameter {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) doc: &'static str,
+}
+
+/// What a parameter's value is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    Text,
+    Number { min: u64, max: u64 },
+    OneOf(&'static [&'static str]),
+}
+
+/// One method of one path.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) method: Method,
+    /// `{…}` stands for one segment of any text.
+    pub(super) path: &'static str,
+    pub(super) operation: Operation,
+    pub(super) summary: &'static str,
+    pub(super) query: &'static [Parameter],
+    /// The schema of the request's body; empty: it has none.
+    pub(super) body: &'static str,
+    /// Status and schema of each answer; without a schema it has no body. Those of
+    /// [`Route::refusals`] come on top.
+    pub(super) answers: &'static [(u16, &'static str)],
+}
+
+const LIST: &[Parameter] = &[
+    Parameter {
+        name: "page",
+        kind: Kind::Number {
+            min: 1,
+            max: i64::MAX as u64,
+        },
+        doc: "From 1.",
+    },
+    Parameter {
+        name: "limit",
+        kind: Kind::Number { min: 1, max: 1000 },
+        doc: "Accounts in a page; 100 when it is not given.",
+    },
+    Parameter {
+        name: "status",
+        kind: Kind::OneOf(STATUSES),
+        doc: "Only accounts of this status.",
+    },
+    text("zoneId", "Only accounts of this zone."),
+    Parameter {
+        name: "source",
+        kind: Kind::OneOf(&["clouddriver", "static-agent-config"]),
+        doc: "Only accounts of this source.",
+    },
+    text("agentId", "Only accounts that this agent may have."),
+    text("name", "Only accounts whose name begins so."),
+];
+
+/// As in `account::Status`; a test holds it.
+pub(super) const STATUSES: &[&str] = &[
+    "INACTIVE",
+    "ACTIVE",
+    "FAILED",
+    "ORPHANED",
+    "DELETE_FAILED",
+    "TO_MIGRATE",
+    "ACTIVATING",
+    "TO_DEACTIVATE",
+    "DEACTIVATING",
+    "DELETING",
+];
+
+const fn text(name: &'static str, doc: &'static str) -> Parameter {
+    let kind = Kind::Text;
+    Parameter { name, kind, doc }
+}
+
+const fn route(
+    method: Method,
+    path: &'static str,
+    operation: Operation,
+    summary: &'static str,
+    answers: &'static [(u16, &'static str)],
+) -> Route {
+    Route {
+        method,
+        path,
+        operation,
+        summary,
+        query: &[],
+        body: "",
+        answers,
+    }
+}
+
+impl Route {
+    const fn query(mut self, query: &'static [Parameter]) -> Route {
+        self.query = query;
+        self
+    }
+
+    const fn body(mut self, body: &'static str) -> Route {
+        self.body = body;
+        self
+    }
+
+    /// Errors that it may answer whatever is asked: a wrong query or body, a database or a
+    /// Clouddriver that is away.
+    pub(super) fn refusals(&self) -> Vec<u16> {
+        match self.body {
+            "" => vec![400, 503],
+            _ => vec![400, 413, 415, 503],
+        }
+    }
+
+    /// Whether other programs than the plugin may ask for it.
+    pub(super) fn is_public(&self) -> bool {
+        !self.path.starts_with("/ferry/")
+    }
+}
+
+const UNPUBLISHED: &[(u16, &str)] = &[(501, "Error")];
+const BATCH: &[(u16, &str)] = &[(202, ""), (409, "Error"), (501, "Error")];
+
+/// Every route. Where two paths fit, the earlier one is taken.
+pub(super) static ROUTES: &[Route] = &[
+    route(
+        Method::GET,
+        "/armory/accounts",
+        Operation::ListAccounts,
+        "The accounts there are: migrated ones, agents' own, and those that nobody migrated",
+        &[(200, "AccountPage")],
+    )
+    .query(LIST),
+    route(
+        Method::POST,
+        "/armory/accounts",
+        Operation::MigrateAccounts,
+        "Takes Clouddriver's accounts over: they become INACTIVE here",
+        &[(202, "Nothing"), (409, "Present"), (501, "Error")],
+    )
+    .body("Entries"),
+    route(
+        Method::PATCH,
+        "/armory/accounts",
+        Operation::PatchAccounts,
+        "Brings accounts to ACTIVE or INACTIVE",
+        BATCH,
+    )
+    .body("Entries"),
+    route(
+        Method::DELETE,
+        "/armory/accounts",
+        Operation::DeleteAccounts,
+        "Ends the migration of accounts: agents drop them, Clouddriver keeps them",
+        BATCH,
+    )
+    .body("Names"),
+    route(
+        Method::GET,
+        "/armory/accounts/{name}",
+        Operation::ShowAccount,
+        "One account",
+        &[(200, "Account"), (404, "Error")],
+    ),
+    route(
+        Method::DELETE,
+        "/armory/accounts/{name}",
+        Operation::DeleteAccount,
+        "Ends the migration of one account",
+        BATCH,
+    ),
+    route(
+        Method::GET,
+        "/agents/kubernetes/accounts/{name}",
+        Operation::ShowKubesvcAccount,
+        "One account as agents see it",
+        &[(200, "KubesvcAccount"), (404, "Error"), (501, "Error")],
+    ),
+    route(
+        Method::GET,
+        "/agents/kubernetes/accounts/{name}/namespaces",
+        Operation::ListNamespaces,
+        "The namespaces that its definition narrows it to; none: all of the cluster's",
+        &[(200, "Names"), (404, "Error"), (501, "Error")],
+    ),
+    route(
+        Method::GET,
+        "/armory/agents",
+        Operation::ListAgents,
+        "The connected agents",
+        &[(200, "Agents")],
+    ),
+    route(
+        Method::GET,
+        "/armory/agents/{agentId}",
+        Operation::ShowAgent,
+        "One connected agent",
+        &[(200, "Agent"), (404, "Error")],
+    ),
+    route(
+        Method::POST,
+        "/armory/agent/{agentId}/disconnect",
+        Operation::DisconnectAgent,
+        "Ends an agent's connection; it connects again and brings all it has",
+        &[(202, ""), (404, "Error")],
+    )
+    .body("Disconnect"),
+    route(
+        Method::POST,
+        "/armory/agent/assignments",
+        Operation::AssignAccounts,
+        "Sees to it that an available agent caches each of these accounts",
+        BATCH,
+    )
+    .body("Names"),
+    route(
+        Method::POST,
+        "/armory/agent/operations",
+        Operation::ForwardOperation,
+        "Not served: the messages between replicas are unpublished",
+        UNPUBLISHED,
+    ),
+    route(
+        Method::POST,
+        "/armory/agent/operationresults",
+        Operation::ForwardOperationResult,
+        "Not served: the messages between replicas are unpublished",
+        UNPUBLISHED,
+    ),
+    route(
+        Method::POST,
+        "/armory/agent/operations/database",
+        Operation::ForwardDatabaseOperations,
+        "Not served: the messages between replicas are unpublished",
+        UNPUBLISHED,
+    )
+    .query(&[text("dynamicAccountOps", "Unused.")]),
+    route(
+        Method::GET,
+        "/armory/clouddrivers",
+        Operation::ListClouddrivers,
+        "The cores that are up",
+        &[(200, "Clouddrivers")],
+    ),
+    route(
+        Method::GET,
+        "/armory/clouddrivers/sql/pool/settings",
+        Operation::ListPoolSettings,
+        "This core's database connections",
+        &[(200, "PoolSettings")],
+    ),
+    route(
+        Method::GET,
+        "/armory/clouddrivers/{clouddriverId}",
+        Operation::ShowClouddriver,
+        "One core that is up",
+        &[(200, "Clouddriver"), (404, "Error")],
+    ),
+    route(
+        Method::GET,
+        "/armory/openapi.json",
+        Operation::ShowOpenapi,
+        "This document",
+        &[(200, "OpenApi")],
+    ),
+    route(
+        Method::GET,
+        "/ferry/accounts/names",
+        Operation::ListNames,
+        "Every name that the list of this query has, on whatever page",
+        &[(200, "")],
+    )
+    .query(LIST),
+    route(
+        Method::POST,
+        "/ferry/accounts/items",
+        Operation::ListItems,
+        "The list's items of these names",
+        &[(200, "")],
+    )
+    .body("Names"),
+];
+
+/// What is found for a method and the decoded segments of a path.
+#[derive(Debug)]
+pub(super) enum Found<'a> {
+    /// The route, and what stands for its `{…}`.
+    Route(&'static Route, Vec<&'a str>),
+    /// The path is for these methods.
+    Methods(Vec<&'static str>),
+    /// No route has this path.
+    Nothing,
+}
+
+pub(super) fn find<'a>(method: &Method, segments: &[&'a str]) -> Found<'a> {
+    let mut methods = Vec::new();
+    for route in ROUTES {
+        let Some(parts) = parts(route.path, segments) else {
+            continue;
+        };
+        if route.method == *method {
+            return Found::Route(route, parts);
+        }
+        if !methods.contains(&route.method.as_str()) {
+            methods.push(route.method.as_str());
+        }
+    }
+    match methods.is_empty() {
+        true => Found::Nothing,
+        false => Found::Methods(methods),
+    }
+}
+
+fn parts<'a>(path: &str, segments: &[&'a str]) -> Option<Vec<&'a str>> {
+    let mut parts = Vec::new();
+    let mut expected = path.trim_start_matches('/').split('/');
+    for segment in segments {
+        let expected = expected.next()?;
+        if expected.starts_with('{') {
+            if segment.is_empty() {
+                return None;
+            }
+            parts.push(*segment);
+        } else if expected != *segment {
+            return None;
+        }
+    }
+    expected.next().is_none().then_some(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_are_the_lifecycles() {
+        let own = crate::account::Status::ALL;
+        assert_eq!(STATUSES.len(), own.len());
+        assert!(own.iter().all(|own| STATUSES.contains(&own.as_str())));
+    }
+
+    #[test]
+    fn every_route_is_found_by_its_own_path() {
+        for route in ROUTES {
+            let segments: Vec<&str> = route.path.trim_start_matches('/').split('/').collect();
+            match find(&route.method, &segments) {
+                Found::Route(found, _) => assert_eq!(found.operation, route.operation),
+                other => panic!("{} {}: {other:?}", route.method, route.path),
+            }
+        }
+    }
+}

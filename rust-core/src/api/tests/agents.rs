@@ -1,0 +1,127 @@
+//! Agents, cores, and what is asked of agents.
+
+use super::*;
+
+#[tokio::test]
+async fn one_agent_and_what_it_is_asked() {
+    let desk = Desk::with(&["a"]).await;
+    desk.agent("pod/1", "Z", &["a"], &[]).await;
+    let all = desk.get("/armory/agents").await.json();
+    let one = desk.get("/armory/agents/pod%2F1").await;
+    assert_eq!(one.status, StatusCode::OK);
+    assert_eq!(one.json(), all[0]);
+    assert_eq!(one.json()["agentVersion"], "1");
+    let other = desk.get("/armory/agents/pod").await;
+    assert_eq!(other.status, StatusCode::NOT_FOUND);
+    assert!(other.message().contains("(id: pod)"), "{}", other.text);
+
+    let path = "/armory/agent/pod%2F1/disconnect";
+    let body = json!({"clusterDriven": true, "origin": "ui", "timestamp": 1});
+    assert_eq!(
+        desk.ask("POST", path, body).await.status,
+        StatusCode::ACCEPTED
+    );
+    assert_eq!(
+        desk.ask("POST", path, Value::Null).await.status,
+        StatusCode::ACCEPTED
+    );
+    let asked = desk.api.store.evictions().await.unwrap();
+    assert_eq!(asked, [("pod/1".to_owned(), "session of pod/1".to_owned())]);
+    desk.api.store.forget_evictions().await.unwrap();
+    assert_eq!(
+        desk.api.store.evictions().await.unwrap().len(),
+        1,
+        "it is still connected"
+    );
+    desk.api
+        .store
+        .leave("pod/1", "session of pod/1")
+        .await
+        .unwrap();
+    desk.api.store.forget_evictions().await.unwrap();
+    assert_eq!(desk.api.store.evictions().await.unwrap(), []);
+    assert_eq!(
+        desk.ask("POST", path, Value::Null).await.status,
+        StatusCode::NOT_FOUND
+    );
+    let wrong = desk.ask("POST", path, json!({"origin": 1})).await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+    assert!(wrong.message().contains("origin: "), "{}", wrong.text);
+}
+
+#[tokio::test]
+async fn assignments_name_accounts_that_are_there() {
+    let desk = Desk::with(&["a"]).await;
+    desk.agent("agent", "Z", &[], &[("own", json!({}))]).await;
+    let path = "/armory/agent/assignments";
+    let good = desk.ask("POST", path, json!(["a", "own"])).await;
+    assert_eq!(good.status, StatusCode::ACCEPTED, "{}", good.text);
+    let some = desk
+        .ask("POST", path, json!(["a", "nobody", "no\u{0}body"]))
+        .await;
+    assert_eq!(some.status, StatusCode::BAD_REQUEST);
+    let names: Vec<String> = some.accounts().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["nobody", "no\u{0}body"]);
+}
+
+#[tokio::test]
+async fn what_replicas_of_the_original_say_is_not_understood() {
+    let desk = Desk::open().await;
+    for path in [
+        "operations",
+        "operationresults",
+        "operations/database?dynamicAccountOps=true",
+    ] {
+        let answer = desk
+            .ask("POST", &format!("/armory/agent/{path}"), json!({}))
+            .await;
+        assert_eq!(answer.status, StatusCode::NOT_IMPLEMENTED, "{path}");
+        assert!(answer.message().contains("unpublished"), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn cores_and_their_connections() {
+    let desk = Desk::open().await;
+    assert_eq!(desk.get("/armory/clouddrivers").await.json(), json!([]));
+    let limits = Limits {
+        transition: Duration::from_secs(60),
+        retry: Duration::from_secs(5),
+        max_retries: 3,
+    };
+    desk.api.store.enter("core/1", &limits).await.unwrap();
+    let cores = desk.get("/armory/clouddrivers").await.json();
+    assert_eq!(
+        (&cores[0]["id"], &cores[0]["ready"]),
+        (&json!("core/1"), &json!(true))
+    );
+    let one = desk.get("/armory/clouddrivers/core%2F1").await.json();
+    assert_eq!(one, cores[0]);
+    let none = desk.get("/armory/clouddrivers/core").await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
+    let pools = desk
+        .get("/armory/clouddrivers/sql/pool/settings")
+        .await
+        .json();
+    assert_eq!(
+        (&pools[0]["name"], &pools[0]["maxConnections"]),
+        (&json!("writer"), &json!(1))
+    );
+}
+
+#[tokio::test]
+async fn namespaces_are_those_of_the_definition() {
+    let desk = Desk::open().await;
+    desk.source.put("a", json!({"namespaces": ["x", "y"]}));
+    desk.source.put("b", json!({}));
+    let both = json!([{"name": "a"}, {"name": "b"}]);
+    desk.ask("POST", "/armory/accounts", both).await;
+    let of = async |name: &str| {
+        let path = format!("/agents/kubernetes/accounts/{name}/namespaces");
+        let answer = desk.get(&path).await;
+        (answer.status, answer.json())
+    };
+    assert_eq!(of("a").await, (StatusCode::OK, json!(["x", "y"])));
+    assert_eq!(of("b").await, (StatusCode::OK, json!([])));
+    assert_eq!(of("c").await.0, StatusCode::NOT_FOUND);
+}
