@@ -359,23 +359,14 @@ impl Walk {
 
     /// Has the core end its agent's connection.
     fn disconnect(&mut self) -> Result<(), String> {
-        let agents = self.ask("GET", "/armory/agents", None, &[200])?.json();
-        let id = agents[0]["agentId"].as_str().ok_or("no agent")?.to_owned();
+        let id = self.until(|walk| {
+            let agents = walk.pair.sidecar.request("GET", "/armory/agents", None)?;
+            let id = agents.json()[0]["agentId"].as_str().map(str::to_owned);
+            id.ok_or("no agent is connected".to_owned())
+        })?;
         let path = format!("/armory/agent/{id}/disconnect");
         // 404: it is not back yet from the last time.
         self.ask("POST", &path, None, &[202, 404]).map(drop)
-    }
-
-    fn is_served(&mut self, name: &str) -> Result<(), String> {
-        self.until(|walk| {
-            let account = walk.pair.account(name)?;
-            let served = account["status"] == "ACTIVE" && account["connections"] == 1;
-            if served {
-                Ok(())
-            } else {
-                Err(account.to_string())
-            }
-        })
     }
 
     fn patch(&mut self, name: &str, state: &str) -> Result<(), String> {
