@@ -147,9 +147,9 @@ impl Api {
             Operation::ShowAgent => self.agent(part).await,
             Operation::DisconnectAgent => self.disconnect(part, call).await,
             Operation::AssignAccounts => self.assign(call).await,
-            Operation::ForwardOperation
-            | Operation::ForwardOperationResult
-            | Operation::ForwardDatabaseOperations => Err(Failure::unpublished()),
+            Operation::ForwardRequest | Operation::ForwardResult | Operation::ForwardDatabase => {
+                Err(Failure::unpublished())
+            }
             Operation::ListClouddrivers => self.clouddrivers().await,
             Operation::ShowClouddriver => self.clouddriver(part).await,
             Operation::ListPoolSettings => self.pool_settings(),
