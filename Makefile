@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint fmt cluster host plugin jar clean
+.PHONY: help demo bench test lint fmt cluster host plugin jar clean
 
 SUITES = lint unit agent cluster java integration
 GOFLAGS ?= -mod=readonly
@@ -33,6 +33,12 @@ demo: ## one account's way, on real parts; DOOR=plugin, ONCE=1 ends by itself, K
 	@$(if $(demo_plugin),cargo build --locked --release $(demo_crates) --lib)
 	@$(if $(demo_plugin),gradle --no-daemon --console=plain -q :jvm-bridge:jar -PcargoProfile=release)
 	@exec $(release)/ferry-demo $(if $(demo_plugin),--plugin) $(if $(ONCE),--once)
+
+bench: ## how long things take, each beside a peer; BENCHES="credentials accounts" runs some
+	@scripts/need.sh cargo cc go javac gradle flock mariadb postgresql
+	@$(MAKE) -s --no-print-directory cluster host plugin
+	@cargo build --locked --release -p ferry-sidecar -p ferry-agent -p ferry-ffi -p ferry-bench
+	@exec $(release)/ferry-bench $(BENCHES)
 
 test: ## every suite, with a count at the end; SUITES="unit agent" runs some of them
 	@scripts/test.sh $(SUITES)

@@ -5,6 +5,7 @@
 mod adoption;
 mod away;
 mod crash;
+mod crowd;
 mod failures;
 mod first;
 mod grants;

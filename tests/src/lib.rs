@@ -7,6 +7,7 @@ pub mod agent;
 pub mod armory;
 pub mod clouddriver;
 pub mod cluster;
+pub mod crowd;
 pub mod database;
 pub mod door;
 pub mod ferry;

@@ -167,6 +167,26 @@ impl Process {
         self.child.wait().unwrap()
     }
 
+    /// Processor time that it has taken, in steps of 10 ms.
+    pub fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
+        // After the name, which may hold anything, in parentheses: utime and stime are 14 and 15.
+        let fields = stat.rsplit_once(") ").unwrap().1.split(' ');
+        let ticks: u64 = fields
+            .skip(11)
+            .take(2)
+            .map(|field| field.parse::<u64>().unwrap())
+            .sum();
+        Duration::from_millis(ticks * 10)
+    }
+
+    /// How many files it has open.
+    pub fn files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.id()))
+            .unwrap()
+            .count()
+    }
+
     /// Resident memory in KiB.
     pub fn rss_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
