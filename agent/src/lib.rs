@@ -66,7 +66,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), E
         .await
         .map_err(|source| Error::Listen { host, port, source })?;
     for key in &config.unused {
-        info!("{key}: known, not used here");
+        info!("known, not used here: {key}");
     }
     let identity = config.identity.clone();
     info!(
@@ -78,7 +78,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), E
         env!("CARGO_PKG_VERSION")
     );
     let presence = Presence::new();
-    let accounts = Accounts::start(config.accounts, config.kubeconfig_folders);
+    let accounts = Accounts::start(config.accounts, config.kubeconfig_folders, config.clusters);
     let tasks = TaskTracker::new();
     let ending = CancellationToken::new();
     let until_end = |work: futures_util::future::BoxFuture<'static, ()>| {

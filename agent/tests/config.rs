@@ -97,14 +97,16 @@ prometheus: {enabled: true}
     assert_eq!(one.definition.context.as_deref(), Some("c"));
     assert_eq!(one.definition.selection.namespaces, ["n"]);
     assert!(two.definition.selection.only_namespaced);
-    let mut unused = config.unused;
+    assert!(config.clusters.retries.is_none());
+    let unused = config.unused.iter();
+    let mut unused: Vec<_> = unused
+        .map(|text| text.split_once(": ").expect("a reason").0)
+        .collect();
     unused.sort();
     let expected = [
         "clouddriver.responseRetries",
         "kubernetes.accounts[0].metrics",
-        "kubernetes.retries",
         "logging.fields",
-        "prometheus",
     ];
     assert_eq!(unused, expected);
 }

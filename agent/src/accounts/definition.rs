@@ -15,6 +15,10 @@ pub struct Definition {
     pub context: Option<String>,
     /// What to watch.
     pub selection: Selection,
+    /// `insecure`: any certificate of the cluster will do.
+    pub insecure: bool,
+    /// `noProxy`: the operator's proxy is not for this cluster.
+    pub no_proxy: bool,
 }
 
 impl Definition {
@@ -41,18 +45,41 @@ impl Definition {
             Value::String(context) => Some(context.clone()).filter(|context| !context.is_empty()),
             _ => return Err(("context", "a text")),
         };
-        let only_namespaced = match &definition["onlyNamespacedResources"] {
-            Value::Null => false,
-            Value::Bool(only) => *only,
-            _ => return Err(("onlyNamespacedResources", "true or false")),
+        let flag = |key: &'static str| match &definition[key] {
+            Value::Null => Ok(false),
+            Value::Bool(flag) => Ok(*flag),
+            _ => Err((key, "true or false")),
         };
         let selection = Selection {
             kinds: kinds("kinds")?,
             omit_kinds: kinds("omitKinds")?,
+            custom_kinds: custom_kinds(definition)?,
             namespaces: namespaces(definition)?,
-            only_namespaced,
+            only_namespaced: flag("onlyNamespacedResources")?,
         };
-        Ok(Self { context, selection })
+        Ok(Self {
+            context,
+            selection,
+            insecure: flag("insecure")?,
+            no_proxy: flag("noProxy")?,
+        })
+    }
+}
+
+fn custom_kinds(definition: &Value) -> Result<Vec<KindName>, (&'static str, &'static str)> {
+    let wrong = (
+        "customResourceDefinitions",
+        "a list of objects that have a kind",
+    );
+    let kind = |item: &Value| {
+        let kind = item["kind"].as_str().filter(|kind| !kind.is_empty());
+        kind.map(|kind| KindName::parse(&printable(kind)))
+            .ok_or(wrong)
+    };
+    match &definition["customResourceDefinitions"] {
+        Value::Null => Ok(Vec::new()),
+        Value::Array(items) => items.iter().map(kind).collect(),
+        _ => Err(wrong),
     }
 }
 
@@ -98,13 +125,17 @@ mod tests {
     fn what_is_for_the_agent_is_read_and_the_rest_left_alone() {
         let definition = Definition::parse(
             r#"{"name":"a","context":"c","kinds":["Pod"],"omitKinds":null,"namespaces":["b","a","b"],
-                "onlyNamespacedResources":true,"permissions":{"READ":["x"]}}"#,
+                "onlyNamespacedResources":true,"insecure":true,"noProxy":false,
+                "customResourceDefinitions":[{"kind":"Rollout.argoproj.io","scope":"Cluster"}],"permissions":{"READ":["x"]}}"#,
         )
         .unwrap();
         assert_eq!(definition.context.as_deref(), Some("c"));
         assert_eq!(definition.selection.kinds, [KindName::parse("Pod")]);
         assert_eq!(definition.selection.namespaces, ["a", "b"]);
         assert!(definition.selection.only_namespaced);
+        assert!(definition.insecure && !definition.no_proxy);
+        let custom = [KindName::parse("Rollout.argoproj.io")];
+        assert_eq!(definition.selection.custom_kinds, custom);
         assert_eq!(Definition::parse("{}").unwrap(), Definition::default());
     }
 
@@ -118,6 +149,10 @@ mod tests {
             (
                 r#"{"onlyNamespacedResources":"yes"}"#,
                 "`onlyNamespacedResources` must be true or false",
+            ),
+            (
+                r#"{"customResourceDefinitions":["Rollout"]}"#,
+                "`customResourceDefinitions` must be a list of objects that have a kind",
             ),
             (
                 r#"{"namespaces":["../x"]}"#,

@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info};
 
 use crate::cause::{Refusal, printable};
+use crate::cluster::settings::Settings;
 use crate::cluster::watch::Watched;
 use crate::kubeconfig::Source;
 use definition::Definition;
@@ -60,6 +61,7 @@ pub struct Accounts(Arc<Shared>);
 
 struct Shared {
     folders: Arc<[PathBuf]>,
+    clusters: Arc<Settings>,
     tasks: TaskTracker,
     table: Mutex<Table>,
     untold: Notify,
@@ -68,8 +70,9 @@ struct Shared {
 impl Accounts {
     /// Starts the accounts of the agent's own configuration. `folders` are those below which the
     /// core may name kubeconfig files.
-    pub fn start(fixed: Vec<FixedAccount>, folders: Vec<PathBuf>) -> Self {
+    pub fn start(fixed: Vec<FixedAccount>, folders: Vec<PathBuf>, clusters: Settings) -> Self {
         let accounts = Self(Arc::new(Shared {
+            clusters: Arc::new(clusters),
             folders: folders.into(),
             tasks: TaskTracker::new(),
             table: Mutex::new(Table::default()),
@@ -249,6 +252,7 @@ impl Accounts {
             order,
             budget,
             folders: self.0.folders.clone(),
+            clusters: self.0.clusters.clone(),
             fixed: fixed.is_some(),
         };
         let shared = self.0.clone();

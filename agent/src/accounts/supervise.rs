@@ -18,25 +18,20 @@ use super::Publisher;
 use super::definition::Definition;
 use crate::backoff::Backoff;
 use crate::cause::{Cause, Refusal, Trouble};
+use crate::cluster::settings::{Retries, Settings};
 use crate::cluster::watch::Watches;
 use crate::cluster::{Cluster, Identity};
+use crate::dial::Dialer;
 use crate::kubeconfig::{self, Source};
 
-/// The most that one step of an activation (connect, handshake, answer) may take.
-const STEP: Duration = Duration::from_secs(10);
 /// How long slow first lists are waited for once something is listed.
 const SETTLE: Duration = Duration::from_secs(5);
 /// How often a quiet cluster is asked whether it is there.
 const PROBE: Duration = Duration::from_secs(15);
 /// Between two probes in a row: a restarted load balancer is not a lost cluster.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
-/// Between attempts at a cluster that is lost, or at a static account that failed.
-const RETRY: Backoff = Backoff {
-    base: Duration::from_secs(1),
-    multiplier: 1.6,
-    jitter: 0.2,
-    max: Duration::from_secs(30),
-};
+/// The longest wait between attempts at a cluster that is lost, or at a static account that failed.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// What is to be supervised.
 pub(super) struct Account {
@@ -46,6 +41,8 @@ pub(super) struct Account {
     pub(super) budget: Duration,
     /// Below which folders the core may name files.
     pub(super) folders: Arc<[PathBuf]>,
+    /// How clusters are treated.
+    pub(super) clusters: Arc<Settings>,
     /// An account of the agent's own configuration: nobody will ask for it again.
     pub(super) fixed: bool,
 }
@@ -71,7 +68,14 @@ pub(super) async fn supervise(account: Account, publisher: Publisher) {
 }
 
 async fn keep(account: Account, publisher: &Publisher) {
-    let mut waits = RETRY.waits();
+    let reconnect = account.clusters.reconnect;
+    let retry = Backoff {
+        base: reconnect,
+        multiplier: 1.6,
+        jitter: 0.2,
+        max: LONGEST_WAIT.max(reconnect),
+    };
+    let mut waits = retry.waits();
     let mut was_ready = false;
     loop {
         match account.activate().await {
@@ -79,7 +83,7 @@ async fn keep(account: Account, publisher: &Publisher) {
                 publisher.publish(State::Ready(active.ready()), active.watches.watched());
                 was_ready = true;
                 waits.reset();
-                let trouble = active.hold().await;
+                let trouble = active.hold(account.clusters.timeout).await;
                 warn!(account = publisher.shown(), "lost: {trouble}");
                 publisher.publish(
                     State::Lost(Lost {
@@ -108,7 +112,7 @@ async fn keep(account: Account, publisher: &Publisher) {
 impl Account {
     async fn activate(&self) -> Result<Active, Cause> {
         let deadline = Instant::now() + self.budget;
-        let step = STEP.min(self.budget / 3);
+        let step = self.clusters.timeout.min(self.budget / 3);
         let (_, definition) = self.order.as_ref().map_err(|refusal| refusal.clone())?;
         let slow = |step| Trouble::TooSlow {
             server: "the cluster".into(),
@@ -123,13 +127,29 @@ impl Account {
             step,
             limit: self.budget,
         };
-        let identity = timeout_at(deadline, cluster.identify(step))
-            .await
-            .map_err(|_| slow("connecting"))??;
-        let kinds = timeout_at(deadline, cluster.discover(&definition.selection, step))
-            .await
-            .map_err(|_| slow("asking which kinds there are"))??;
-        let mut watches = Watches::new(&cluster, kinds, &definition.selection);
+        let mut again = Again {
+            retries: self.clusters.retries.as_ref(),
+            times: 0,
+            step,
+            deadline,
+        };
+        let identity = loop {
+            match timeout_at(deadline, cluster.identify(step)).await {
+                Err(_) => return Err(slow("connecting").into()),
+                Ok(Ok(identity)) => break identity,
+                Ok(Err(trouble)) => again.or_give_up(trouble).await?,
+            }
+        };
+        let kinds = loop {
+            let discovered = cluster.discover(&definition.selection, step);
+            match timeout_at(deadline, discovered).await {
+                Err(_) => return Err(slow("asking which kinds there are").into()),
+                Ok(Ok(kinds)) => break kinds,
+                Ok(Err(trouble)) => again.or_give_up(trouble).await?,
+            }
+        };
+        let groups = self.clusters.groups;
+        let mut watches = Watches::new(&cluster, kinds, &definition.selection, groups);
         timeout_at(deadline, watches.first_lists(SETTLE.min(self.budget / 4)))
             .await
             .map_err(|_| slow("listing objects for the first time"))??;
@@ -145,9 +165,15 @@ impl Account {
     async fn prepare(&self, step: Duration) -> Result<Cluster, Cause> {
         let (source, definition) = self.order.clone().map_err(Cause::Refused)?;
         let folders = self.folders.clone();
+        let dialer = match definition.no_proxy {
+            true => Dialer::straight(),
+            false => self.clusters.dialer.clone(),
+        };
         let work = move || {
-            let access = kubeconfig::access(&source, definition.context.as_deref(), &folders)?;
-            Cluster::new(access, step, crate::dial::Dialer::of_environment())
+            let context = definition.context.as_deref();
+            let mut access = kubeconfig::access(&source, context, &folders)?;
+            access.config.accept_invalid_certs |= definition.insecure;
+            Cluster::new(access, step, dialer)
         };
         match tokio::task::spawn_blocking(work).await {
             Ok(cluster) => cluster,
@@ -157,6 +183,30 @@ impl Account {
                 Err(_) => std::future::pending().await,
             },
         }
+    }
+}
+
+/// Whether a question is asked again, as long as there is time for another answer.
+struct Again<'a> {
+    retries: Option<&'a Retries>,
+    times: u32,
+    step: Duration,
+    deadline: Instant,
+}
+
+impl Again<'_> {
+    /// Waits for the next try; gives the trouble back when there is none.
+    async fn or_give_up(&mut self, trouble: Trouble) -> Result<(), Trouble> {
+        let Some(retries) = self.retries else {
+            return Err(trouble);
+        };
+        let late = Instant::now() + retries.wait + self.step > self.deadline;
+        if self.times == retries.times || late || !retries.apply_to(&trouble) {
+            return Err(trouble);
+        }
+        self.times += 1;
+        sleep(retries.wait).await;
+        Ok(())
     }
 }
 
@@ -183,7 +233,7 @@ impl Active {
     }
 
     /// Watches on until the cluster is lost.
-    async fn hold(&mut self) -> Trouble {
+    async fn hold(&mut self, limit: Duration) -> Trouble {
         let cluster = &self.cluster;
         self.watches
             .run_while(async |changes| {
@@ -192,7 +242,7 @@ impl Active {
                         () = changes.failure() => {}
                         () = sleep(PROBE) => {}
                     }
-                    if let Err(trouble) = probe(cluster).await {
+                    if let Err(trouble) = probe(cluster, limit).await {
                         return trouble;
                     }
                     if let Some(trouble) = changes.all_failing() {
@@ -208,10 +258,10 @@ impl Active {
 
 /// Asks over the connection at hand; when that fails, once more over a new one, which also tells
 /// best what is wrong.
-async fn probe(cluster: &Cluster) -> Result<(), Trouble> {
-    if cluster.version(STEP).await.is_ok() {
+async fn probe(cluster: &Cluster, limit: Duration) -> Result<(), Trouble> {
+    if cluster.version(limit).await.is_ok() {
         return Ok(());
     }
     sleep(SECOND_LOOK).await;
-    cluster.identify(STEP).await.map(|_| ())
+    cluster.identify(limit).await.map(|_| ())
 }

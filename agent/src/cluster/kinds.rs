@@ -68,6 +68,8 @@ impl fmt::Display for KindName {
 pub struct Selection {
     /// `kinds`; empty means `cacheDefaults`.
     pub kinds: Vec<KindName>,
+    /// `customResourceDefinitions`: to be watched besides.
+    pub custom_kinds: Vec<KindName>,
     /// `omitKinds`.
     pub omit_kinds: Vec<KindName>,
     /// `namespaces`: watch only there; empty means everywhere.
@@ -89,7 +91,7 @@ impl Selection {
             self.kinds.clone()
         };
         let mut wanted: Vec<KindName> = Vec::new();
-        for kind in all {
+        for kind in all.into_iter().chain(self.custom_kinds.clone()) {
             let omitted = self.omit_kinds.iter().any(|omit| omit.same(&kind));
             if !omitted && !wanted.iter().any(|known| known.same(&kind)) {
                 wanted.push(kind);
@@ -127,10 +129,12 @@ mod tests {
         assert_eq!(names(&Selection::default()).len(), DEFAULTS.len());
         let selection = Selection {
             omit_kinds: parsed(&["pod", "Deployment.apps"]),
+            custom_kinds: parsed(&["Rollout.argoproj.io", "ReplicaSet"]),
             ..Selection::default()
         };
         let names = names(&selection);
-        assert_eq!(names.len(), DEFAULTS.len() - 2);
+        assert_eq!(names.len(), DEFAULTS.len() - 1);
+        assert!(names.contains(&"Rollout.argoproj.io".to_owned()));
         assert!(!names.contains(&"Pod".to_owned()) && !names.contains(&"Deployment.apps".into()));
     }
 

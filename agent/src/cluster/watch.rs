@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::Cluster;
 use super::kinds::{Kind, Selection};
@@ -55,7 +55,13 @@ struct State {
 
 impl Watches {
     /// Prepares a watch of every kind, in every selected namespace.
-    pub fn new(cluster: &Cluster, kinds: Vec<Kind>, selection: &Selection) -> Self {
+    /// `groups`: how many start together, and how much later the next ones.
+    pub fn new(
+        cluster: &Cluster,
+        kinds: Vec<Kind>,
+        selection: &Selection,
+        groups: Option<(usize, Duration)>,
+    ) -> Self {
         let (send, signals) = mpsc::channel(64);
         let lists = Arc::new(Semaphore::new(FIRST_LISTS));
         let mut watched = Vec::new();
@@ -79,7 +85,13 @@ impl Watches {
                     signals: send.clone(),
                 };
                 watches.push((at, Health::Starting));
-                running.push(watch.run());
+                let after = groups.map_or(Duration::ZERO, |(size, delay)| {
+                    delay * u32::try_from(running.len() / size).unwrap_or(u32::MAX)
+                });
+                running.push(async move {
+                    sleep(after).await;
+                    watch.run().await;
+                });
             }
         }
         let running = Box::pin(async move {

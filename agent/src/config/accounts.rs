@@ -58,12 +58,7 @@ fn source(entry: &Value) -> Result<Source, String> {
         Value::String(path) => Ok(Some(path)),
         _ => Err(format!("{key} must be a path")),
     };
-    let file = match (path("kubeconfigFile")?, path("kubeConfigFile")?) {
-        (Some(a), Some(b)) if a != b => {
-            return Err("kubeconfigFile and kubeConfigFile differ; keep one of them".into());
-        }
-        (a, b) => a.or(b),
-    };
+    let file = path("kubeconfigFile")?;
     let service_account = match &entry["serviceAccount"] {
         Value::Null => false,
         Value::Bool(service_account) => *service_account,

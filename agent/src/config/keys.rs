@@ -1,245 +1,375 @@
 //! Every key of armory-agent.yml: those that are used, and those that Armory documents besides.
 //!
-//! `config` checks a file against them before it reads a value. `[]` stands for a list's entries,
-//! and a key below `.*` may be anything.
+//! `check` holds a file against them before a value is read, and docs/configuration.md is made of
+//! them. `[]` stands for a list's entries, and below `.*` there may be anything.
 
-use serde_json::Value;
+/// A key that a file may have.
+#[derive(Debug)]
+pub struct Key {
+    /// Its path.
+    pub name: &'static str,
+    /// What holds when it is not set; empty: nothing.
+    pub default: &'static str,
+    /// What it does; for one that is not used, why not.
+    pub doc: &'static str,
+    /// Whether this agent acts on it.
+    pub used: bool,
+}
 
-/// Keys that this agent acts on.
-const USED: &[&str] = &[
-    "clouddriver.grpc",
-    "clouddriver.insecure",
-    "clouddriver.auth.token",
-    "clouddriver.auth.tokenCommand.command",
-    "clouddriver.auth.tokenCommand.args",
-    "clouddriver.auth.tokenCommand.format",
-    "clouddriver.auth.tokenCommand.refreshIntervalSeconds",
-    "clouddriver.tls.serverName",
-    "clouddriver.tls.insecureSkipVerify",
-    "clouddriver.tls.clientCertFile",
-    "clouddriver.tls.clientKeyFile",
-    "clouddriver.tls.clientKeyFilePassword",
-    "clouddriver.tls.clientKeyPassword",
-    "clouddriver.tls.cacertFile",
-    "clouddriver.noProxy",
-    "clouddriver.keepAliveOperationSeconds",
-    "clouddriver.backoff.baseDelay",
-    "clouddriver.backoff.multiplier",
-    "clouddriver.backoff.jitter",
-    "clouddriver.backoff.maxDelay",
-    "clouddriver.keepAliveHeartbeatSeconds",
-    "clouddriver.keepAliveTimeOutSeconds",
-    "zoneId",
-    "kubernetes.kubeconfigFolders[]",
-    "kubernetes.accounts[].name",
-    "kubernetes.accounts[].kubeconfigFile",
-    "kubernetes.accounts[].kubeConfigFile",
-    "kubernetes.accounts[].serviceAccount",
-    "kubernetes.accounts[].context",
-    "kubernetes.accounts[].kinds[]",
-    "kubernetes.accounts[].omitKinds[]",
-    "kubernetes.accounts[].namespaces[]",
-    "kubernetes.accounts[].onlyNamespacedResources",
-    "server.host",
-    "server.port",
-    "logging.format",
-    "logging.level",
+const fn used(name: &'static str, default: &'static str, doc: &'static str) -> Key {
+    Key {
+        name,
+        default,
+        doc,
+        used: true,
+    }
+}
+
+const fn unused(name: &'static str, default: &'static str, doc: &'static str) -> Key {
+    Key {
+        name,
+        default,
+        doc,
+        used: false,
+    }
+}
+
+const OPERATIONS: &str = "Deployments and other operations do not travel through Ferry.";
+const CONTENTS: &str = "The agent keeps names and versions of objects, never their contents.";
+const CORE: &str = "It acts in the core: set it there, below kubesvc.";
+const LOG_FILES: &str = "The log goes to standard output; whoever keeps it turns and ages it.";
+const GO: &str = "It is about Go's runtime, which this agent does not have.";
+
+/// All of them.
+pub const KEYS: &[Key] = &[
+    used(
+        "clouddriver.grpc",
+        "spin-clouddriver-grpc:9091",
+        "host:port of the core.",
+    ),
+    used(
+        "clouddriver.insecure",
+        "true without clouddriver.tls, else false",
+        "Plaintext instead of TLS.",
+    ),
+    used(
+        "clouddriver.auth.token",
+        "",
+        "Sent to the core, which compares it with kubesvc.grpc.auth.token.",
+    ),
+    used(
+        "clouddriver.auth.tokenCommand.command",
+        "",
+        "A program that prints the token.",
+    ),
+    used("clouddriver.auth.tokenCommand.args", "[]", "Its arguments."),
+    used(
+        "clouddriver.auth.tokenCommand.format",
+        "json",
+        "raw: it prints the token alone; json: an object that has it as token.",
+    ),
+    used(
+        "clouddriver.auth.tokenCommand.refreshIntervalSeconds",
+        "0",
+        "How old a token may be when a session begins; 0: until the core refuses it.",
+    ),
+    used(
+        "clouddriver.tls.serverName",
+        "the host of clouddriver.grpc",
+        "The name that the core's certificate must bear.",
+    ),
+    used(
+        "clouddriver.tls.insecureSkipVerify",
+        "false",
+        "Takes any certificate of the core: for trying only.",
+    ),
+    used(
+        "clouddriver.tls.clientCertFile",
+        "",
+        "The agent's certificate in PEM; read anew for every session.",
+    ),
+    used(
+        "clouddriver.tls.clientKeyFile",
+        "",
+        "Its key in PEM: PKCS#8, also encrypted, PKCS#1 or SEC1.",
+    ),
+    used(
+        "clouddriver.tls.clientKeyFilePassword",
+        "",
+        "The password of an encrypted key.",
+    ),
+    used(
+        "clouddriver.tls.clientKeyPassword",
+        "",
+        "The same, as Armory's sample spells it.",
+    ),
+    used(
+        "clouddriver.tls.cacertFile",
+        "the system's authorities",
+        "The authority of the core's certificate in PEM.",
+    ),
+    used(
+        "clouddriver.noProxy",
+        "false",
+        "Reaches the core without the proxy of HTTPS_PROXY.",
+    ),
+    used(
+        "clouddriver.backoff.baseDelay",
+        "1000000000",
+        "The first wait between attempts at the core, in nanoseconds.",
+    ),
+    used(
+        "clouddriver.backoff.multiplier",
+        "1.6",
+        "By what each wait is longer than the one before.",
+    ),
+    used(
+        "clouddriver.backoff.jitter",
+        "0.2",
+        "The part of a wait that chance adds or takes.",
+    ),
+    used(
+        "clouddriver.backoff.maxDelay",
+        "120000000000",
+        "The longest wait, in nanoseconds.",
+    ),
+    used(
+        "clouddriver.keepAliveHeartbeatSeconds",
+        "20",
+        "Seconds between two HTTP/2 pings to the core; 0: never.",
+    ),
+    used(
+        "clouddriver.keepAliveTimeOutSeconds",
+        "20",
+        "Seconds that such a ping may stay unanswered.",
+    ),
+    used(
+        "clouddriver.keepAliveOperationSeconds",
+        "0",
+        "A session that brings no operation for this long is opened anew; 0: it stays.",
+    ),
+    unused(
+        "clouddriver.responseRetries.*",
+        "",
+        "What the agent has to say is said again by every registration until the core has it: nothing is lost with a connection.",
+    ),
+    used(
+        "zoneId",
+        "deploymentName_namespace",
+        "The zone of the agent's accounts; without a namespace, the host's name.",
+    ),
+    unused(
+        "dynamicAccountsEnabled",
+        "true",
+        "An agent without dynamic accounts is one that the core gives none: kubesvc.dynamicAccounts.enabled.",
+    ),
+    unused("dynamicAccounts.*", "", CORE),
+    unused("hub.*", "", "Armory's hosted connection is gone."),
+    used(
+        "kubernetes.kubeconfigFolders[]",
+        "/kubeconfigfiles",
+        "Below these folders the core may name kubeconfig files (Ferry's own).",
+    ),
+    used(
+        "kubernetes.noProxy",
+        "false",
+        "Reaches clusters without the proxy of HTTPS_PROXY.",
+    ),
+    used(
+        "kubernetes.reconnectTimeoutMs",
+        "5000",
+        "The first wait before a lost cluster, or a static account that failed, is tried again; the next ones are longer, up to 30 s.",
+    ),
+    used(
+        "kubernetes.cacheGroupSize",
+        "0",
+        "With cacheGroupDelayMs: so many watches of an account start together.",
+    ),
+    used(
+        "kubernetes.cacheGroupDelayMs",
+        "0",
+        "With cacheGroupSize: milliseconds between two such groups.",
+    ),
+    used(
+        "kubernetes.retries.enabled",
+        "true",
+        "While an account is activated, a question that its API server did not answer is asked again.",
+    ),
+    used(
+        "kubernetes.retries.maxRetries",
+        "3",
+        "How often; never beyond the account's deadline.",
+    ),
+    used(
+        "kubernetes.retries.backOffMs",
+        "3000",
+        "Milliseconds before.",
+    ),
+    used(
+        "kubernetes.retries.retryAnyError",
+        "false",
+        "Also when the answer is an error of the server.",
+    ),
+    used(
+        "kubernetes.retries.retryableErrors",
+        "[timeout, deadline exceeded]",
+        "Words of the faults after which it is asked again.",
+    ),
+    used(
+        "kubernetes.accounts[].name",
+        "",
+        "The account's name, unique over the whole estate.",
+    ),
+    used(
+        "kubernetes.accounts[].kubeconfigFile",
+        "",
+        "Its kubeconfig; one of this and serviceAccount is needed.",
+    ),
+    used(
+        "kubernetes.accounts[].serviceAccount",
+        "false",
+        "The agent's own service account instead of a kubeconfig.",
+    ),
+    unused(
+        "kubernetes.accounts[].serviceAccountName",
+        "",
+        "The pod's service account is the one that there is.",
+    ),
+    used(
+        "kubernetes.accounts[].context",
+        "the current-context",
+        "The context of the kubeconfig.",
+    ),
+    used(
+        "kubernetes.accounts[].insecure",
+        "false",
+        "Takes any certificate of the cluster.",
+    ),
+    used(
+        "kubernetes.accounts[].noProxy",
+        "false",
+        "Reaches this cluster without the proxy of HTTPS_PROXY.",
+    ),
+    unused(
+        "kubernetes.accounts[].oAuthScopes.*",
+        "",
+        "The agent has no credential plugins of clouds; an exec program in the kubeconfig may ask for scopes.",
+    ),
+    used(
+        "kubernetes.accounts[].kinds[]",
+        "the kinds that Clouddriver caches",
+        "The kinds to watch, as kind.group.",
+    ),
+    used(
+        "kubernetes.accounts[].omitKinds[]",
+        "[]",
+        "Kinds that are not watched.",
+    ),
+    used(
+        "kubernetes.accounts[].customResourceDefinitions[].kind",
+        "",
+        "A kind to watch besides, as Kind.group.",
+    ),
+    unused(
+        "kubernetes.accounts[].customResourceDefinitions[].scope",
+        "Namespaced",
+        "The cluster itself says which scope a kind has.",
+    ),
+    used(
+        "kubernetes.accounts[].namespaces[]",
+        "all",
+        "The namespaces to watch.",
+    ),
+    unused(
+        "kubernetes.accounts[].omitNamespaces.*",
+        "",
+        "Armory's agent has it not either: name the namespaces.",
+    ),
+    used(
+        "kubernetes.accounts[].onlyNamespacedResources",
+        "false",
+        "Nothing that is cluster-scoped is watched.",
+    ),
+    unused(
+        "kubernetes.accounts[].onlySpinnakerManaged",
+        "false",
+        CONTENTS,
+    ),
+    unused(
+        "kubernetes.accounts[].permissions.*",
+        "",
+        "Clouddriver and Fiat act on permissions; the core is told them with the account.",
+    ),
+    unused(
+        "kubernetes.accounts[].metrics",
+        "false",
+        "No metrics of pods are read.",
+    ),
+    unused(
+        "kubernetes.accounts[].maxResumableResourceAgeMs",
+        "300000",
+        "A watch resumes for as long as the API server lets it.",
+    ),
+    unused(
+        "kubernetes.accounts[].skipServerSideApply",
+        "false",
+        OPERATIONS,
+    ),
+    unused(
+        "kubernetes.accounts[].skipManifestDefaults",
+        "false",
+        OPERATIONS,
+    ),
+    unused("kubernetes.serverSideApply.*", "", OPERATIONS),
+    used(
+        "server.host",
+        "localhost",
+        "Where /health and the other answers for people are served.",
+    ),
+    used("server.port", "8082", "Its port; 0: any."),
+    unused(
+        "server.ssl.*",
+        "",
+        "That server shows no secret and changes nothing; keep it on the loopback or behind a proxy.",
+    ),
+    used("logging.format", "text", "text or json."),
+    used(
+        "logging.level",
+        "info",
+        "panic, fatal, error, warn, info, debug or trace, of the agent's own words.",
+    ),
+    unused("logging.file", "stdout", LOG_FILES),
+    unused("logging.multiWrite", "false", LOG_FILES),
+    unused("logging.maxSizeMb", "1", LOG_FILES),
+    unused("logging.maxAgeDays", "10", LOG_FILES),
+    unused("logging.maxBackups", "10", LOG_FILES),
+    unused("logging.localTime", "true", LOG_FILES),
+    unused("logging.compress", "false", LOG_FILES),
+    unused(
+        "logging.fields.*",
+        "",
+        "Whoever collects the log knows whose it is.",
+    ),
+    unused("pprof.*", "", GO),
+    used(
+        "prometheus.enabled",
+        "false",
+        "Serves /metrics and /prometheus_metrics.",
+    ),
+    used("prometheus.port", "8008", "Where, on every address."),
+    unused(
+        "secrets.*",
+        "",
+        "The agent keeps no secrets; name files that a mount or an agent of Vault's writes.",
+    ),
+    unused(
+        "tasks.*",
+        "",
+        "An account has one task of its own, which no budget holds up.",
+    ),
+    used(
+        "timeoutSeconds",
+        "0",
+        "The most that a connection or an answer of an API server may take; 0: 10 s.",
+    ),
 ];
-
-/// Keys of the Scale Agent that have no effect here, or not yet.
-const KNOWN: &[&str] = &[
-    "clouddriver.responseRetries.*",
-    "dynamicAccountsEnabled",
-    "dynamicAccounts.*",
-    "hub.*",
-    "kubernetes.noProxy",
-    "kubernetes.reconnectTimeoutMs",
-    "kubernetes.cacheGroupSize",
-    "kubernetes.cacheGroupDelayMs",
-    "kubernetes.accounts[].serviceAccountName",
-    "kubernetes.accounts[].insecure",
-    "kubernetes.accounts[].noProxy",
-    "kubernetes.accounts[].oAuthScopes.*",
-    "kubernetes.accounts[].omitNamespaces.*",
-    "kubernetes.accounts[].onlySpinnakerManaged",
-    "kubernetes.accounts[].customResourceDefinitions.*",
-    "kubernetes.accounts[].permissions.*",
-    "kubernetes.accounts[].metrics",
-    "kubernetes.accounts[].maxResumableResourceAgeMs",
-    "kubernetes.accounts[].skipServerSideApply",
-    "kubernetes.accounts[].skipManifestDefaults",
-    "kubernetes.serverSideApply.*",
-    "kubernetes.retries.*",
-    "logging.file",
-    "logging.multiWrite",
-    "logging.maxSizeMb",
-    "logging.maxAgeDays",
-    "logging.maxBackups",
-    "logging.localTime",
-    "logging.compress",
-    "logging.fields.*",
-    "pprof.*",
-    "prometheus.*",
-    "server.ssl.*",
-    "secrets.*",
-    "tasks.*",
-    "timeoutSeconds",
-];
-
-/// A key that nobody documents, and the one that is most like it.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unknown {
-    pub(super) key: String,
-    pub(super) nearest: &'static str,
-}
-
-/// Checks every key of a file. The result are those that are known but not used.
-pub(super) fn check(document: &Value) -> Result<Vec<String>, Unknown> {
-    let mut unused = Vec::new();
-    walk(document, String::new(), String::new(), &mut unused)?;
-    unused.dedup();
-    Ok(unused)
-}
-
-/// `path` is for people (`accounts[1].name`), `pattern` for the tables (`accounts[].name`).
-fn walk(
-    value: &Value,
-    path: String,
-    pattern: String,
-    unused: &mut Vec<String>,
-) -> Result<(), Unknown> {
-    let entries: Vec<(String, String, &Value)> = match value {
-        // A value of the wrong shape is the reader's business; an empty section is none.
-        _ if USED.contains(&pattern.as_str()) || value.is_null() => return Ok(()),
-        Value::Object(entries) => entries
-            .iter()
-            .map(|(key, value)| (below(&path, key), below(&pattern, key), value))
-            .collect(),
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .map(|(at, item)| (format!("{path}[{at}]"), format!("{pattern}[]"), item))
-            .collect(),
-        _ => return Ok(()),
-    };
-    for (path, pattern, value) in entries {
-        if known(&pattern) {
-            unused.push(path);
-        } else if leads_on(&pattern) {
-            walk(value, path, pattern, unused)?;
-        } else {
-            return Err(Unknown {
-                nearest: nearest(&pattern),
-                key: path,
-            });
-        }
-    }
-    Ok(())
-}
-
-fn below(path: &str, key: &str) -> String {
-    if path.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{path}.{key}")
-    }
-}
-
-fn known(pattern: &str) -> bool {
-    KNOWN
-        .iter()
-        .any(|known| known.strip_suffix(".*").unwrap_or(known) == pattern)
-}
-
-/// Whether the pattern is a used key or a section with documented keys.
-fn leads_on(pattern: &str) -> bool {
-    USED.iter().chain(KNOWN).any(|known| {
-        known
-            .strip_prefix(pattern)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || rest.starts_with('['))
-    })
-}
-
-/// The documented key that takes the fewest changes, preferring those that are used.
-fn nearest(pattern: &str) -> &'static str {
-    let mut candidates = USED.iter().chain(KNOWN).map(|key| {
-        let key = key.strip_suffix(".*").unwrap_or(key);
-        key.strip_suffix("[]").unwrap_or(key)
-    });
-    let first = candidates.next().expect("there are keys");
-    candidates.fold(first, |best, key| {
-        if changes(key, pattern) < changes(best, pattern) {
-            key
-        } else {
-            best
-        }
-    })
-}
-
-/// How many characters must be changed, added or taken to make one text of the other.
-fn changes(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut corner = i;
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let same = corner + usize::from(!from.eq_ignore_ascii_case(to));
-            corner = row[j + 1];
-            row[j + 1] = same.min(row[j] + 1).min(corner + 1);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn known_keys_are_told_once_each() {
-        let unused = check(&json!({
-            "clouddriver": {"grpc": "a:1", "responseRetries": {"enabled": true, "maxRetries": 1}},
-            "kubernetes": {"accounts": [{"name": "a", "permissions": [{"READ": ["x"]}]}], "retries": null},
-            "prometheus": {"enabled": true},
-            "logging": null,
-        }));
-        let unused = unused.unwrap();
-        assert_eq!(
-            unused,
-            [
-                "clouddriver.responseRetries",
-                "kubernetes.accounts[0].permissions",
-                "kubernetes.retries",
-                "prometheus"
-            ]
-        );
-    }
-
-    #[test]
-    fn an_unknown_key_is_told_with_its_path_and_the_nearest_one() {
-        for (document, key, nearest) in [
-            (
-                json!({"clouddriver": {"grcp": "x"}}),
-                "clouddriver.grcp",
-                "clouddriver.grpc",
-            ),
-            (
-                json!({"kubernetes": {"accounts": [{"name": "a"}, {"nmae": "b"}]}}),
-                "kubernetes.accounts[1].nmae",
-                "kubernetes.accounts[].name",
-            ),
-            (json!({"zoneID2": 1}), "zoneID2", "zoneId"),
-            (
-                json!({"kubernetes": {"kubeconfigFolder": ["/a"]}}),
-                "kubernetes.kubeconfigFolder",
-                "kubernetes.kubeconfigFolders",
-            ),
-        ] {
-            let unknown = check(&document).unwrap_err();
-            assert_eq!((unknown.key.as_str(), unknown.nearest), (key, nearest));
-        }
-    }
-}

@@ -4,9 +4,11 @@
 //! a wrong value; documented keys without effect here are kept by name, to be told in the log.
 
 mod accounts;
+mod check;
 mod core;
 mod identity;
 mod keys;
+mod kubernetes;
 mod read;
 
 use std::path::{Path, PathBuf};
@@ -17,10 +19,13 @@ use tracing::level_filters::LevelFilter;
 
 use crate::accounts::FixedAccount;
 use crate::cause::Place;
+use crate::cluster::settings::Settings;
 use crate::kubeconfig::place;
 use crate::session::Identity;
+use check::{BadKey, check};
 pub use core::CoreLink;
 pub use identity::Environment;
+pub use keys::{KEYS, Key};
 use read::Document;
 
 /// Where the Scale Agent has its configuration.
@@ -38,13 +43,15 @@ pub struct Config {
     pub core: CoreLink,
     /// `kubernetes.accounts`
     pub accounts: Vec<FixedAccount>,
+    /// `kubernetes.*`: how clusters are treated.
+    pub clusters: Settings,
     /// `kubernetes.kubeconfigFolders`: below these the core may name kubeconfig files.
     pub kubeconfig_folders: Vec<PathBuf>,
     /// `server.*`
     pub server: Server,
     /// `logging.*`
     pub logging: Logging,
-    /// Keys that are documented for the Scale Agent and have no effect here.
+    /// Keys that are documented for the Scale Agent and have no effect here, each with the reason.
     pub unused: Vec<String>,
 }
 
@@ -104,6 +111,16 @@ pub enum ConfigError {
         /// The known key that is most like it.
         nearest: &'static str,
     },
+    /// A key in two spellings.
+    #[error(
+        "{key} in {file} is there twice, in spellings that mean the same, and they differ; keep one of them"
+    )]
+    KeyTwice {
+        /// The second one's path.
+        key: String,
+        /// The file.
+        file: String,
+    },
     /// A value that cannot be used.
     #[error("{key} is {value} in {file}; expected {expected}")]
     BadValue {
@@ -155,7 +172,7 @@ impl Config {
                     place: place(&error),
                 }
             })?;
-        let document = Document {
+        let mut document = Document {
             root: root.unwrap_or_default(),
             file: file.clone(),
         };
@@ -163,10 +180,9 @@ impl Config {
             let place = Place { line: 1, column: 1 };
             return Err(ConfigError::Yaml { file, place });
         }
-        let unused = keys::check(&document.root).map_err(|unknown| ConfigError::UnknownKey {
-            key: unknown.key,
-            file,
-            nearest: unknown.nearest,
+        let unused = check(&mut document.root).map_err(|bad| match bad {
+            BadKey::Unknown { key, nearest } => ConfigError::UnknownKey { key, file, nearest },
+            BadKey::Twice { key } => ConfigError::KeyTwice { key, file },
         })?;
         Ok(Self {
             identity: Identity {
@@ -177,7 +193,8 @@ impl Config {
             },
             core: CoreLink::read(&document)?,
             accounts: accounts::read(&document)?,
-            kubeconfig_folders: folders(&document)?,
+            clusters: kubernetes::settings(&document)?,
+            kubeconfig_folders: kubernetes::folders(&document)?,
             server: Server {
                 host: document
                     .text("server.host")?
@@ -188,18 +205,6 @@ impl Config {
             unused,
         })
     }
-}
-
-fn folders(document: &Document) -> Result<Vec<PathBuf>, ConfigError> {
-    let key = "kubernetes.kubeconfigFolders";
-    if document.at(key).is_null() {
-        return Ok(vec![PathBuf::from("/kubeconfigfiles")]);
-    }
-    let folder = |value: &Value| match value.as_str().map(PathBuf::from) {
-        Some(folder) if folder.is_absolute() => Ok(folder),
-        _ => Err(document.wrong_value(key, value, "absolute paths of folders")),
-    };
-    document.list(key)?.iter().map(folder).collect()
 }
 
 fn port(document: &Document) -> Result<u16, ConfigError> {
