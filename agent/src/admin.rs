@@ -1,7 +1,10 @@
-//! The agent's own HTTP door for people and probes: GET /health, /accounts, /version, in JSON.
+//! The agent's own HTTP door for people and probes: GET /health, /accounts, /watches, /operations
+//! and /version, in JSON.
 //!
 //! `lib::run` serves it, by default on the loopback only. It reads and never changes anything, and
 //! shows no secret: what it has are the reports that the core gets.
+
+mod page;
 
 use std::convert::Infallible;
 
@@ -18,9 +21,11 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use crate::accounts::{Accounts, Shown};
+use crate::cluster::watch::Watched;
 use crate::failpoint::{self, hit};
 use crate::presence::Presence;
 use crate::session::Identity;
+use page::Page;
 
 /// What the answers are made of.
 #[derive(Clone)]
@@ -68,15 +73,62 @@ impl Admin {
             );
         }
         let body = match request.uri().path() {
-            "/health" => self.health(),
-            "/accounts" => self.accounts.shown().iter().map(account).collect(),
-            "/version" => json!({"version": env!("CARGO_PKG_VERSION")}),
-            _ => {
-                let error = "there are /health, /accounts and /version";
-                return response(StatusCode::NOT_FOUND, &json!({ "error": error }));
+            "/health" => Ok(self.health()),
+            "/accounts" => {
+                let query = request.uri().query().unwrap_or_default();
+                Page::parse(query).map(|page| page.of(self.accounts.shown()))
             }
+            "/watches" => Ok(self.accounts.shown().iter().flat_map(watches).collect()),
+            "/operations" => Ok(self.operations()),
+            "/version" => Ok(json!({"version": env!("CARGO_PKG_VERSION")})),
+            path => match path.strip_prefix("/accounts/") {
+                Some(rest) => return self.of_account(rest),
+                None => {
+                    let error = "there are /health, /accounts, /accounts/NAME/version, /watches, \
+                                 /operations and /version";
+                    return response(StatusCode::NOT_FOUND, &json!({ "error": error }));
+                }
+            },
         };
-        response(StatusCode::OK, &body)
+        match body {
+            Ok(body) => response(StatusCode::OK, &body),
+            Err(error) => response(StatusCode::BAD_REQUEST, &json!({ "error": error })),
+        }
+    }
+
+    /// What the core asked for and is not done yet.
+    fn operations(&self) -> Value {
+        let shown = self.accounts.shown();
+        let under_way = shown.iter().filter(|shown| {
+            !shown.fixed && matches!(shown.report.state, Some(State::Connecting(_)))
+        });
+        let operation = |shown: &Shown| {
+            json!({
+                "operation": "SaveAccounts",
+                "account": shown.report.account,
+                "generation": shown.report.generation,
+            })
+        };
+        under_way.map(operation).collect()
+    }
+
+    /// `NAME/version`: the version of an account's cluster.
+    fn of_account(&self, rest: &str) -> Response<Full<Bytes>> {
+        let name = rest.strip_suffix("/version").unwrap_or_default();
+        let shown = self.accounts.shown();
+        let found = shown.iter().find(|shown| shown.report.account == name);
+        let version = match found.map(|shown| &shown.report.state) {
+            Some(Some(State::Ready(ready))) => Ok(&ready.kube_version),
+            Some(_) => Err("its cluster is not reached"),
+            None => Err("the agent holds no such account"),
+        };
+        match version {
+            Ok(version) => response(
+                StatusCode::OK,
+                &json!({"account": name, "version": version}),
+            ),
+            Err(error) => response(StatusCode::NOT_FOUND, &json!({ "error": error })),
+        }
     }
 
     /// Up as long as it answers: restarting an agent brings no core back.
@@ -91,6 +143,17 @@ impl Admin {
             "cause": self.presence.cause(),
         })
     }
+}
+
+fn watches(shown: &Shown) -> Vec<Value> {
+    let watch = |watched: &Watched| {
+        json!({
+            "account": shown.report.account,
+            "kind": watched.kind,
+            "objects": watched.objects.len(),
+        })
+    };
+    shown.watched.iter().map(watch).collect()
 }
 
 fn account(shown: &Shown) -> Value {

@@ -16,6 +16,7 @@ pub mod failpoint;
 pub mod kubeconfig;
 pub mod link;
 pub mod logging;
+mod metrics;
 mod presence;
 mod register;
 pub mod session;
@@ -43,6 +44,14 @@ const DRAIN: Duration = Duration::from_secs(3);
 /// Why the agent could not start.
 #[derive(Debug, Error)]
 pub enum Error {
+    /// The port for metrics is not to be had.
+    #[error("prometheus.port: cannot listen on {port}: {source}")]
+    Metrics {
+        /// `prometheus.port`
+        port: u16,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The admin server's address is not to be had.
     #[error("server.host and server.port: cannot listen on {host}:{port}: {source}")]
     Listen {
@@ -65,6 +74,13 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), E
     let listener = TcpListener::bind((host.as_str(), port))
         .await
         .map_err(|source| Error::Listen { host, port, source })?;
+    let metrics = match config.metrics {
+        Some(port) => {
+            let listener = TcpListener::bind(("0.0.0.0", port)).await;
+            Some(listener.map_err(|source| Error::Metrics { port, source })?)
+        }
+        None => None,
+    };
     for key in &config.unused {
         info!("known, not used here: {key}");
     }
@@ -90,6 +106,10 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), E
         presence: presence.clone(),
     };
     until_end(Box::pin(admin.serve(listener, tasks.clone())));
+    if let Some(listener) = metrics {
+        let served = metrics::serve(listener, accounts.clone(), tasks.clone());
+        until_end(Box::pin(served));
+    }
     until_end(Box::pin(presence::guard(
         presence.clone(),
         accounts.clone(),

@@ -26,6 +26,7 @@ use crate::accounts::Accounts;
 use crate::cause::printable;
 use crate::failpoint::{self, hit, hit_sent};
 use crate::link::{Connection, Fault, Link};
+use crate::metrics::{CONNECTIONS, DISCONNECTIONS, count};
 use crate::presence::Presence;
 use crate::register;
 
@@ -99,6 +100,7 @@ impl Session {
             let Err(ended) = self.hold(&mut registered).await;
             self.presence.disconnected(ended.to_string());
             if registered {
+                count(&DISCONNECTIONS);
                 waits.reset();
             }
             if let Ended::Refused { code, .. } = &ended
@@ -227,6 +229,7 @@ impl Session {
             return Err(Ended::Protocol);
         };
         hit(failpoint::REGISTERED_RECEIVED);
+        count(&CONNECTIONS);
         let core = printable(&terms.core_id);
         info!(
             core,

@@ -12,6 +12,7 @@ use ferry_wire::v1::core_message::Kind as Down;
 use ferry_wire::v1::{DeleteAccounts, Deletion};
 use support::apiserver::{Authority, kubeconfig};
 use support::{Agent, Core, Terms, account, get};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A kubeconfig whose cluster refuses connections.
 fn dead() -> String {
@@ -327,7 +328,9 @@ async fn it_answers_people_and_probes() {
         .unwrap()
         .port();
     let mut core = Core::start(Terms::default()).await;
-    let agent = Agent::start(core.address, &format!("  port: {port} # port\n"));
+    let metrics = free_port();
+    let more = format!("  port: {port} # port\nprometheus: {{enabled: true, port: {metrics}}}\n");
+    let agent = Agent::start(core.address, &more);
     let mut session = core.session().await;
     session.save(account("a", 1, &dead())).await;
     session.failure_of("a").await;
@@ -349,6 +352,37 @@ async fn it_answers_people_and_probes() {
             .unwrap()
             .contains("refuses connections")
     );
+    for path in ["/metrics", "/prometheus_metrics"] {
+        let text = plain(metrics, path).await;
+        for row in [
+            "# TYPE kubesvc_connection_count counter\nkubesvc_connection_count ",
+            "\nkubesvc_disconnection_total ",
+            "\nkubesvc_kubernetes_requests ",
+            "\nkubesvc_watches 0\n",
+            "\nprocess_resident_memory_bytes ",
+        ] {
+            assert!(text.contains(row), "{row}: {text}");
+        }
+    }
+    let names = async |path: &str| -> Vec<String> {
+        let rows = get(port, path).await;
+        let rows = rows.as_array().cloned().unwrap_or_default();
+        rows.iter().map(|row| row["name"].to_string()).collect()
+    };
+    assert_eq!(
+        names("/accounts?Config.Dynamic=true&State.Name=DiscoveryError")
+            .await
+            .len(),
+        1
+    );
+    assert!(names("/accounts?State.Name=Healthy").await.is_empty());
+    assert!(names("/accounts?offset=1").await.is_empty());
+    let wrong = get(port, "/accounts?limit=some").await;
+    assert_eq!(wrong["error"], "limit must be a whole number");
+    assert_eq!(get(port, "/watches").await, serde_json::json!([]));
+    assert_eq!(get(port, "/operations").await, serde_json::json!([]));
+    let version = get(port, "/accounts/a/version").await;
+    assert_eq!(version["error"], "its cluster is not reached");
     assert_eq!(
         get(port, "/version").await["version"],
         env!("CARGO_PKG_VERSION")
@@ -360,4 +394,20 @@ async fn it_answers_people_and_probes() {
             .contains("/health")
     );
     agent.stop().await;
+}
+
+fn free_port() -> u16 {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().port()
+}
+
+async fn plain(port: u16, path: &str) -> String {
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port))
+        .await
+        .unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }

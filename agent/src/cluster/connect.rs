@@ -24,6 +24,7 @@ use tokio_util::either::Either;
 use tower::{BoxError, ServiceBuilder};
 
 use super::reach::{self, Endpoint};
+use crate::metrics::{REQUESTS, count};
 
 /// Watches of one client. API servers allow 100 streams and more; questions need some too.
 const WATCHES: usize = 80;
@@ -100,6 +101,10 @@ fn client(config: &kube::Config, endpoint: &Endpoint, limit: Duration) -> kube::
         .http2_keep_alive_while_idle(true)
         .build(connector);
     let service = ServiceBuilder::new()
+        .map_request(|request| {
+            count(&REQUESTS);
+            request
+        })
         .layer(config.base_uri_layer())
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)

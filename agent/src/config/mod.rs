@@ -49,6 +49,8 @@ pub struct Config {
     pub kubeconfig_folders: Vec<PathBuf>,
     /// `server.*`
     pub server: Server,
+    /// `prometheus.port`, if `prometheus.enabled`.
+    pub metrics: Option<u16>,
     /// `logging.*`
     pub logging: Logging,
     /// Keys that are documented for the Scale Agent and have no effect here, each with the reason.
@@ -199,19 +201,24 @@ impl Config {
                 host: document
                     .text("server.host")?
                     .unwrap_or_else(|| "localhost".into()),
-                port: port(&document)?,
+                port: port(&document, "server.port", 8082)?,
             },
+            metrics: document
+                .flag("prometheus.enabled")?
+                .unwrap_or(false)
+                .then(|| port(&document, "prometheus.port", 8008))
+                .transpose()?,
             logging: logging(&document)?,
             unused,
         })
     }
 }
 
-fn port(document: &Document) -> Result<u16, ConfigError> {
-    let port = document
-        .whole("server.port", u16::MAX.into())?
-        .unwrap_or(8082);
-    Ok(u16::try_from(port).expect("it is not above u16::MAX"))
+fn port(document: &Document, key: &str, default: u16) -> Result<u16, ConfigError> {
+    let port = document.whole(key, u16::MAX.into())?;
+    Ok(port.map_or(default, |port| {
+        u16::try_from(port).expect("it is not above u16::MAX")
+    }))
 }
 
 fn logging(document: &Document) -> Result<Logging, ConfigError> {

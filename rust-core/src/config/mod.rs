@@ -23,7 +23,7 @@ mod yaml;
 
 pub use error::{ConfigError, ConfigErrors, Origin};
 pub use grpc::{AgentToken, GrpcServer};
-pub use help::help;
+pub use help::{help, markdown};
 pub use key::{Key, Kind, Table};
 pub use login::{same_kind, with_login};
 pub use table::CORE;

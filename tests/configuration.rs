@@ -1,0 +1,76 @@
+//! docs/configuration.md: made of the tables of keys that the programs read, and held to them.
+//!
+//! `UPDATE=1 cargo test -p ferry-tests --test configuration` writes it anew.
+
+#![allow(clippy::unwrap_used)]
+
+use ferry_core::config::{CORE, markdown};
+use std::fmt::Write;
+use std::path::Path;
+
+const HEAD: &str = "# Configuration
+
+Made of the tables of keys in the code, and held to them by a test: do not edit by hand.
+
+## The core
+
+In the sidecar's `ferry.yml`, or in `clouddriver.yml` for the plugin. Names are bound as Spring binds
+them: letter case, `-` and `_` do not count, `armory.kubesvc.` is another spelling of `kubesvc.` and
+wins over it, and the environment wins over files. Lists are YAML lists, or texts with commas. A key
+below `kubesvc` that is not listed here stops the start, with the nearest one that is.
+
+";
+
+const AGENT: &str = "## The agent
+
+In `armory-agent.yml`. Letter case does not count. A key that is not listed here stops the start, with
+the nearest one that is.
+
+| key | default | meaning |
+|---|---|---|
+";
+
+fn made() -> String {
+    let mut text = HEAD.to_owned();
+    text.push_str(&markdown(&CORE));
+    text.push_str("\n## The sidecar besides\n\n");
+    for table in ferry_sidecar::TABLES {
+        if table.roots != CORE.roots {
+            text.push_str(&markdown(table));
+        }
+    }
+    text.push_str(
+        "\nThe plugin has besides `kubesvc.log.level`: a level, or levels by module.\n\n",
+    );
+    text.push_str(AGENT);
+    for used in [true, false] {
+        if !used {
+            text.push_str(
+                "\nKnown, so that a configuration of Armory's agent can be used as it is, and \
+                 without effect here:\n\n| key | default | why |\n|---|---|---|\n",
+            );
+        }
+        for key in ferry_agent::config::KEYS
+            .iter()
+            .filter(|key| key.used == used)
+        {
+            let doc = key.doc.replace('|', "\\|");
+            writeln!(text, "| `{}` | {} | {doc} |", key.name, key.default).unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn the_page_is_what_the_tables_say() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    let made = made();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&file, &made).unwrap();
+    }
+    let kept = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        kept == made,
+        "docs/configuration.md is stale: run UPDATE=1 cargo test -p ferry-tests --test configuration"
+    );
+}
