@@ -6,11 +6,12 @@ SHELL := bash
 .NOTPARALLEL:
 .PHONY: help demo bench test lint fmt cluster host plugin jar clean
 
-SUITES = lint unit agent cluster java integration
+SUITES = lint unit agent cluster java integration jar
 GOFLAGS ?= -mod=readonly
 export GOFLAGS
 
-release := $(or $(CARGO_TARGET_DIR),target)/release
+target := $(or $(CARGO_TARGET_DIR),target)
+release := $(target)/release
 host := tests/clouddriver-host
 host_sources := $(shell find $(host)/src/main $(host)/build.gradle build.gradle settings.gradle gradle -type f)
 plugin := jvm-bridge
@@ -73,11 +74,11 @@ $(plugin)/build/bare: $(plugin_sources) Cargo.toml
 	@gradle --no-daemon --console=plain -q :jvm-bridge:bareJar
 	@touch $@
 
-jar: ## the plugin for Clouddriver, with the library of this machine, into jvm-bridge/build/libs
+jar: ## the plugin for Clouddriver, with its native libraries, into jvm-bridge/build/libs
 	@scripts/need.sh cargo cc javac gradle
-	@cargo build --locked --release -p ferry-ffi
-	@gradle --no-daemon --console=plain -q :jvm-bridge:assemble -PcargoProfile=release
-	@ls -lh jvm-bridge/build/libs/ferry-plugin-*.jar
+	@scripts/native.sh
+	@gradle --no-daemon --console=plain -q :jvm-bridge:assemble -PnativeDir=$(abspath $(target))/native
+	@ls -lh jvm-bridge/build/libs/ferry-plugin-*[0-9].jar
 
 clean: ## removes what was built here; ~/.cache/ferry stays
 	cargo clean

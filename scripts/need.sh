@@ -11,8 +11,10 @@ package() {
   javac) echo openjdk-17-jdk-headless ;;
   mariadb) echo mariadb-server ;;
   flock) echo util-linux ;;
+  objdump) echo binutils ;;
   python-venv) echo python3-venv ;;
-  cargo | rustfmt | clippy | go) ;;
+  qemu-*-static) echo qemu-user-static ;;
+  cargo | rustup | rustfmt | clippy | go) ;;
   *) echo "$1" ;;
   esac
 }
@@ -21,11 +23,14 @@ package() {
 advice() {
   case $1 in
   cargo) echo "Rust 1.94 or newer, with rustup" ;;
+  rustup) echo "rustup, which has Rust's libraries for other processors" ;;
   rustfmt | clippy) echo "$1: rustup component add $1" ;;
   go) echo "Go 1.26 or newer" ;;
   javac) echo "JDK 17" ;;
   gradle) echo "gradle, 4.4.1 or newer" ;;
   cc) echo "a C compiler with its headers, gcc or clang" ;;
+  objdump) echo "objdump, of binutils" ;;
+  qemu-*-static) echo "$1, of qemu's user mode emulation" ;;
   python-venv) echo "Python 3 with its module venv" ;;
   mariadb) echo "MariaDB's server and client" ;;
   postgresql) echo "PostgreSQL's server and client" ;;

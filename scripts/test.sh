@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test.sh SUITE...: runs suites in stages, says how long each took, and ends with one line that
 # counts every test of all of them. A stage that fails does not keep the others from running.
-# Suites: lint unit agent cluster java integration demo.
+# Suites: lint unit agent cluster java integration jar demo.
 #
 # In lint, for the demo and the contract's table, a check counts as one. A build counts only when it fails.
 set -uo pipefail
@@ -97,6 +97,18 @@ deny() {
   "$home/bin/cargo-deny" --locked check --hide-inclusion-graph licenses bans sources
 }
 
+jar_test() {
+  gradle --no-daemon --console=plain :jvm-bridge:jarTest \
+    -PnativeDir="$(realpath "${CARGO_TARGET_DIR:-target}")/native"
+}
+
+# Each of the jar's libraries on its own platform.
+platforms() {
+  local libc
+  libc=$(scripts/libc.sh) || return
+  FERRY_LIBC=$libc scripts/zig.sh cargo test --locked --workspace --test=platforms -- --ignored
+}
+
 shell_style() {
   shellcheck .ci/run scripts/*.sh tests/cluster/build.sh tests/database/serve.sh \
     tests/clouddriver-host/src/main/scripts/clouddriver-host
@@ -110,7 +122,7 @@ build() {
   case " $* " in *" java "* | *" integration "* | *" demo "*)
     stage build-host build make -s --no-print-directory host plugin ;;
   esac
-  case " $* " in *" unit "* | *" agent "* | *" java "* | *" integration "*)
+  case " $* " in *" unit "* | *" agent "* | *" java "* | *" integration "* | *" jar "*)
     stage build-rust build cargo build --locked --workspace --all-targets ;;
   esac
 }
@@ -145,6 +157,11 @@ suite() {
     stage demo-sidecar check make --no-print-directory demo ONCE=1
     stage demo-plugin check make --no-print-directory demo ONCE=1 DOOR=plugin
     ;;
+  jar)
+    stage build-jar build make -s --no-print-directory jar
+    stage jar junit jar_test
+    stage platforms cargo platforms
+    ;;
   *)
     echo "there is no suite $1"
     failed=$((failed + 1))
@@ -156,6 +173,15 @@ mkdir -p "$logs"
 programs=(cargo rustfmt clippy cc go javac gradle flock curl)
 case " $* " in *" lint "*) programs+=(python-venv shellcheck) ;; esac
 case " $* " in *" unit "* | *" java "* | *" integration "* | *" demo "*) programs+=(mariadb postgresql) ;; esac
+case " $* " in *" jar "*)
+  programs+=(rustup python-venv objdump)
+  if [ "$(uname -m)" = x86_64 ]; then
+    programs+=(qemu-aarch64-static)
+  else
+    programs+=(qemu-x86_64-static)
+  fi
+  ;;
+esac
 stage prerequisites build scripts/need.sh "${programs[@]}"
 build "$@"
 for name in "$@"; do

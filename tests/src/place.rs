@@ -63,7 +63,7 @@ pub fn clouddriver_program() -> PathBuf {
     program
 }
 
-/// The plugin's jar: `-bare` is the one without a native library.
+/// The plugin's jar: `-bare` is the one without a native library, `-host` has this machine's.
 ///
 /// # Panics
 /// When it was not built.
@@ -71,15 +71,11 @@ pub fn plugin_jar(classifier: &str) -> PathBuf {
     let version = env!("CARGO_PKG_VERSION");
     let path = format!("jvm-bridge/build/libs/ferry-plugin-{version}{classifier}.jar");
     let jar = repository().join(path);
-    let target = match classifier {
-        "" => "jar",
-        _ => "plugin",
+    let how = match classifier {
+        "-host" => "gradle :jvm-bridge:jar",
+        _ => "make plugin",
     };
-    assert!(
-        jar.exists(),
-        "{} is not built: make {target}",
-        jar.display()
-    );
+    assert!(jar.exists(), "{} is not built: {how}", jar.display());
     jar
 }
 

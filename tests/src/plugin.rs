@@ -31,9 +31,9 @@ impl Plugin {
         Plugin::install(&plugin_jar("-bare"), schema, folder, &more)
     }
 
-    /// The same with the jar that `make jar` left, which brings its library.
+    /// The same with a jar that brings the library of this machine, as the demo makes it.
     pub fn packed(schema: &Schema, folder: &Path, more: &str) -> Plugin {
-        Plugin::install(&plugin_jar(""), schema, folder, more)
+        Plugin::install(&plugin_jar("-host"), schema, folder, more)
     }
 
     fn install(jar: &Path, schema: &Schema, folder: &Path, more: &str) -> Plugin {

@@ -6,31 +6,21 @@
 #![allow(clippy::undocumented_unsafe_blocks)]
 
 mod support;
+#[path = "support/walk.rs"]
+mod walk;
 
 use ferry_ffi::c::*;
 use ferry_ffi::fault::{Fault, arm};
 use std::process::Command;
 use std::time::{Duration, Instant};
-use support::{clouddriver_database, config, library, repository, run};
+use support::{clouddriver_database, config, library};
+use walk::walk;
 
 #[test]
 fn a_c_program_walks_an_account() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = folder.path().join("walk");
-    let library = library();
-    let beside = library.parent().unwrap();
-    let mut cc = Command::new("cc");
-    cc.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-I"]);
-    cc.arg(repository().join("rust-core/ffi/include"));
-    cc.arg(repository().join("tests/c/walk.c"))
-        .arg("-o")
-        .arg(&program);
-    cc.arg(&library)
-        .arg(format!("-Wl,-rpath,{}", beside.display()));
-    run(&mut cc);
-    let json = config(&clouddriver_database(folder.path()), &[]);
-    let output = run(Command::new(&program).arg(json));
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "walked\n");
+    walk(Command::new("cc"), &library(), |program| {
+        Command::new(program)
+    });
 }
 
 /// A result that nobody filled.

@@ -9,6 +9,8 @@ import java.lang.invoke.MethodType;
 import java.net.MalformedURLException;
 import java.net.URL;
 import java.net.URLClassLoader;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -59,17 +61,19 @@ class JarTest {
           "org.springframework.web.util.UriUtils");
 
   private static final Map<String, ClassFile> CLASSES = new TreeMap<>();
-  private static final List<String> OTHERS = new ArrayList<>();
+  private static final Map<String, byte[]> OTHERS = new TreeMap<>();
+  private static final TreeSet<Long> TIMES = new TreeSet<>();
 
   @BeforeAll
   static void readJar() throws IOException {
     try (JarFile jar = new JarFile(System.getProperty("ferry.jar"))) {
       for (JarEntry entry : jar.stream().collect(Collectors.toList())) {
+        byte[] content = jar.getInputStream(entry).readAllBytes();
+        TIMES.add(entry.getTime());
         if (entry.getName().endsWith(".class")) {
-          byte[] content = jar.getInputStream(entry).readAllBytes();
           CLASSES.put(entry.getName(), new ClassFile(content));
         } else if (!entry.isDirectory()) {
-          OTHERS.add(entry.getName());
+          OTHERS.put(entry.getName(), content);
         }
       }
     }
@@ -81,12 +85,40 @@ class JarTest {
     for (String name : CLASSES.keySet()) {
       assertTrue(name.startsWith("io/ferry/bridge/"), name);
     }
-    for (String name : OTHERS) {
-      assertTrue(
-          name.matches(
-              "META-INF/MANIFEST\\.MF|native/linux-(x86_64|aarch64)-(gnu|musl)/libferry_ffi\\.so"),
-          name);
+    TreeSet<String> others = new TreeSet<>(List.of("META-INF/MANIFEST.MF"));
+    for (String classifier : classifiers()) {
+      others.add(library(classifier));
     }
+    assertEquals(others, OTHERS.keySet());
+  }
+
+  /** Each where it is looked for, for its processor. */
+  @Test
+  void librariesAreForTheirPlatforms() {
+    Map<String, Integer> machines = Map.of("x86_64", 62, "aarch64", 183);
+    for (String classifier : classifiers()) {
+      String[] parts = classifier.split("-");
+      String maps = parts[2].equals("musl") ? "/lib/ld-musl-" + parts[1] + ".so.1" : "";
+      assertEquals(classifier, Platform.classifier("Linux", parts[1], maps));
+      ByteBuffer elf =
+          ByteBuffer.wrap(OTHERS.get(library(classifier))).order(ByteOrder.LITTLE_ENDIAN);
+      assertEquals(0x464C457F, elf.getInt(0), classifier);
+      assertEquals(machines.get(parts[1]), (int) elf.getShort(18), classifier);
+    }
+  }
+
+  /** The time of a build would make each jar another one. */
+  @Test
+  void itTellsNothingOfWhenItWasBuilt() {
+    assertEquals(1, TIMES.size(), TIMES.toString());
+  }
+
+  private static String[] classifiers() {
+    return System.getProperty("ferry.classifiers").split(",");
+  }
+
+  private static String library(String classifier) {
+    return "native/" + classifier + "/libferry_ffi.so";
   }
 
   @Test
