@@ -98,8 +98,12 @@ impl Core {
         let source = match table.map_err(|error| away(location)(error.into()))? {
             Some(table) => table,
             None => {
-                let url = config.place.clouddriver_url.as_deref();
-                Source::rest(url.ok_or(StartError::NoSource)?)
+                let place = &config.place;
+                let url = place.clouddriver_url.as_deref();
+                Source::rest(
+                    url.ok_or(StartError::NoSource)?,
+                    place.source_user.as_deref(),
+                )
             }
         };
         lifecycle::take_over(store, &keyring, &source, &limits).await?;

@@ -3,12 +3,13 @@
 //! The same mechanism as the core's: one table gives reading, checking and `--help`. Read by
 //! `main.rs` once; opens and binds nothing.
 
+use crate::access::{self, Access};
 use ferry_core::config::{self, CORE, Config, ConfigErrors, Key, Kind, Place, Table, Values};
-use http::Uri;
 use http::uri::{Authority, Scheme};
+use http::{HeaderValue, Uri};
 use secrecy::SecretString;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Every key that the sidecar reads: its own, then the core's.
@@ -23,6 +24,20 @@ const OWN: Table = Table {
             Kind::Socket,
             "127.0.0.1:7009",
             "Where /health, /ready and /metrics are served; port 0: any free one.",
+        ),
+        key(
+            "sidecar.api.token",
+            Kind::Text,
+            "",
+            "What /armory/** and /agents/** ask of everybody: Authorization: Bearer TOKEN. Without \
+             it only connections from loopback get in.",
+        ),
+        key(
+            "sidecar.api.tokenFile",
+            Kind::Text,
+            "",
+            "A file that holds the token alone, instead of sidecar.api.token; read anew for every \
+             request.",
         ),
         key(
             "sidecar.connectTimeoutSeconds",
@@ -110,6 +125,12 @@ const OWN: Table = Table {
             "The user who may make and alter tables, when it is not in the URL.",
         ),
         key(
+            "sidecar.source.user",
+            Kind::Text,
+            "",
+            "X-SPINNAKER-USER of reads of Clouddriver's accounts that nobody asked for.",
+        ),
+        key(
             "sidecar.upstream",
             Kind::Text,
             "http://127.0.0.1:7002",
@@ -149,6 +170,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where `/health`, `/ready` and `/metrics` are served.
     pub admin: SocketAddr,
+    /// What the core's API asks of those who use it.
+    pub access: Access,
     /// `host:port` of Clouddriver.
     pub upstream: Authority,
     /// To connect to Clouddriver.
@@ -194,10 +217,12 @@ impl Settings {
             database,
             migration,
             clouddriver_url: Some(format!("http://{upstream}")),
+            source_user: source_user(&mut values),
         };
         let settings = Settings {
             listen: values.socket("sidecar.listen"),
             admin: values.socket("sidecar.admin.listen"),
+            access: access(&mut values),
             upstream,
             connect_timeout: values.seconds("sidecar.connectTimeoutSeconds"),
             upstream_timeout: values.seconds("sidecar.upstreamTimeoutSeconds"),
@@ -300,6 +325,35 @@ fn with_login(values: &mut Values, key: &'static str, url: &str, login: Login) -
 
 fn optional(values: &mut Values, name: &str) -> Option<String> {
     values.text(name).map(str::to_owned)
+}
+
+fn access(values: &mut Values) -> Access {
+    let given = values.text("sidecar.api.token").map(access::token);
+    let file = values.text("sidecar.api.tokenFile").map(PathBuf::from);
+    let (name, refused) = match (given, file) {
+        (None, None) => return Access::Loopback,
+        (Some(Ok(token)), None) => return Access::Token(token),
+        (Some(Err(reason)), None) => ("sidecar.api.token", reason.to_owned()),
+        (None, Some(file)) => match access::read(&file) {
+            Ok(_) => return Access::TokenFile(file),
+            Err(reason) => ("sidecar.api.tokenFile", reason),
+        },
+        (Some(_), Some(_)) => (
+            "sidecar.api.tokenFile",
+            "is set beside sidecar.api.token: take one of them away".to_owned(),
+        ),
+    };
+    values.refuse(name, refused);
+    Access::Loopback
+}
+
+fn source_user(values: &mut Values) -> Option<String> {
+    let user = values.text("sidecar.source.user")?.to_owned();
+    if HeaderValue::from_str(&user).is_err() {
+        let reason = "cannot be the value of a header: it has control characters";
+        values.refuse("sidecar.source.user", reason);
+    }
+    Some(user)
 }
 
 fn level(values: &mut Values) -> String {
@@ -437,6 +491,49 @@ mod tests {
         }
         let settings = read(&[("SIDECAR_UPSTREAM", "http://clouddriver/")]).unwrap();
         assert_eq!(settings.upstream, "clouddriver:80");
+    }
+
+    #[test]
+    fn the_token_is_a_key_or_a_file_and_is_not_printed() {
+        assert!(matches!(read(&[]).unwrap().access, Access::Loopback));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        let path = file.to_str().unwrap();
+        std::fs::write(&file, "s3cret\n").unwrap();
+        let key = ("SIDECAR_API_TOKEN", "s3cret");
+        let in_file = ("SIDECAR_API_TOKENFILE", path);
+        let settings = read(&[key]).unwrap();
+        assert!(!format!("{settings:?}").contains("s3cret"));
+        match settings.access {
+            Access::Token(token) => assert_eq!(token.expose_secret(), "s3cret"),
+            other => panic!("{other:?}"),
+        }
+        match read(&[in_file]).unwrap().access {
+            Access::TokenFile(named) => assert_eq!(named, file),
+            other => panic!("{other:?}"),
+        }
+        let error = |set: &[(&str, &str)]| read(set).unwrap_err();
+        let both = error(&[key, in_file]);
+        assert!(both.contains("beside sidecar.api.token") && !both.contains("s3cret"));
+        assert!(error(&[("SIDECAR_API_TOKEN", "s3 cret")]).contains("one line"));
+        for content in ["", "\n", "s3cret s3"] {
+            std::fs::write(&file, content).unwrap();
+            let error = error(&[in_file]);
+            assert!(
+                error.contains("one line") && !error.contains("s3cret"),
+                "{error}"
+            );
+        }
+        std::fs::remove_file(&file).unwrap();
+        assert!(error(&[in_file]).contains(path));
+    }
+
+    #[test]
+    fn a_user_is_one_that_a_header_can_carry() {
+        let user = |user| read(&[("SIDECAR_SOURCE_USER", user)]);
+        let settings = user("ferry").unwrap();
+        assert_eq!(settings.core.place.source_user.as_deref(), Some("ferry"));
+        assert!(user("fer\nry").unwrap_err().contains("control characters"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Clouddriver with a look at it (`credentials`), or to Clouddriver as it is (`forward`). `main.rs`
 //! only reads the command line and calls [`run`]. Everything about accounts is the core's.
 
+mod access;
 mod admin;
 mod answer;
 mod body;

@@ -1,6 +1,6 @@
 //! A request to the core's own API: `/armory`, `/armory/**` and `/agents/**`.
 //!
-//! Called by `proxy`. Collects the body and hands it to the core, in a task of its own: what the
+//! Called by `proxy`. Refuses whom `access` does not let in, collects the body and hands it to the core, in a task of its own: what the
 //! core began is not cut off because a client went away.
 
 use crate::answer;
@@ -26,6 +26,10 @@ pub(crate) async fn handle(
     request: Request<Incoming>,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
+    if let Err(reason) = proxy.access.check(client.peer, &parts.headers) {
+        drain(body.map_err(Into::into).boxed_unsync());
+        return proxy.refused(answer::error(StatusCode::FORBIDDEN, reason));
+    }
     let body = match collect(body, BOUND, proxy.idle_timeout).await {
         Collected::Whole(body, _) => body,
         Collected::Larger(body) => {

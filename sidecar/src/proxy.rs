@@ -3,6 +3,7 @@
 //! Called by `server` for every request of every client. A panic anywhere below ends in a 500 for
 //! that request and nowhere else.
 
+use crate::access::Access;
 use crate::answer;
 use crate::body::Body;
 use crate::connection::{Announcement, Delivery};
@@ -32,6 +33,7 @@ use tracing::{error, warn};
 /// What every request needs.
 pub(crate) struct Proxy {
     pub(crate) core: Arc<Core>,
+    pub(crate) access: Access,
     pub(crate) upstream: Upstream,
     pub(crate) metrics: Arc<Metrics>,
     /// How long a client may send nothing of a body that we wait for.

@@ -79,6 +79,7 @@ async fn serve(settings: Settings) -> Result<(), RunError> {
     let admin = tokio::spawn(serve_admin(admin_listener, admin, drained.clone()));
     let proxy = Arc::new(Proxy {
         core: core.clone(),
+        access: settings.access.clone(),
         upstream: Upstream::new(&settings),
         metrics,
         idle_timeout: settings.idle_timeout,

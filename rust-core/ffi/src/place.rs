@@ -13,5 +13,6 @@ pub(crate) fn place(properties: &BTreeMap<String, String>) -> Result<Place, Jdbc
         database: databases.service,
         migration: Some(databases.migration),
         clouddriver_url: None,
+        source_user: None,
     })
 }

@@ -70,6 +70,8 @@ pub struct Place {
     /// `http://host:port` of Clouddriver, without a path: where accounts are read from when
     /// Clouddriver's table is not beside ours. `None`: it must be.
     pub clouddriver_url: Option<String>,
+    /// As whom accounts are read from there when nobody asked for it.
+    pub source_user: Option<String>,
 }
 
 /// Dynamic accounts.

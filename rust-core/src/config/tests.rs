@@ -24,6 +24,7 @@ fn place() -> Place {
         database: "ferry.db".into(),
         migration: None,
         clouddriver_url: Some("http://127.0.0.1:7002".into()),
+        source_user: None,
     }
 }
 

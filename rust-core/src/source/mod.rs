@@ -75,9 +75,10 @@ enum Kind {
 }
 
 impl Source {
-    /// Clouddriver's REST API at `base`, such as `http://127.0.0.1:7002`.
-    pub fn rest(base: &str) -> Source {
-        Source(Kind::Rest(Box::new(Rest::new(base))))
+    /// Clouddriver's REST API at `base`, such as `http://127.0.0.1:7002`, read as `user` when nobody
+    /// else asks.
+    pub fn rest(base: &str, user: Option<&str>) -> Source {
+        Source(Kind::Rest(Box::new(Rest::new(base, user))))
     }
 
     /// The table `accounts` beside ours, if it is there and may be read; an error: the database is

@@ -26,17 +26,19 @@ pub(super) struct Rest {
     client: Client<HttpConnector, Empty<Bytes>>,
     base: String,
     remembered: Remembered,
+    user: Option<String>,
 }
 
 impl Rest {
-    /// The API at `base`, such as `http://127.0.0.1:7002`.
-    pub(super) fn new(base: &str) -> Rest {
+    /// The API at `base`, such as `http://127.0.0.1:7002`; `user` asks when nobody else does.
+    pub(super) fn new(base: &str, user: Option<&str>) -> Rest {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(Duration::from_secs(5)));
         Rest {
             client: Client::builder(TokioExecutor::new()).build(connector),
             base: base.trim_end_matches('/').to_owned(),
             remembered: Remembered::default(),
+            user: user.map(str::to_owned),
         }
     }
 
@@ -151,7 +153,8 @@ impl Rest {
             .parse()
             .map_err(|_| away("its URL is not valid".to_owned()))?;
         let mut request = Request::get(uri).header(http::header::ACCEPT, "application/json");
-        if let Some(user) = user.filter(|user| !user.is_empty()) {
+        let asking = user.filter(|user| !user.is_empty());
+        if let Some(user) = asking.or(self.user.as_deref()) {
             request = request.header("X-SPINNAKER-USER", user);
         }
         let request = request

@@ -45,7 +45,7 @@ impl TestSource {
     }
 
     pub(crate) fn source(&self) -> Source {
-        Source::rest(&self.url)
+        Source::rest(&self.url, None)
     }
 
     fn content(&self) -> std::sync::MutexGuard<'_, Content> {
