@@ -6,6 +6,7 @@
 mod accounts;
 mod agents;
 mod answer;
+mod audit;
 mod batch;
 mod body;
 mod openapi;
@@ -140,6 +141,8 @@ impl Api {
             Operation::PatchAccounts => self.patch(call).await,
             Operation::DeleteAccounts => self.delete(call).await,
             Operation::ShowAccount => self.account(part, call).await,
+            Operation::ListAudit => self.audit(part, call).await,
+            Operation::ExportAudit => self.export(call).await,
             Operation::DeleteAccount => self.delete_one(part, call).await,
             Operation::ShowKubesvcAccount => self.kubesvc_account(part).await,
             Operation::ListNamespaces => self.namespaces(part).await,

@@ -11,6 +11,8 @@ pub(super) enum Operation {
     PatchAccounts,
     DeleteAccounts,
     ShowAccount,
+    ListAudit,
+    ExportAudit,
     DeleteAccount,
     ShowKubesvcAccount,
     ListNamespaces,
@@ -106,6 +108,53 @@ pub(super) const STATUSES: &[&str] = &[
     "DELETING",
 ];
 
+const PAGES: &[Parameter] = &[
+    Parameter {
+        name: "page",
+        kind: Kind::Number {
+            min: 1,
+            max: i64::MAX as u64,
+        },
+        doc: "From 1.",
+    },
+    Parameter {
+        name: "limit",
+        kind: Kind::Number { min: 1, max: 1000 },
+        doc: "Rows in a page; 100 when it is not given.",
+    },
+];
+
+const EXPORT: &[Parameter] = &[
+    text(
+        "after",
+        "The id of the last row that is known; those after it follow.",
+    ),
+    text("account", "Only rows of this account."),
+    Parameter {
+        name: "from",
+        kind: TIME,
+        doc: "Only rows from this time on, in Unix milliseconds.",
+    },
+    Parameter {
+        name: "until",
+        kind: TIME,
+        doc: "Only rows before this time, in Unix milliseconds.",
+    },
+    Parameter {
+        name: "limit",
+        kind: Kind::Number {
+            min: 1,
+            max: 10_000,
+        },
+        doc: "At most so many rows; 1000 when it is not given.",
+    },
+];
+
+const TIME: Kind = Kind::Number {
+    min: 0,
+    max: i64::MAX as u64,
+};
+
 const fn text(name: &'static str, doc: &'static str) -> Parameter {
     let kind = Kind::Text;
     Parameter { name, kind, doc }
@@ -199,6 +248,22 @@ pub(super) static ROUTES: &[Route] = &[
         "One account",
         &[(200, "Account"), (404, "Error")],
     ),
+    route(
+        Method::GET,
+        "/armory/accounts/{name}/audit",
+        Operation::ListAudit,
+        "Who moved an account when, from where to where and why; the latest first",
+        &[(200, "AuditPage")],
+    )
+    .query(PAGES),
+    route(
+        Method::GET,
+        "/armory/audit",
+        Operation::ExportAudit,
+        "The audit of all accounts as JSON Lines, the earliest first",
+        &[(200, "JsonLines")],
+    )
+    .query(EXPORT),
     route(
         Method::DELETE,
         "/armory/accounts/{name}",

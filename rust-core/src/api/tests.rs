@@ -15,6 +15,8 @@ use std::time::Duration;
 
 #[path = "tests/agents.rs"]
 mod agents;
+#[path = "tests/audit.rs"]
+mod audit;
 #[path = "tests/list.rs"]
 mod list;
 #[path = "tests/migrate.rs"]

@@ -6,6 +6,7 @@
 
 mod adopt;
 mod agents;
+mod audit;
 mod connected;
 mod cores;
 mod journal;
@@ -24,6 +25,7 @@ mod tombstones;
 pub use adopt::ARMORY_AGENTS;
 pub use adopt::Adopted;
 pub use agents::{Gone, Held, Registration, StaticAccount};
+pub use audit::{AuditRow, Export};
 pub use connected::AgentRow;
 pub use cores::CoreRow;
 pub use journal::Intent;

@@ -82,7 +82,10 @@ class AccountsController {
       case ACCOUNTS:
         return Answers.of(visible.accounts(query));
       case AGENTS:
+      case AGENT:
         return Answers.of(visible.agents(target));
+      case PUBLIC:
+        return Answers.of(answer.get());
       case ACCOUNT:
         return access.test(route.account)
             ? Answers.of(answer.get())

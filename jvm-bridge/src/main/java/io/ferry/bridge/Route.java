@@ -20,6 +20,10 @@ final class Route {
     ACCOUNT,
     /** GET /armory/agents. */
     AGENTS,
+    /** GET of one agent. */
+    AGENT,
+    /** What is no secret and no account's: GET /armory/openapi.json. */
+    PUBLIC,
     /** Anything else. */
     MANAGEMENT
   }
@@ -47,16 +51,34 @@ final class Route {
     if (segments.equals(List.of("armory", "agents"))) {
       return new Route(Kind.AGENTS, null);
     }
+    if (segments.equals(List.of("armory", "openapi.json"))) {
+      return new Route(Kind.PUBLIC, null);
+    }
+    if (segments.size() == 3 && segments.subList(0, 2).equals(List.of("armory", "agents"))) {
+      return new Route(Kind.AGENT, null);
+    }
     return new Route(account == null ? Kind.MANAGEMENT : Kind.ACCOUNT, account);
   }
 
   private static String account(List<String> segments) {
     int size = segments.size();
+    boolean part =
+        size == 4 && startsWith(segments, "armory", "accounts") && segments.get(3).equals("audit")
+            || size == 5
+                && startsWith(segments, "agents", "kubernetes", "accounts")
+                && segments.get(4).equals("namespaces");
+    if (part) {
+      return segments.get(size - 2);
+    }
     List<String> parents = segments.subList(0, size - 1);
     return parents.equals(List.of("armory", "accounts"))
             || parents.equals(List.of("agents", "kubernetes", "accounts"))
         ? segments.get(size - 1)
         : null;
+  }
+
+  private static boolean startsWith(List<String> segments, String... first) {
+    return segments.subList(0, first.length).equals(List.of(first));
   }
 
   /** As the core takes a path apart: slashes at its ends cut off, then each segment decoded. */

@@ -64,14 +64,14 @@ final class VisibleAccounts {
     return new Reply(reply.status, reply.headers, write(answer));
   }
 
-  /** GET /armory/agents: every agent, with those of its accounts that may be seen. */
+  /** GET /armory/agents, or one of them: with those of its accounts that may be seen. */
   Reply agents(String target) {
     Reply reply = ask.of("GET", target, new byte[0]);
     if (reply.status != 200) {
       return reply;
     }
     JsonNode agents = read(reply);
-    for (JsonNode agent : agents) {
+    for (JsonNode agent : agents.isArray() ? agents : List.of(agents)) {
       ArrayNode kept = MAPPER.createArrayNode();
       for (JsonNode account : agent.path("accounts")) {
         if (visible.test(account.asText())) {
