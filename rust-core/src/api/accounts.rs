@@ -72,7 +72,7 @@ impl Api {
         if !wants_unmigrated(filter) {
             return Ok(self.store.part(filter, None, part).await?);
         }
-        match self.source.names(call.user()).await {
+        match self.source.names(call.user(), part.after > 0).await {
             Ok(Names::Query(query)) => Ok(self.store.part(filter, Some(&query), part).await?),
             Ok(Names::Listed(theirs)) => self.merged(filter, &theirs, part).await,
             Err(error) => {

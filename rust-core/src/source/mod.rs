@@ -114,10 +114,10 @@ impl Source {
         }
     }
 
-    /// The names of every Kubernetes account.
-    pub async fn names(&self, user: Option<&str>) -> Result<Names, SourceError> {
+    /// The names of every Kubernetes account; of `leafing`, maybe those of a moment ago.
+    pub async fn names(&self, user: Option<&str>, leafing: bool) -> Result<Names, SourceError> {
         match &self.0 {
-            Kind::Rest(rest) => Ok(Names::Listed(rest.names(user).await?)),
+            Kind::Rest(rest) => Ok(Names::Listed(rest.names(user, leafing).await?)),
             Kind::Table(table) => Ok(Names::Query(table.names())),
         }
     }

@@ -85,9 +85,13 @@ impl Rest {
     }
 
     /// The names of every Kubernetes account, in byte order. Clouddriver gives no names without
-    /// definitions, so they are remembered for a moment: a person leafs through pages.
-    pub(super) async fn names(&self, user: Option<&str>) -> Result<Arc<[String]>, SourceError> {
-        if let Some(names) = self.remembered.get(user) {
+    /// definitions, so who is leafing through pages gets for a moment what the first one had.
+    pub(super) async fn names(
+        &self,
+        user: Option<&str>,
+        leafing: bool,
+    ) -> Result<Arc<[String]>, SourceError> {
+        if leafing && let Some(names) = self.remembered.get(user) {
             return Ok(names);
         }
         let mut names = BTreeSet::new();

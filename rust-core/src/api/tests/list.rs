@@ -73,6 +73,15 @@ async fn pages_follow_one_another_without_gap() {
 }
 
 #[tokio::test]
+async fn a_first_page_has_what_clouddriver_has_now() {
+    let desk = Desk::open().await;
+    desk.source.put("a", json!({}));
+    assert_eq!(desk.names("").await, ["a"]);
+    desk.source.put("b", json!({}));
+    assert_eq!(desk.names("").await, ["a", "b"]);
+}
+
+#[tokio::test]
 async fn filters_narrow() {
     let desk = mixed().await;
     assert_eq!(desk.names("?status=TO_MIGRATE").await, ["ä"]);

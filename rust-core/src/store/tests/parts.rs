@@ -28,7 +28,7 @@ async fn mixed() -> (Base, Clouddriver) {
 const ALL: [&str; 10] = ["B", "C", "a", "a b", "a-", "both", "three", "z", "ä", "é"];
 
 async fn query(source: &Clouddriver) -> String {
-    match source.names(None).await.unwrap() {
+    match source.names(None, false).await.unwrap() {
         Names::Query(query) => query,
         listed => panic!("it is a table: {listed:?}"),
     }
