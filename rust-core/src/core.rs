@@ -1,8 +1,9 @@
 //! The running core: its parts put together at the start, taken apart at the end.
 
 use crate::account::Limits;
+use crate::account::scan::{Pattern, ScanRules};
 use crate::api::Api;
-use crate::config::{AgentToken, Config, GrpcServer};
+use crate::config::{AgentToken, Config, GrpcServer, Scan};
 use crate::error::causes;
 use crate::hub::{Admission, Hub, ListenError, Listening, Registry, SessionSettings, Token};
 use crate::intercept::{Interception, Interceptor};
@@ -122,6 +123,7 @@ impl Core {
             grace: config.account_cleanup,
             metrics: metrics.clone(),
             core_id: core_id.to_owned(),
+            rules: rules(&accounts.scan, source.is_table()),
         }));
         let (events, heard) = mpsc::channel(EVENTS);
         let settings = SessionSettings {
@@ -207,6 +209,12 @@ impl Core {
         }
         self.hub.shutdown().await;
         self.running.shutdown().await;
+        if let Err(error) = self.store.release_leases(&self.core_id).await {
+            tracing::warn!(
+                error = causes(&error),
+                "another core scans when the lease is over"
+            );
+        }
         if let Err(error) = self.store.exit(&self.core_id).await {
             tracing::warn!(
                 error = causes(&error),
@@ -257,4 +265,31 @@ fn keyring(config: &Config, location: &Location) -> Result<Keyring, SecretError>
         (None, _) => Keyring::none(),
     };
     keyring.with_others(&config.other_key_files)
+}
+
+/// Clouddriver's table has the accounts of its own storage alone; its API stands for every other
+/// source.
+fn rules(scan: &Scan, is_table: bool) -> ScanRules {
+    let patterns = |list, patterns: &[(String, regex::Regex)]| {
+        let patterns = patterns.iter().cloned();
+        patterns
+            .map(|(text, regex)| Pattern { list, text, regex })
+            .collect::<Vec<_>>()
+    };
+    let mut all = patterns("namePatterns", &scan.name_patterns);
+    let others = patterns("credentialScanNamePatterns", &scan.credential_patterns);
+    match is_table {
+        false => all.extend(others),
+        true if others.is_empty() => {}
+        true => tracing::warn!(
+            "kubesvc.dynamicAccounts.credentialScanNamePatterns takes nothing: accounts are read from \
+             Clouddriver's table, which namePatterns is for"
+        ),
+    }
+    ScanRules {
+        enabled: scan.enabled,
+        patterns: all,
+        batch_size: scan.batch_size,
+        frequency: scan.frequency,
+    }
 }

@@ -87,6 +87,22 @@ ferry_failpoint::failpoints! {
     CLOSE_BEFORE = "core.store.close.before";
     /// After an intent was closed.
     CLOSE_AFTER = "core.store.close.after";
+    /// Before a lease is taken or renewed.
+    LEASE_BEFORE = "core.store.lease.before";
+    /// After a lease was taken or renewed.
+    LEASE_AFTER = "core.store.lease.after";
+    /// Before a core gives its leases up.
+    RELEASE_BEFORE = "core.store.release.before";
+    /// After a core gave its leases up.
+    RELEASE_AFTER = "core.store.release.after";
+    /// Before rows are marked as gone from the source, or as there again.
+    GONE_BEFORE = "core.store.gone.before";
+    /// After rows were marked as gone from the source, or as there again.
+    GONE_AFTER = "core.store.gone.after";
+    /// Before marks of deleted accounts are cleared.
+    UNBURY_BEFORE = "core.store.unbury.before";
+    /// After marks of deleted accounts were cleared.
+    UNBURY_AFTER = "core.store.unbury.after";
     /// Before an agent is answered Registered.
     REGISTERED_BEFORE = "core.send.registered.before";
     /// After an agent was answered Registered.

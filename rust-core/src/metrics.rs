@@ -12,6 +12,7 @@ pub struct Metrics {
     registry: Registry,
     transitions: Family<Vec<(&'static str, String)>, Counter>,
     unjournaled: Counter,
+    scanned: Family<Vec<(&'static str, &'static str)>, Counter>,
     accounts: Family<Vec<(&'static str, String)>, Gauge>,
     agents: Gauge,
 }
@@ -29,6 +30,9 @@ impl Metrics {
         let unjournaled = Counter::default();
         let help = "Writes to /credentials that went on without a journal";
         registry.register("intercept_unjournaled", help, unjournaled.clone());
+        let scanned = Family::default();
+        let help = "Accounts that the scan took, or updated as Clouddriver's were changed";
+        registry.register("scan_accounts", help, scanned.clone());
         let accounts = Family::default();
         registry.register("accounts", "Dynamic accounts by status", accounts.clone());
         let agents = Gauge::default();
@@ -37,6 +41,7 @@ impl Metrics {
             registry,
             transitions,
             unjournaled,
+            scanned,
             accounts,
             agents,
         }
@@ -49,6 +54,12 @@ impl Metrics {
 
     pub(crate) fn unjournaled(&self) {
         self.unjournaled.inc();
+    }
+
+    pub(crate) fn scanned(&self, outcome: &'static str, accounts: usize) {
+        let count = u64::try_from(accounts).unwrap_or(u64::MAX);
+        let labels = vec![("outcome", outcome)];
+        self.scanned.get_or_create(&labels).inc_by(count);
     }
 
     /// Everything as text, with these counts of now.

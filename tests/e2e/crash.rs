@@ -92,6 +92,11 @@ impl Walk {
             let cleanup = "kubesvc:\n  cache:\n    accountCleanupFrequencySeconds: 2\n";
             settings = settings.replace("kubesvc:\n", cleanup);
         }
+        if scans(when) {
+            let patterns =
+                "  dynamicAccounts:\n    namePatterns: ['.*-scan']\n    scanFrequencySeconds: 1\n";
+            settings = settings.replace("  dynamicAccounts:\n", patterns);
+        }
         let mut pair = Pair::new(&settings);
         if matches!(when, When::At(point) if point.contains("report.refused")) {
             let own = format!("{}-own", pair.name);
@@ -224,7 +229,9 @@ impl Walk {
         )?;
         self.is_gone(&good)?;
         self.between_steps();
-        if matches!(self.when, When::At(point) if point.starts_with("core.store.exit")) {
+        if matches!(self.when, When::At(point) if ["core.store.exit", "core.store.release"]
+            .iter().any(|way| point.starts_with(way)))
+        {
             self.pair.sidecar.process().terminate(PATIENCE);
         }
         self.is_gone(&refused)?;
@@ -251,6 +258,7 @@ impl Walk {
             return Ok(());
         };
         match point.rsplit_once('.').map(|(way, _)| way) {
+            _ if scans(self.when) => self.scanned(),
             Some("core.send.refuse") => self.refused(),
             Some("agent.report.connecting") => self.saved_twice(),
             Some("agent.report.lost") => self.lost(),
@@ -264,6 +272,41 @@ impl Walk {
             true => Ok(()),
             false => Err("it did not die".to_owned()),
         })
+    }
+
+    /// Accounts that nobody but the scan brings. One is deleted here; then Clouddriver loses both.
+    fn scanned(&mut self) -> Result<(), String> {
+        let names = ["kept", "deleted"].map(|name| format!("{}-{name}-scan", self.pair.name));
+        for name in &names {
+            let account = clouddriver::account(name, &ground().kubeconfig);
+            assert_eq!(ground().clouddriver.create(&account).status, 200);
+        }
+        let [kept, deleted] = names;
+        self.is_served(&kept)?;
+        self.is_served(&deleted)?;
+        let body = json!([deleted]);
+        self.ask("DELETE", "/armory/accounts", Some(&body), &[202, 400, 409])?;
+        self.is_gone(&deleted)?;
+        let marks = "SELECT COUNT(*) FROM kubesvc_ferry_tombstones WHERE name = ?";
+        assert_eq!(self.count(marks, &deleted), 1);
+        for name in [&kept, &deleted] {
+            assert_eq!(ground().clouddriver.delete(name).status, 200);
+        }
+        self.until(|walk| match walk.count(marks, &deleted) {
+            0 => Ok(()),
+            _ => Err(format!("{deleted} is still marked as deleted")),
+        })?;
+        self.until(|walk| {
+            let account = walk.pair.account(&kept)?;
+            let said = account["errorMessage"].as_str().unwrap_or_default();
+            match said.contains("Clouddriver has had no account of this name") {
+                true => Ok(()),
+                false => Err(account.to_string()),
+            }
+        })?;
+        let body = json!([kept]);
+        self.ask("DELETE", "/armory/accounts", Some(&body), &[202, 400, 409])?;
+        self.is_gone(&kept)
     }
 
     /// An agent that cannot be taken tries again and again.
@@ -562,6 +605,11 @@ impl Walk {
 }
 
 /// Whether the walk waits for the end of an agent's lease, which takes its time.
+fn scans(when: When) -> bool {
+    let ways = ["core.store.lease", "core.store.gone", "core.store.unbury"];
+    matches!(when, When::At(point) if ways.iter().any(|way| point.starts_with(way)))
+}
+
 fn expires(when: When) -> bool {
     matches!(when, When::At(point) if point.starts_with("core.store.expire"))
 }

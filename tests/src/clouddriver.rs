@@ -71,6 +71,14 @@ impl Clouddriver {
         http::request("POST", &format!("{}/credentials", self.url), Some(account)).unwrap()
     }
 
+    /// Deletes an account here, past Ferry.
+    ///
+    /// # Panics
+    /// When Clouddriver does not answer.
+    pub fn delete(&self, name: &str) -> Answer {
+        http::request("DELETE", &format!("{}/credentials/{name}", self.url), None).unwrap()
+    }
+
     /// Resident memory in KiB.
     pub fn rss_kib(&self) -> u64 {
         self.process.rss_kib()

@@ -9,6 +9,7 @@ pub mod definition;
 mod diagram;
 pub mod model;
 pub mod plan;
+pub mod scan;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]

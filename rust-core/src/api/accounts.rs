@@ -139,7 +139,9 @@ impl Api {
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
         if let Some(detail) = self.store.detail(name).await? {
-            return Ok(answer::json(StatusCode::OK, &show::usage(name, &detail)));
+            let mut shown = show::usage(name, &detail);
+            self.say_gone(name, &mut shown["lastAssignmentMsg"]).await?;
+            return Ok(answer::json(StatusCode::OK, &shown));
         }
         match self.source.find(name, call.user()).await? {
             Some(account) => Ok(answer::json(
@@ -154,12 +156,27 @@ impl Api {
     pub(super) async fn kubesvc_account(&self, name: &str) -> Result<Response<Bytes>, Failure> {
         self.require_enabled()?;
         match self.store.detail(name).await? {
-            Some(detail) => Ok(answer::json(
-                StatusCode::OK,
-                &show::kubesvc_account(name, &detail),
-            )),
+            Some(detail) => {
+                let mut shown = show::kubesvc_account(name, &detail);
+                self.say_gone(name, &mut shown["errorMessage"]).await?;
+                Ok(answer::json(StatusCode::OK, &shown))
+            }
             None => self.unknown(name),
         }
+    }
+
+    /// Adds to what is said of an account that Clouddriver has it no longer.
+    async fn say_gone(&self, name: &str, said: &mut Value) -> Result<(), Failure> {
+        if let Some(gone_at) = self.store.gone_at(name).await? {
+            let since = answer::instant(gone_at);
+            let gone = format!(
+                "Clouddriver has had no account of this name since {since}: POST it there again, or \
+                 DELETE it here"
+            );
+            let said_before = said.as_str().filter(|text| !text.is_empty());
+            *said = Value::from(said_before.map_or(gone.clone(), |text| format!("{text}; {gone}")));
+        }
+        Ok(())
     }
 
     fn unknown(&self, name: &str) -> Result<Response<Bytes>, Failure> {

@@ -12,6 +12,7 @@ mod body;
 mod openapi;
 mod query;
 mod routes;
+mod scan;
 mod show;
 
 use crate::account::bound;
@@ -157,6 +158,7 @@ impl Api {
             Operation::ShowClouddriver => self.clouddriver(part).await,
             Operation::ListPoolSettings => self.pool_settings(),
             Operation::ShowOpenapi => Ok(answer::json(StatusCode::OK, &openapi::document())),
+            Operation::ExplainScan => self.scan(part, call).await,
             Operation::ListNames => self.names(call).await,
             Operation::ListItems => self.items(call).await,
         }

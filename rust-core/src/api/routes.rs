@@ -27,6 +27,7 @@ pub(super) enum Operation {
     ShowClouddriver,
     ListPoolSettings,
     ShowOpenapi,
+    ExplainScan,
     /// The list's names alone, for the plugin.
     ListNames,
     /// The list's items of some names, for the plugin.
@@ -270,6 +271,13 @@ pub(super) static ROUTES: &[Route] = &[
         Operation::DeleteAccount,
         "Ends the migration of one account",
         BATCH,
+    ),
+    route(
+        Method::GET,
+        "/armory/accounts/{name}/scan",
+        Operation::ExplainScan,
+        "Why automatic migration takes an account, or does not",
+        &[(200, "ScanVerdict"), (404, "Error")],
     ),
     route(
         Method::GET,

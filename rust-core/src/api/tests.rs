@@ -2,6 +2,7 @@
 //! what a request changes stays as it left it.
 
 use super::*;
+use crate::account::scan::{Pattern, ScanRules};
 use crate::account::{Cluster, HoldingState, Limits, Status};
 use crate::hub::Registry;
 use crate::lifecycle::Parts;
@@ -25,6 +26,8 @@ mod migrate;
 mod patch;
 #[path = "tests/refusals.rs"]
 mod refusals;
+#[path = "tests/scan.rs"]
+mod scan;
 #[path = "tests/shape.rs"]
 mod shape;
 
@@ -66,6 +69,10 @@ impl Answer {
 
 impl Desk {
     async fn open() -> Desk {
+        Desk::scanning(ScanRules::off()).await
+    }
+
+    async fn scanning(rules: ScanRules) -> Desk {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&Location::Sqlite(folder.path().join("ferry.db")))
             .await
@@ -86,6 +93,7 @@ impl Desk {
             grace: Duration::from_secs(600),
             metrics: Arc::new(Metrics::new()),
             core_id: "core".to_owned(),
+            rules,
         });
         let api = Api {
             store,

@@ -29,6 +29,7 @@ pub use login::{same_kind, with_login};
 pub use table::CORE;
 pub use values::Values;
 
+use regex::Regex;
 use secrecy::SecretString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -90,6 +91,43 @@ pub struct DynamicAccounts {
     pub intercept: bool,
     /// Accounts taken over go on to ACTIVE by themselves.
     pub activate_intercepted: bool,
+    /// What cannot be journaled is refused.
+    pub strict: bool,
+    /// Accounts that are migrated by themselves.
+    pub scan: Scan,
+}
+
+/// `kubesvc.dynamicAccounts.scan*` and its patterns, each as written and compiled.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    /// `scan`, or when it is unset, whether there are patterns; off with `dynamicAccounts.enabled`.
+    pub enabled: bool,
+    /// `namePatterns`.
+    pub name_patterns: Vec<(String, Regex)>,
+    /// `credentialScanNamePatterns`.
+    pub credential_patterns: Vec<(String, Regex)>,
+    /// How many accounts one scan takes at most.
+    pub batch_size: usize,
+    /// Between two scans.
+    pub frequency: Duration,
+}
+
+impl Scan {
+    fn read(values: &Values, enabled: bool) -> Scan {
+        let name_patterns = values.patterns("kubesvc.dynamicAccounts.namePatterns");
+        let credential_patterns =
+            values.patterns("kubesvc.dynamicAccounts.credentialScanNamePatterns");
+        let some = !name_patterns.is_empty() || !credential_patterns.is_empty();
+        let scan = values.flag_if_set("kubesvc.dynamicAccounts.scan");
+        let batch_size = values.number("kubesvc.dynamicAccounts.scanBatchSize");
+        Scan {
+            enabled: enabled && scan.unwrap_or(some),
+            name_patterns,
+            credential_patterns,
+            batch_size: usize::try_from(batch_size).unwrap_or(usize::MAX),
+            frequency: values.seconds("kubesvc.dynamicAccounts.scanFrequencySeconds"),
+        }
+    }
 }
 
 impl Config {
@@ -114,6 +152,8 @@ impl Config {
                     .seconds("kubesvc.dynamicAccounts.transitionTimeoutSeconds"),
                 intercept: enabled && interceptor && storage,
                 activate_intercepted: values.flag("kubesvc.dynamicAccounts.interceptor.activate"),
+                strict: values.flag("kubesvc.dynamicAccounts.interceptor.strict"),
+                scan: Scan::read(values, enabled),
             },
             heartbeat: grpc::heartbeat(values, account_cleanup),
             account_cleanup,

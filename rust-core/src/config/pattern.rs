@@ -32,10 +32,23 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, PatternError> {
         .map_err(|error| at(pattern, 0, &error.to_string()))
 }
 
+/// Java's patterns have what an engine in linear time has not.
+fn explain(reason: &str) -> String {
+    let hint = if reason.contains("look-around") {
+        "; write what is wanted instead of what is not: a pattern matches the whole name, so \
+         `^(?!test-).*` becomes one pattern per wanted beginning, such as `(prod|stage)-.*`"
+    } else if reason.contains("backreference") {
+        "; write out what the group may be"
+    } else {
+        ""
+    };
+    format!("{reason}{hint}")
+}
+
 fn at(pattern: &str, offset: usize, reason: &impl std::fmt::Display) -> PatternError {
     PatternError {
         position: pattern[..offset].chars().count() + 1,
-        reason: reason.to_string(),
+        reason: explain(&reason.to_string()),
     }
 }
 
@@ -66,6 +79,16 @@ mod tests {
         assert_eq!(compile("a)(b").unwrap_err().position, 2);
         assert_eq!(compile("*").unwrap_err().position, 1);
         assert_eq!(compile("^(?!prod).*").unwrap_err().position, 2);
+    }
+
+    #[test]
+    fn what_only_java_has_is_refused_with_a_hint() {
+        for pattern in ["^(?!prod).*", "(?<=a)b", "a(?=b)"] {
+            let reason = compile(pattern).unwrap_err().reason;
+            assert!(reason.contains("(prod|stage)-.*"), "{pattern}: {reason}");
+        }
+        let reason = compile(r"(a)\1").unwrap_err().reason;
+        assert!(reason.contains("write out"), "{reason}");
     }
 
     #[test]

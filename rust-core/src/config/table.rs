@@ -79,6 +79,12 @@ const USED: &[Key] = &[
         "GET of an unknown account answers 200 and {} instead of 404 (Ferry's own).",
     ),
     key(
+        "kubesvc.dynamicAccounts.credentialScanNamePatterns",
+        Kind::Patterns,
+        "",
+        "The same for accounts that are read through Clouddriver's API, where its table is not at hand.",
+    ),
+    key(
         "kubesvc.dynamicAccounts.enabled",
         Kind::Flag,
         "true",
@@ -97,16 +103,47 @@ const USED: &[Key] = &[
         "Takes over accounts that are written through /credentials.",
     ),
     key(
+        "kubesvc.dynamicAccounts.interceptor.strict",
+        Kind::Flag,
+        "false",
+        "A write to /credentials that cannot be journaled is refused before it reaches Clouddriver \
+         (Ferry's own).",
+    ),
+    key(
         "kubesvc.dynamicAccounts.maxRetries",
         Kind::COUNT,
         "3",
         "How often a FAILED account is tried again.",
     ),
     key(
+        "kubesvc.dynamicAccounts.namePatterns",
+        Kind::Patterns,
+        "",
+        "Accounts whose whole name one of these matches are migrated and activated by themselves.",
+    ),
+    key(
         "kubesvc.dynamicAccounts.retryFrequencySeconds",
         Kind::SECONDS,
         "5",
         "Seconds between two tries.",
+    ),
+    key(
+        "kubesvc.dynamicAccounts.scan",
+        Kind::Flag,
+        "",
+        "Whether accounts are migrated by themselves; unset: when there are patterns.",
+    ),
+    key(
+        "kubesvc.dynamicAccounts.scanBatchSize",
+        POSITIVE,
+        "572",
+        "How many accounts one scan takes at most.",
+    ),
+    key(
+        "kubesvc.dynamicAccounts.scanFrequencySeconds",
+        Kind::SECONDS,
+        "120",
+        "Seconds between two scans.",
     ),
     key(
         "kubesvc.dynamicAccounts.transitionTimeoutSeconds",

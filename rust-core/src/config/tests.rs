@@ -125,18 +125,39 @@ fn the_map_form_of_storage_is_read_too() {
 }
 
 #[test]
-fn the_seeds_scan_sample_loads_as_it_is_and_says_what_has_no_effect() {
+fn the_seeds_scan_sample_works_as_it_is() {
     let (config, unused) = read(SEED_SCAN, &[]).unwrap();
-    assert!(config.dynamic_accounts.enabled);
-    assert_eq!(
-        unused,
-        [
-            "kubesvc.dynamicAccounts.namePatterns (ferry.yml:7): Accounts are not migrated by themselves yet.",
-            "kubesvc.dynamicAccounts.scan (ferry.yml:4): Accounts are not migrated by themselves yet.",
-            "kubesvc.dynamicAccounts.scanBatchSize (ferry.yml:5): Accounts are not migrated by themselves yet.",
-            "kubesvc.dynamicAccounts.scanFrequencySeconds (ferry.yml:6): Accounts are not migrated by themselves yet.",
-        ]
-    );
+    assert_eq!(unused, [""; 0]);
+    let scan = config.dynamic_accounts.scan;
+    assert!(scan.enabled);
+    assert_eq!((scan.batch_size, scan.frequency.as_secs()), (5, 60));
+    let taken = |name: &str| {
+        let mut patterns = scan.name_patterns.iter();
+        patterns
+            .find(|(_, pattern)| pattern.is_match(name))
+            .map(|(text, _)| text.as_str())
+    };
+    assert_eq!(taken("apple-1"), Some("^apple.*"));
+    assert_eq!(taken("home-depot"), Some("^.*depot.*"));
+    assert_eq!(taken("pear"), None);
+}
+
+#[test]
+fn the_scan_is_on_when_it_is_said_or_when_there_are_patterns() {
+    let on = |text: &str| {
+        let text = format!("kubesvc.dynamicAccounts: {{{text}}}");
+        let (config, _) = read(&text, &[]).unwrap();
+        config.dynamic_accounts.scan.enabled
+    };
+    assert!(!on(""));
+    assert!(!on("scan: false, namePatterns: ['a']"));
+    assert!(!on("enabled: false, scan: true, namePatterns: ['a']"));
+    assert!(on("scan: true"));
+    assert!(on("namePatterns: ['a']"));
+    assert!(on("credentialScanNamePatterns: ['a']"));
+    let (config, _) = read("", &[]).unwrap();
+    let scan = config.dynamic_accounts.scan;
+    assert_eq!((scan.batch_size, scan.frequency.as_secs()), (572, 120));
 }
 
 #[test]

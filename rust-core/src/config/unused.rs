@@ -4,7 +4,6 @@
 //! their values are checked, and every one that is set is named at the start. Used by `table.rs`.
 
 use super::key::{Key, Kind};
-use super::table::POSITIVE;
 
 const fn known(name: &'static str, kind: Kind, default: &'static str, reason: &'static str) -> Key {
     Key {
@@ -22,7 +21,6 @@ const NUMBER: Kind = Kind::Number {
 
 const NO_CACHE: &str = "Clouddriver keeps its own caches; Ferry fills none for it.";
 const NO_OPERATIONS: &str = "Deployments and other operations do not travel through Ferry.";
-const NO_SCAN: &str = "Accounts are not migrated by themselves yet.";
 
 pub(super) const UNUSED: &[Key] = &[
     known("kubesvc.cache.cacheAll", Kind::Flag, "false", NO_CACHE),
@@ -127,31 +125,6 @@ pub(super) const UNUSED: &[Key] = &[
         "Clouddriver's own poller goes on reading its accounts; Ferry adds none of its own to it.",
     ),
     known("kubesvc.disableV2Provider", Kind::Flag, "false", NO_CACHE),
-    known(
-        "kubesvc.dynamicAccounts.credentialScanNamePatterns",
-        Kind::Patterns,
-        "",
-        NO_SCAN,
-    ),
-    known(
-        "kubesvc.dynamicAccounts.namePatterns",
-        Kind::Patterns,
-        "",
-        NO_SCAN,
-    ),
-    known("kubesvc.dynamicAccounts.scan", Kind::Flag, "", NO_SCAN),
-    known(
-        "kubesvc.dynamicAccounts.scanBatchSize",
-        POSITIVE,
-        "572",
-        NO_SCAN,
-    ),
-    known(
-        "kubesvc.dynamicAccounts.scanFrequencySeconds",
-        Kind::SECONDS,
-        "120",
-        NO_SCAN,
-    ),
     known(
         "kubesvc.enabled",
         Kind::Flag,

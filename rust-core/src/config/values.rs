@@ -8,6 +8,7 @@ use super::error::{ConfigError, ConfigErrors, Origin};
 use super::key::{self, Key, Kind, Table};
 use super::name::{self, Name};
 use super::{pattern, yaml};
+use regex::Regex;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -251,6 +252,21 @@ impl Values {
     /// A [`Kind::Flag`].
     pub fn flag(&self, name: &str) -> bool {
         key::flag(self.raw(name)).expect("a flag was checked, and its default is one")
+    }
+
+    /// A [`Kind::Flag`] that is neither on nor off when nobody sets it.
+    pub fn flag_if_set(&self, name: &str) -> Option<bool> {
+        self.text(name).map(|_| self.flag(name))
+    }
+
+    /// A [`Kind::Patterns`]: each as written, and compiled so that it matches whole names.
+    pub fn patterns(&self, name: &str) -> Vec<(String, Regex)> {
+        let entries = self.set.get(name).map(|set| set.entries.as_slice());
+        let compiled = |text: &String| {
+            let pattern = pattern::compile(text).expect("a pattern was checked");
+            (text.clone(), pattern)
+        };
+        entries.unwrap_or_default().iter().map(compiled).collect()
     }
 
     /// A [`Kind::Number`].

@@ -215,7 +215,7 @@ impl Interceptor {
                 Recorded::Gone => continue,
                 Recorded::Deleting if taken == Taken::Unknown => return Ok(Effect::NotSeen),
                 Recorded::Deleting => {
-                    let activate = self.activate && taken == Taken::New;
+                    let activate = self.activates(name, taken);
                     let kept = self.lifecycle.succeed(name, &definition, activate, &actor);
                     match kept.await {
                         Ok(()) => {}
@@ -260,6 +260,11 @@ impl Interceptor {
         Ok(Effect::NotSeen)
     }
 
+    /// Whether a row goes on to ACTIVE by itself, here or by the next scan.
+    fn activates(&self, name: &str, taken: Taken) -> bool {
+        taken == Taken::New && (self.activate || self.lifecycle.rules().takes(name))
+    }
+
     async fn record(
         &self,
         name: &str,
@@ -276,7 +281,7 @@ impl Interceptor {
         if !taken.is_new() {
             return Ok(Recorded::Nothing);
         }
-        let activate = self.activate && taken == Taken::New;
+        let activate = self.activates(name, taken);
         let adopt = self.lifecycle.adopt(name, definition, activate, actor);
         let made = adopt.await?;
         Ok(match made {

@@ -51,6 +51,7 @@ impl Post {
             grace: Duration::from_secs(600),
             metrics: metrics.clone(),
             core_id: "core".to_owned(),
+            rules: crate::account::scan::ScanRules::off(),
         }));
         let clouddriver = source.source();
         let interceptor = Interceptor::new(

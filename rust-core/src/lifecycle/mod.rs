@@ -8,12 +8,14 @@ mod prepare;
 mod queue;
 mod reconcile;
 mod requests;
+mod scan;
 mod takeover;
 
 pub use requests::{Ask, Asked, Refusal, Verb};
 pub use takeover::{TakeoverError, take_over};
 
 use crate::account::Limits;
+use crate::account::scan::ScanRules;
 use crate::hub::{AgentEvent, Registry};
 use crate::metrics::Metrics;
 use crate::secret::Keyring;
@@ -53,6 +55,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// This core's id.
     pub core_id: String,
+    /// Which accounts are migrated by themselves.
+    pub rules: ScanRules,
 }
 
 /// The engine of one core.
@@ -66,6 +70,7 @@ pub struct Lifecycle {
     queue: Queue,
     metrics: Arc<Metrics>,
     core_id: String,
+    rules: ScanRules,
     /// Every account that is not at rest is to be looked at, whether due or not.
     look_at_all: AtomicBool,
 }
@@ -90,6 +95,7 @@ impl Lifecycle {
             grace,
             metrics,
             core_id,
+            rules,
         } = parts;
         let queue = Queue::default();
         Lifecycle {
@@ -102,12 +108,18 @@ impl Lifecycle {
             queue,
             metrics,
             core_id,
+            rules,
             look_at_all: AtomicBool::new(true),
         }
     }
 
-    /// Starts the tasks: one takes what agents say, some do their round every second, some take
-    /// accounts further.
+    /// Which accounts are migrated by themselves.
+    pub fn rules(&self) -> &ScanRules {
+        &self.rules
+    }
+
+    /// Starts the tasks: one takes what agents say, some do their round every second, one scans,
+    /// some take accounts further.
     pub fn run(self: &Arc<Self>, events: mpsc::Receiver<AgentEvent>) -> Running {
         let stop = CancellationToken::new();
         let cut = CancellationToken::new();
@@ -127,6 +139,8 @@ impl Lifecycle {
         }
         let again = self.clone().take_over_again();
         tasks.spawn(stop.clone().run_until_cancelled_owned(again));
+        let scan = self.clone().scan();
+        tasks.spawn(stop.clone().run_until_cancelled_owned(scan));
         for _ in 0..WORKERS {
             let work = self.clone().work();
             tasks.spawn(stop.clone().run_until_cancelled_owned(work));

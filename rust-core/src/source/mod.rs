@@ -4,6 +4,7 @@
 
 mod remembered;
 mod rest;
+mod scan;
 mod table;
 #[cfg(test)]
 pub(crate) mod test_source;
@@ -11,6 +12,7 @@ pub(crate) mod test_source;
 use crate::sql::Pool;
 use http::StatusCode;
 use rest::Rest;
+pub use scan::Cursor;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use super::{Definition, PAGE, SourceError, name_of};
 use crate::encoding::encode_query;
 use crate::error::causes;
 use bytes::Bytes;
-use http::{Request, Uri};
+use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -133,7 +133,27 @@ impl Rest {
         }
     }
 
-    async fn page(
+    /// Of which type the account `name` is; `None`: Clouddriver has loaded none of that name.
+    pub(super) async fn type_of(
+        &self,
+        name: &str,
+        user: Option<&str>,
+    ) -> Result<Option<String>, SourceError> {
+        let (status, body) = self
+            .get(&format!("/credentials/{}", encode_query(name)), user)
+            .await?;
+        if !status.is_success() {
+            return Ok(None);
+        }
+        let account: Definition =
+            serde_json::from_slice(&body).map_err(|_| SourceError::Unreadable {
+                base: self.base.clone(),
+            })?;
+        let of = account.get("type").or(account.get("cloudProvider"));
+        Ok(of.and_then(|of| of.as_str()).map(str::to_owned))
+    }
+
+    pub(super) async fn page(
         &self,
         start: Option<&str>,
         limit: usize,
@@ -145,10 +165,25 @@ impl Rest {
         } else {
             format!("&startingAccountName={start}")
         };
-        let uri = format!(
-            "{}/credentials/type/kubernetes?limit={limit}{start}",
-            self.base
-        );
+        let target = format!("/credentials/type/kubernetes?limit={limit}{start}");
+        let (status, body) = self.get(&target, user).await?;
+        if !status.is_success() {
+            return Err(SourceError::Refused {
+                base: self.base.clone(),
+                status,
+            });
+        }
+        serde_json::from_slice(&body).map_err(|_| SourceError::Unreadable {
+            base: self.base.clone(),
+        })
+    }
+
+    async fn get(
+        &self,
+        target: &str,
+        user: Option<&str>,
+    ) -> Result<(StatusCode, Bytes), SourceError> {
+        let uri = format!("{}{target}", self.base);
         let away = |reason: String| SourceError::Away {
             base: self.base.clone(),
             reason,
@@ -178,17 +213,8 @@ impl Rest {
                 .map_err(|e| away(causes(&e)))?;
             Ok::<_, SourceError>((status, body.to_bytes()))
         };
-        let (status, body) = tokio::time::timeout(TIMEOUT, read)
+        tokio::time::timeout(TIMEOUT, read)
             .await
-            .map_err(|_| away(format!("no answer within {} s", TIMEOUT.as_secs())))??;
-        if !status.is_success() {
-            return Err(SourceError::Refused {
-                base: self.base.clone(),
-                status,
-            });
-        }
-        serde_json::from_slice(&body).map_err(|_| SourceError::Unreadable {
-            base: self.base.clone(),
-        })
+            .map_err(|_| away(format!("no answer within {} s", TIMEOUT.as_secs())))?
     }
 }

@@ -1,8 +1,27 @@
 //! Clouddriver's table `accounts` as a source. The only statements here are SELECTs.
 
-use super::Definition;
+use super::{Definition, PAGE};
 use crate::sql::{CHUNK, Pool, Record, sql};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Rows may become visible, or bear a time of another clock, by so many milliseconds late.
+const OVERLAP: i64 = 600_000;
+
+/// How far the looks at it have come.
+#[derive(Debug, Default)]
+pub(super) struct TableCursor {
+    /// When this look began, by the database's clock.
+    began: Option<i64>,
+    /// Every row was looked at once.
+    whole: bool,
+    /// This look goes on after this row.
+    time: i64,
+    id: String,
+    /// What the overlap shows again: when it was modified as it was looked at.
+    seen: HashMap<String, i64>,
+    /// Where the walk through all names is.
+    walked: String,
+}
 
 /// The table, in the database that ours are in.
 #[derive(Debug, Clone)]
@@ -57,6 +76,100 @@ impl Table {
     pub(super) fn names(&self) -> String {
         let name = self.pool.dialect().by_bytes("id");
         format!("SELECT {name} AS name FROM accounts WHERE type = 'kubernetes'")
+    }
+}
+
+impl Table {
+    pub(super) async fn changed(
+        &self,
+        cursor: &mut TableCursor,
+    ) -> Result<Option<Vec<(String, Definition)>>, sqlx::Error> {
+        let mut tx = self.pool.read().await?;
+        let began = match cursor.began {
+            Some(began) => began,
+            None => tx.now().await?,
+        };
+        cursor.began = Some(began);
+        // What was inserted by hand may have no time.
+        let time = "COALESCE(last_modified_at, 0)";
+        let query = match cursor.whole {
+            true => sql(format!(
+                "SELECT id, {body} AS body, {time} AS modified FROM accounts
+                 WHERE type = 'kubernetes' AND last_modified_at >= ?
+                 AND (last_modified_at > ? OR id > ?) ORDER BY last_modified_at, id LIMIT {PAGE}",
+                body = tx.dialect().json_text("body"),
+            ))
+            .number(cursor.time)
+            .number(cursor.time),
+            false => sql(format!(
+                "SELECT id, {body} AS body, {time} AS modified FROM accounts
+                 WHERE type = 'kubernetes' AND id > ? ORDER BY id LIMIT {PAGE}",
+                body = tx.dialect().json_text("body"),
+            )),
+        };
+        let rows = query.text(cursor.id.as_str()).all(&mut tx).await?;
+        tx.commit().await?;
+        if rows.is_empty() {
+            let since = began.saturating_sub(OVERLAP);
+            cursor.seen.retain(|_, modified| *modified >= since);
+            (cursor.began, cursor.whole) = (None, true);
+            (cursor.time, cursor.id) = (since, String::new());
+            return Ok(None);
+        }
+        let mut changed = Vec::new();
+        for row in &rows {
+            let (id, account) = read(row)?;
+            let modified: i64 = row.get("modified")?;
+            (cursor.time, cursor.id) = (modified, id.clone());
+            if cursor.seen.get(&id) == Some(&modified) {
+                continue;
+            }
+            if modified >= began.saturating_sub(OVERLAP) {
+                cursor.seen.insert(id.clone(), modified);
+            }
+            changed.push((id, account));
+        }
+        Ok(Some(changed))
+    }
+
+    pub(super) async fn walk(
+        &self,
+        cursor: &mut TableCursor,
+        limit: usize,
+    ) -> Result<Vec<String>, sqlx::Error> {
+        let mut tx = self.pool.read().await?;
+        let query = sql(format!(
+            "SELECT id FROM accounts WHERE type = 'kubernetes' AND id > ? ORDER BY id LIMIT {limit}"
+        ));
+        let names = query.text(cursor.walked.as_str()).column(&mut tx).await?;
+        tx.commit().await?;
+        let last = names.last().filter(|_| names.len() == limit);
+        cursor.walked = last.cloned().unwrap_or_default();
+        Ok(names)
+    }
+
+    pub(super) async fn there(&self, names: &[String]) -> Result<HashSet<String>, sqlx::Error> {
+        let mut there = HashSet::new();
+        let mut tx = self.pool.read().await?;
+        for names in names.chunks(CHUNK) {
+            let query = sql("SELECT id FROM accounts WHERE type = 'kubernetes' AND id IN");
+            there.extend(query.list(names).column(&mut tx).await?);
+        }
+        tx.commit().await?;
+        Ok(there)
+    }
+
+    pub(super) async fn type_of(&self, name: &str) -> Result<Option<String>, sqlx::Error> {
+        let mut tx = self.pool.read().await?;
+        let rows = sql("SELECT id, type FROM accounts WHERE id = ?");
+        let rows = rows.text(name).all(&mut tx).await?;
+        tx.commit().await?;
+        for row in &rows {
+            if row.get::<String>("id")? == name {
+                return Ok(Some(row.get("type")?));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -10,6 +10,7 @@ mod audit;
 mod connected;
 mod cores;
 mod journal;
+mod leases;
 mod listing;
 mod migrate;
 mod next;
@@ -18,6 +19,7 @@ mod origins;
 mod pages;
 mod reshape;
 mod rows;
+mod scanned;
 mod steps;
 mod tombstones;
 
@@ -33,6 +35,7 @@ pub use listing::AccountDetail;
 pub use open::{BadLocation, Location};
 pub use pages::{Filter, Part, Source};
 pub use rows::{Content, NewRow};
+pub use scanned::Known;
 pub use steps::{Actor, Change, Unsent};
 
 use crate::failpoint;

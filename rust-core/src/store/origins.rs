@@ -1,8 +1,37 @@
 //! Where rows have their definitions from, as far as that is not Clouddriver's accounts: inline ones
 //! came with a request of ours; and of some, Clouddriver has the account no longer.
 
-use super::StoreError;
+use super::{Store, StoreError};
 use crate::sql::{Record, Tx, Value, insert, sql};
+
+impl Store {
+    /// Since when Clouddriver has had no account `name`, as far as the scan saw; `None`: it has.
+    pub async fn gone_at(&self, name: &str) -> Result<Option<i64>, StoreError> {
+        let mut tx = self.pool.read().await?;
+        let row = sql("SELECT gone_at FROM kubesvc_ferry_origins WHERE name = ?");
+        let row = row.text(name).optional(&mut tx).await?;
+        tx.commit().await?;
+        Ok(row.map(|row| row.get("gone_at")).transpose()?.flatten())
+    }
+}
+
+/// Since when Clouddriver has no account of the row; `None`: it has. An inline row it never had.
+pub(super) async fn mark(tx: &mut Tx, name: &str, gone_at: Option<i64>) -> Result<(), StoreError> {
+    let there = sql(
+        "SELECT COUNT(*) FROM kubesvc_accounts a WHERE a.name = ? AND NOT EXISTS
+         (SELECT 1 FROM kubesvc_ferry_origins o WHERE o.name = a.name AND o.inline_definition = 1)",
+    );
+    if there.text(name).count(tx).await? == 0 {
+        return Ok(());
+    }
+    write(tx, name, false).await?;
+    if let Some(gone_at) = gone_at {
+        let insert = "INSERT INTO kubesvc_ferry_origins (name, inline_definition, gone_at)
+             VALUES (?, 0, ?)";
+        sql(insert).text(name).number(gone_at).run(tx).await?;
+    }
+    Ok(())
+}
 
 /// Clouddriver's accounts are the source of the row again, or it is an inline one.
 pub(super) async fn write(tx: &mut Tx, name: &str, inline: bool) -> Result<(), StoreError> {

@@ -23,6 +23,7 @@ mod sqlite {
     mod listing;
     mod parts;
     mod rows;
+    mod scanned;
     mod statics;
     mod sweep;
 }
@@ -43,6 +44,7 @@ mod mariadb {
     mod listing;
     mod parts;
     mod rows;
+    mod scanned;
     mod statics;
     mod sweep;
 }
@@ -62,6 +64,7 @@ mod postgres {
     mod listing;
     mod parts;
     mod rows;
+    mod scanned;
     mod statics;
     mod sweep;
 }

@@ -1,9 +1,46 @@
 //! Marks of accounts that were deleted here while Clouddriver has them: the scan does not take them
 //! again. A POST of the name clears its mark, and so does the scan when the source has it no longer.
 
-use super::StoreError;
+use super::{Store, StoreError};
 use crate::account::step::Tombstone;
 use crate::sql::{CHUNK, Tx, sql};
+
+/// A mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Buried {
+    /// Who deleted the account.
+    pub who: String,
+    /// When, Unix milliseconds.
+    pub at: i64,
+}
+
+impl Store {
+    /// The mark of `name`, if there is one.
+    pub async fn buried(&self, name: &str) -> Result<Option<Buried>, StoreError> {
+        let mut tx = self.pool.read().await?;
+        let row = sql("SELECT who, laid_at FROM kubesvc_ferry_tombstones WHERE name = ?");
+        let row = row.text(name).optional(&mut tx).await?;
+        tx.commit().await?;
+        row.map(|row| {
+            Ok(Buried {
+                who: row.get("who")?,
+                at: row.get("laid_at")?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Marked names after `after` in byte order, at most `limit`.
+    pub async fn tombstones(&self, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        let mut tx = self.pool.read().await?;
+        let names = sql(format!(
+            "SELECT name FROM kubesvc_ferry_tombstones WHERE name > ? ORDER BY name LIMIT {limit}"
+        ));
+        let names = names.text(after).column(&mut tx).await?;
+        tx.commit().await?;
+        Ok(names)
+    }
+}
 
 pub(super) async fn write(
     tx: &mut Tx,

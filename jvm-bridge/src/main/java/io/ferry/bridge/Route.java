@@ -41,7 +41,9 @@ final class Route {
   /** {@code path}: as received, percent-encoding kept. */
   static Route of(String method, String path) {
     List<String> segments = segments(path);
-    String account = account(segments);
+    boolean inline = segments.equals(List.of("armory", "accounts", "dynamic"));
+    boolean named = !inline || method.equals("GET") || method.equals("DELETE");
+    String account = named ? account(segments) : null;
     if (!method.equals("GET")) {
       return new Route(Kind.MANAGEMENT, account);
     }
@@ -63,7 +65,9 @@ final class Route {
   private static String account(List<String> segments) {
     int size = segments.size();
     boolean part =
-        size == 4 && startsWith(segments, "armory", "accounts") && segments.get(3).equals("audit")
+        size == 4
+                && startsWith(segments, "armory", "accounts")
+                && List.of("audit", "scan").contains(segments.get(3))
             || size == 5
                 && startsWith(segments, "agents", "kubernetes", "accounts")
                 && segments.get(4).equals("namespaces");

@@ -1,0 +1,250 @@
+//! Automatic migration: what Clouddriver's accounts have that is new or changed since the last look.
+//! Accounts whose names match go all the way to ACTIVE; migrated ones that were edited behind our
+//! back are updated; what is gone there is said so. One core of several scans at a time.
+
+use super::{Asked, Lifecycle, Refusal};
+use crate::account::definition::Definition;
+use crate::error::causes;
+use crate::source::{Cursor, Definition as Account, SourceError};
+use crate::store::{Actor, Known, StoreError};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The lease of the core that scans.
+const LEASE: &str = "scan";
+/// How many names one scan compares in turn, whatever changed.
+const SLICE: usize = 2000;
+
+/// Why a scan ended early.
+#[derive(Debug, thiserror::Error)]
+enum ScanError {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What one core remembers from scan to scan. Lost, all accounts are looked at once more.
+#[derive(Default)]
+struct Memory {
+    cursor: Cursor,
+    /// Accounts that match and wait for their batch.
+    waiting: BTreeSet<String>,
+    /// Where the walks through our rows and marks are.
+    rows: String,
+    marks: String,
+}
+
+impl Lifecycle {
+    /// Scans from time to time, when the rules say so.
+    pub(super) async fn scan(self: Arc<Self>) {
+        if !self.rules.enabled {
+            return;
+        }
+        if self.rules.patterns.is_empty() {
+            tracing::warn!(
+                "kubesvc.dynamicAccounts.scan is on, but namePatterns is empty: no account is \
+                 taken; changes of migrated ones are followed"
+            );
+        }
+        let mut tick = tokio::time::interval(self.rules.frequency);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let lasts = self.rules.frequency * 2 + Duration::from_secs(10);
+        let mut memory = Memory::default();
+        loop {
+            tick.tick().await;
+            match self.store.lease(LEASE, &self.core_id, lasts).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    // What another core sees meanwhile is not known here.
+                    memory = Memory::default();
+                    continue;
+                }
+                Err(error) => {
+                    tracing::error!(error = causes(&error), "the scan waits for the database");
+                    continue;
+                }
+            }
+            if let Err(error) = self.scan_once(&mut memory).await {
+                tracing::warn!(error = causes(&error), "the scan goes on next time");
+            }
+        }
+    }
+
+    async fn scan_once(&self, memory: &mut Memory) -> Result<(), ScanError> {
+        while let Some(page) = self.source.changed(&mut memory.cursor).await? {
+            self.look_at(page, memory).await?;
+        }
+        let names = self.source.walk(&mut memory.cursor, SLICE).await?;
+        let facts = self.store.facts(&names).await?;
+        let new = names.into_iter().filter(|name| !facts.contains_key(name));
+        memory
+            .waiting
+            .extend(new.filter(|name| self.rules.takes(name)));
+        self.take(&mut memory.waiting).await?;
+        self.compare_rows(memory).await?;
+        self.compare_marks(memory).await
+    }
+
+    /// Looks at accounts that are new or changed.
+    async fn look_at(
+        &self,
+        page: Vec<(String, Account)>,
+        memory: &mut Memory,
+    ) -> Result<(), ScanError> {
+        let names: Vec<&str> = page.iter().map(|(name, _)| name.as_str()).collect();
+        let facts = self.store.facts(&names).await?;
+        let follows = |name: &&str| {
+            matches!(facts.get(*name), Some(Known::Row { inline: false, status, .. })
+                if !status.is_deleting())
+        };
+        let followers: Vec<&str> = names.iter().copied().filter(follows).collect();
+        let contents = self.store.contents(&followers).await?;
+        let mut back = Vec::new();
+        for (name, account) in page {
+            match facts.get(&name) {
+                None if self.rules.takes(&name) => {
+                    memory.waiting.insert(name.clone());
+                }
+                Some(Known::Row { gone: true, .. }) => back.push(name.clone()),
+                _ => {}
+            }
+            let Some(kept) = contents.get(&name) else {
+                continue;
+            };
+            let definition = Definition::part(account);
+            if !self.is_kept(&name, kept, &definition) {
+                self.follow_source(&name, &definition).await?;
+            }
+        }
+        if !back.is_empty() {
+            self.store.mark_gone(&back, false).await?;
+        }
+        Ok(())
+    }
+
+    async fn follow_source(&self, name: &str, definition: &Definition) -> Result<(), StoreError> {
+        match self.update(name, definition, &scanner()).await {
+            Ok(()) => {
+                self.metrics.scanned("updated", 1);
+                tracing::info!(account = name, "changed at Clouddriver: followed");
+                Ok(())
+            }
+            Err(Refusal::Store(error)) => Err(error),
+            // It is on its way out, or its secret cannot be sealed.
+            Err(refusal) => {
+                tracing::warn!(account = name, reason = causes(&refusal), "not followed");
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes the next accounts that match, in one transaction, and sends them on to ACTIVE.
+    async fn take(&self, waiting: &mut BTreeSet<String>) -> Result<(), ScanError> {
+        let batch = waiting.iter().take(self.rules.batch_size);
+        let names: Vec<String> = batch.cloned().collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        // A while may have passed since they were seen.
+        let facts = self.store.facts(&names).await?;
+        let mut accounts = self.source.some(&names, None).await?;
+        accounts.retain(|name, _| !facts.contains_key(name));
+        let mut rows = Vec::new();
+        for (name, account) in accounts {
+            match self.new_row(&name, &Definition::part(account), Asked::default()) {
+                Ok(mut row) => {
+                    row.activate = Some(self.limits);
+                    rows.push(row);
+                }
+                Err(error) => {
+                    tracing::error!(account = name, error = causes(&error), "not migrated");
+                }
+            }
+        }
+        if !rows.is_empty() {
+            let made = self.create(&rows, &scanner()).await?;
+            self.metrics.scanned("taken", made.len());
+            tracing::info!(
+                taken = made.len(),
+                "accounts whose names match are migrated"
+            );
+        }
+        waiting.retain(|name| !names.contains(name));
+        Ok(())
+    }
+
+    /// Compares some of our rows with the source, in turn all of them.
+    async fn compare_rows(&self, memory: &mut Memory) -> Result<(), ScanError> {
+        let rows = self.store.followers(&memory.rows, SLICE).await?;
+        let last = rows.last().filter(|_| rows.len() == SLICE);
+        memory.rows = last.map(|(name, _)| name.clone()).unwrap_or_default();
+        let marked: HashMap<String, bool> = rows.into_iter().collect();
+        let names: Vec<String> = marked.keys().cloned().collect();
+        let gone = self.gone(&memory.cursor, &names).await?;
+        let (mut lost, mut back) = (Vec::new(), Vec::new());
+        for (name, marked) in marked {
+            match (gone.contains(&name), marked) {
+                (true, false) => lost.push(name),
+                (false, true) => back.push(name),
+                _ => {}
+            }
+        }
+        for name in &lost {
+            tracing::warn!(
+                account = name,
+                "Clouddriver has no account of this name any longer: it stays here until it is \
+                 deleted"
+            );
+        }
+        for (names, gone) in [(lost, true), (back, false)] {
+            if !names.is_empty() {
+                self.store.mark_gone(&names, gone).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Clears marks of deleted accounts that the source does not have either.
+    async fn compare_marks(&self, memory: &mut Memory) -> Result<(), ScanError> {
+        let marks = self.store.tombstones(&memory.marks, SLICE).await?;
+        let last = marks.last().filter(|_| marks.len() == SLICE);
+        memory.marks = last.cloned().unwrap_or_default();
+        let gone = self.gone(&memory.cursor, &marks).await?;
+        if !gone.is_empty() {
+            let gone: Vec<String> = gone.into_iter().collect();
+            self.store.unbury(&gone).await?;
+        }
+        Ok(())
+    }
+
+    /// Those that the source has not, asked once more: it may have them since the last look.
+    async fn gone(
+        &self,
+        cursor: &Cursor,
+        names: &[String],
+    ) -> Result<BTreeSet<String>, SourceError> {
+        let mut missing: BTreeSet<String> = (self.source.missing(cursor, names).await?)
+            .into_iter()
+            .collect();
+        let asked: Vec<&String> = missing.iter().collect();
+        let there = match asked.is_empty() {
+            true => return Ok(missing),
+            false => self.source.some(&asked, None).await?,
+        };
+        missing.retain(|name| !there.contains_key(name));
+        Ok(missing)
+    }
+}
+
+fn scanner() -> Actor {
+    Actor {
+        who: "scan".to_owned(),
+        request_id: None,
+    }
+}
+
+#[cfg(test)]
+#[path = "scan_tests.rs"]
+mod tests;

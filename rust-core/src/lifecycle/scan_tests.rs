@@ -1,0 +1,267 @@
+//! Scans of a small Clouddriver, on a real store. No engine runs: what a scan makes stays as it
+//! left it.
+
+use super::*;
+use crate::account::scan::{Pattern, ScanRules};
+use crate::account::{Limits, Status};
+use crate::hub::Registry;
+use crate::lifecycle::Parts;
+use crate::metrics::Metrics;
+use crate::secret::Keyring;
+use crate::source::test_source::TestSource;
+use crate::store::{Location, Registration, StaticAccount, Store};
+use serde_json::{Value, json};
+
+struct Ground {
+    lifecycle: Lifecycle,
+    source: TestSource,
+    memory: Memory,
+    _folder: tempfile::TempDir,
+}
+
+fn rules(batch_size: usize) -> ScanRules {
+    let pattern = |text: &str| Pattern {
+        list: "namePatterns",
+        text: text.to_owned(),
+        regex: regex::Regex::new(&format!("\\A(?:{text})\\z")).unwrap(),
+    };
+    ScanRules {
+        enabled: true,
+        patterns: vec![pattern("apple.*"), pattern(".*depot.*")],
+        batch_size,
+        frequency: Duration::from_secs(60),
+    }
+}
+
+impl Ground {
+    async fn open(batch_size: usize) -> Ground {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(folder.path().join("ferry.db"));
+        let source = TestSource::start().await;
+        let lifecycle = Lifecycle::new(Parts {
+            store: Store::open(&location).await.unwrap(),
+            keyring: Keyring::open(&folder.path().join("ferry.key")).unwrap(),
+            source: source.source(),
+            registry: Arc::new(Registry::default()),
+            limits: Limits {
+                transition: Duration::from_secs(60),
+                retry: Duration::from_secs(5),
+                max_retries: 3,
+            },
+            grace: Duration::from_secs(600),
+            metrics: Arc::new(Metrics::new()),
+            core_id: "core".to_owned(),
+            rules: rules(batch_size),
+        });
+        Ground {
+            lifecycle,
+            source,
+            memory: Memory::default(),
+            _folder: folder,
+        }
+    }
+
+    fn put(&self, name: &str, file: &str) {
+        self.source.put(name, json!({"kubeconfigFile": file}));
+    }
+
+    async fn scan(&mut self) {
+        self.lifecycle.scan_once(&mut self.memory).await.unwrap();
+    }
+
+    async fn status(&self, name: &str) -> Option<Status> {
+        let view = self.lifecycle.store.view(name).await.unwrap();
+        view.map(|view| view.account.status)
+    }
+
+    async fn version(&self, name: &str) -> i64 {
+        let view = self.lifecycle.store.view(name).await.unwrap();
+        view.unwrap().account.version
+    }
+
+    async fn migrate(&self, name: &str) {
+        let account = self.lifecycle.source.find(name, None).await.unwrap();
+        let definition = Definition::part(account.unwrap());
+        let actor = Actor::ferry();
+        let made = self.lifecycle.adopt(name, &definition, false, &actor);
+        assert!(made.await.unwrap());
+    }
+
+    async fn delete(&self, name: &str) {
+        let verb = super::super::Verb::Delete;
+        let actor = Actor::ferry();
+        self.lifecycle.ask(name, verb, &actor).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_matches_goes_on_to_active_and_nothing_else_does() {
+    let mut ground = Ground::open(100).await;
+    for name in ["apple-1", "home-depot", "pear", "an-apple"] {
+        ground.put(name, "/k");
+    }
+    ground.source.put_of_type("aws", "apple-aws", json!({}));
+    ground.scan().await;
+    for (name, status) in [
+        ("apple-1", Some(Status::ToMigrate)),
+        ("home-depot", Some(Status::ToMigrate)),
+        ("pear", None),
+        ("an-apple", None),
+        ("apple-aws", None),
+    ] {
+        assert_eq!(ground.status(name).await, status, "{name}");
+    }
+    ground.put("apple-2", "/k");
+    ground.scan().await;
+    assert_eq!(ground.status("apple-2").await, Some(Status::ToMigrate));
+}
+
+#[tokio::test]
+async fn a_scan_takes_a_batch_and_the_next_goes_on() {
+    let mut ground = Ground::open(2).await;
+    for at in 0..5 {
+        ground.put(&format!("apple-{at}"), "/k");
+    }
+    for taken in [2, 4, 5, 5] {
+        ground.scan().await;
+        let counted = ground.lifecycle.store.count_by_status().await.unwrap();
+        assert_eq!(counted, [(Status::ToMigrate, taken)]);
+    }
+}
+
+#[tokio::test]
+async fn a_person_who_was_faster_is_not_overruled() {
+    let mut ground = Ground::open(100).await;
+    ground.put("apple", "/k");
+    ground.migrate("apple").await;
+    ground.scan().await;
+    assert_eq!(ground.status("apple").await, Some(Status::Inactive));
+}
+
+#[tokio::test]
+async fn an_idle_scan_writes_nothing() {
+    let mut ground = Ground::open(100).await;
+    ground.put("apple", "/k");
+    ground.put("other", "/k");
+    ground.migrate("other").await;
+    ground.scan().await;
+    let before = (ground.version("apple").await, ground.version("other").await);
+    for _ in 0..3 {
+        ground.scan().await;
+    }
+    let after = (ground.version("apple").await, ground.version("other").await);
+    assert_eq!(before, after);
+}
+
+#[tokio::test]
+async fn what_was_edited_behind_our_back_is_followed() {
+    let mut ground = Ground::open(100).await;
+    ground.put("a", "/k");
+    ground.migrate("a").await;
+    // Also when the edit came before the first scan of this core.
+    for file in ["/first", "/second"] {
+        ground.put("a", file);
+        ground.scan().await;
+        let content = ground.lifecycle.store.content("a").await.unwrap().unwrap();
+        let definition: Value = serde_json::from_str(&content.definition).unwrap();
+        assert_eq!(definition["kubeconfigFile"], file);
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_account_is_not_taken_again_until_the_source_forgot_it() {
+    let mut ground = Ground::open(100).await;
+    ground.put("apple", "/k");
+    ground.scan().await;
+    ground.delete("apple").await;
+    assert_eq!(ground.status("apple").await, None);
+    ground.put("apple", "/edited");
+    ground.scan().await;
+    ground.memory = Memory::default();
+    ground.scan().await;
+    assert_eq!(
+        ground.status("apple").await,
+        None,
+        "not by another core either"
+    );
+    ground.source.remove("apple");
+    // Somebody else is there, so that an empty answer is none.
+    ground.put("pear", "/k");
+    ground.scan().await;
+    assert_eq!(ground.lifecycle.store.buried("apple").await.unwrap(), None);
+    ground.put("apple", "/k");
+    ground.scan().await;
+    assert_eq!(ground.status("apple").await, Some(Status::ToMigrate));
+}
+
+#[tokio::test]
+async fn what_clouddriver_lost_stays_and_is_said_to_be_gone() {
+    let mut ground = Ground::open(100).await;
+    ground.put("a", "/k");
+    ground.put("pear", "/k");
+    ground.migrate("a").await;
+    ground.scan().await;
+    ground.source.remove("a");
+    ground.scan().await;
+    assert_eq!(ground.status("a").await, Some(Status::Inactive));
+    assert!(ground.lifecycle.store.gone_at("a").await.unwrap().is_some());
+    ground.put("a", "/k");
+    ground.scan().await;
+    assert_eq!(ground.lifecycle.store.gone_at("a").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_empty_answer_is_no_reason_to_take_everything_for_gone() {
+    let mut ground = Ground::open(100).await;
+    ground.put("a", "/k");
+    ground.migrate("a").await;
+    ground.source.remove("a");
+    ground.scan().await;
+    assert_eq!(ground.lifecycle.store.gone_at("a").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_an_agent_brings_is_left_to_it() {
+    let mut ground = Ground::open(100).await;
+    ground.put("apple", "/k");
+    let held = crate::store::Held {
+        account: "apple".to_owned(),
+        generation: 0,
+        state: None,
+        cause: None,
+        cluster: Default::default(),
+    };
+    let registration = Registration {
+        agent_id: "agent".to_owned(),
+        zone_id: "Z".to_owned(),
+        agent_version: "1".to_owned(),
+        core_id: "core".to_owned(),
+        session_id: "session".to_owned(),
+        static_accounts: vec![StaticAccount {
+            definition: "{}".to_owned(),
+            held,
+        }],
+        held: Vec::new(),
+    };
+    let store = &ground.lifecycle.store;
+    store.register(&registration).await.unwrap();
+    ground.scan().await;
+    assert_eq!(ground.status("apple").await, None);
+}
+
+#[tokio::test]
+async fn a_source_that_is_away_is_scanned_later() {
+    let mut ground = Ground::open(100).await;
+    ground.put("apple", "/k");
+    ground.source.answer(Some(http::StatusCode::BAD_GATEWAY));
+    assert!(
+        ground
+            .lifecycle
+            .scan_once(&mut ground.memory)
+            .await
+            .is_err()
+    );
+    ground.source.answer(None);
+    ground.scan().await;
+    assert_eq!(ground.status("apple").await, Some(Status::ToMigrate));
+}

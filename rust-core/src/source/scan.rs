@@ -1,0 +1,134 @@
+//! Reading what is new or changed since the last look. The table is asked for what was modified
+//! since; the REST API, which cannot be, is read whole, and what is as it was is left out.
+//!
+//! `lifecycle` scans with a [`Cursor`], which lives as long as the process does.
+
+use super::table::TableCursor;
+use super::{Definition, Kind, PAGE, Rest, Source, SourceError, name_of};
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// How far the looks at a source have come.
+#[derive(Debug, Default)]
+pub struct Cursor {
+    rest: RestCursor,
+    table: TableCursor,
+}
+
+#[derive(Debug, Default)]
+struct RestCursor {
+    /// Where the next page begins.
+    start: Option<String>,
+    /// The names of this look.
+    present: HashSet<String>,
+    /// Hashes of every definition as of the last look.
+    digests: HashMap<String, u64>,
+}
+
+impl Source {
+    /// The next accounts that are new or changed since the last look, at most a page of them;
+    /// `None`: this look is over, and the next call begins another.
+    pub async fn changed(
+        &self,
+        cursor: &mut Cursor,
+    ) -> Result<Option<Vec<(String, Definition)>>, SourceError> {
+        match &self.0 {
+            Kind::Rest(rest) => rest.changed(&mut cursor.rest).await,
+            Kind::Table(table) => Ok(table.changed(&mut cursor.table).await?),
+        }
+    }
+
+    /// Some names, in turn all of them: for rows that appear with a time long past.
+    pub async fn walk(
+        &self,
+        cursor: &mut Cursor,
+        limit: usize,
+    ) -> Result<Vec<String>, SourceError> {
+        match &self.0 {
+            Kind::Rest(_) => Ok(Vec::new()),
+            Kind::Table(table) => Ok(table.walk(&mut cursor.table, limit).await?),
+        }
+    }
+
+    /// Those of these names that the source has no Kubernetes account of, as of the last look.
+    pub async fn missing(
+        &self,
+        cursor: &Cursor,
+        names: &[String],
+    ) -> Result<Vec<String>, SourceError> {
+        let there = match &self.0 {
+            // Nothing at all is an answer for who may see nothing.
+            Kind::Rest(_) if cursor.rest.digests.is_empty() => return Ok(Vec::new()),
+            Kind::Rest(_) => {
+                let digests = &cursor.rest.digests;
+                let known = names.iter().filter(|name| digests.contains_key(*name));
+                known.cloned().collect()
+            }
+            Kind::Table(table) => table.there(names).await?,
+        };
+        let missing = names.iter().filter(|name| !there.contains(*name));
+        Ok(missing.cloned().collect())
+    }
+
+    /// Of which type the account `name` is, also of another than kubernetes; `None`: there is none.
+    pub async fn type_of(
+        &self,
+        name: &str,
+        user: Option<&str>,
+    ) -> Result<Option<String>, SourceError> {
+        match &self.0 {
+            Kind::Rest(rest) => rest.type_of(name, user).await,
+            Kind::Table(table) => Ok(table.type_of(name).await?),
+        }
+    }
+
+    /// Whether it is Clouddriver's table.
+    pub fn is_table(&self) -> bool {
+        matches!(self.0, Kind::Table(_))
+    }
+}
+
+impl Rest {
+    async fn changed(
+        &self,
+        cursor: &mut RestCursor,
+    ) -> Result<Option<Vec<(String, Definition)>>, SourceError> {
+        if cursor.start.as_deref() == Some("") {
+            *cursor = RestCursor {
+                digests: std::mem::take(&mut cursor.digests),
+                ..RestCursor::default()
+            };
+            return Ok(None);
+        }
+        let page = self.page(cursor.start.as_deref(), PAGE, None).await?;
+        let full = page.len() >= PAGE;
+        let before = cursor.present.len();
+        let mut changed = Vec::new();
+        for account in page {
+            let Some(name) = name_of(&account).map(str::to_owned) else {
+                continue;
+            };
+            cursor.start = Some(name.clone());
+            cursor.present.insert(name.clone());
+            let digest = digest(&account);
+            if cursor.digests.insert(name.clone(), digest) != Some(digest) {
+                changed.push((name, account));
+            }
+        }
+        // The next page begins with the last account of this one.
+        if !full || cursor.present.len() == before {
+            let present = std::mem::take(&mut cursor.present);
+            cursor.digests.retain(|name, _| present.contains(name));
+            cursor.start = Some(String::new());
+        }
+        Ok(Some(changed))
+    }
+}
+
+fn digest(account: &Definition) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    serde_json::to_string(account)
+        .expect("what was JSON is JSON")
+        .hash(&mut hasher);
+    hasher.finish()
+}
