@@ -30,7 +30,8 @@ pub struct ScanRules {
 
 impl ScanRules {
     /// No account is migrated by itself.
-    pub fn off() -> ScanRules {
+    #[cfg(test)]
+    pub(crate) fn off() -> ScanRules {
         ScanRules {
             enabled: false,
             patterns: Vec::new(),

@@ -146,7 +146,9 @@ impl From<Refusal> for Failure {
                 tracing::error!(error = causes(&error), "a request is not answered");
                 Failure::unavailable("io.ferry.KeyUnusable", error.to_string())
             }
-            Refusal::Unknown => Failure::bad(refusal.to_string()),
+            Refusal::Unknown | Refusal::NoKey | Refusal::Unfit(_) => {
+                Failure::bad(refusal.to_string())
+            }
             Refusal::Illegal { .. } | Refusal::Static | Refusal::Unmigrated => {
                 Failure::batch(StatusCode::CONFLICT, refusal.to_string(), Vec::new())
             }

@@ -61,20 +61,28 @@ fn given(text: &Option<String>) -> Option<String> {
 
 /// What a batch could not do.
 #[derive(Default)]
-struct Trouble {
+pub(super) struct Trouble {
     wrong: Vec<Value>,
     conflicts: Vec<Value>,
 }
 
 impl Trouble {
-    fn wrong(&mut self, name: &str, reason: impl Into<String>) {
+    pub(super) fn wrong(&mut self, name: &str, reason: impl Into<String>) {
         self.wrong
             .push(json!({"name": name, "reason": reason.into()}));
     }
 
     /// Keeps what concerns this account alone; the rest ends the request.
     fn take(&mut self, ask: &Ask, refusal: Refusal) -> Result<(), Failure> {
-        let (name, asked) = (&ask.name, ask.verb.asks_for());
+        self.refused(&ask.name, ask.verb.asks_for(), refusal)
+    }
+
+    pub(super) fn refused(
+        &mut self,
+        name: &str,
+        asked: &str,
+        refusal: Refusal,
+    ) -> Result<(), Failure> {
         self.conflicts.push(match refusal {
             Refusal::Illegal { status, reason } => json!({
                 "name": name, "state": status.as_str(), "asked": asked, "reason": reason,
@@ -87,7 +95,7 @@ impl Trouble {
         Ok(())
     }
 
-    fn failure(self) -> Option<Failure> {
+    pub(super) fn failure(self) -> Option<Failure> {
         let (status, accounts) = match (self.wrong.is_empty(), self.conflicts.is_empty()) {
             (true, true) => return None,
             (true, false) => (StatusCode::CONFLICT, self.conflicts),
@@ -112,7 +120,7 @@ impl Trouble {
         Some(Failure::batch(status, message, accounts))
     }
 
-    fn accepted(self) -> Result<Response<Bytes>, Failure> {
+    pub(super) fn accepted(self) -> Result<Response<Bytes>, Failure> {
         self.failure()
             .map_or_else(|| Ok(answer::empty(StatusCode::ACCEPTED)), Err)
     }

@@ -9,6 +9,7 @@ mod answer;
 mod audit;
 mod batch;
 mod body;
+mod dynamic;
 mod openapi;
 mod query;
 mod routes;
@@ -158,6 +159,9 @@ impl Api {
             Operation::ShowClouddriver => self.clouddriver(part).await,
             Operation::ListPoolSettings => self.pool_settings(),
             Operation::ShowOpenapi => Ok(answer::json(StatusCode::OK, &openapi::document())),
+            Operation::PostDynamic => self.post_dynamic(call).await,
+            Operation::PutDynamic => self.put_dynamic(call).await,
+            Operation::PatchDynamic => self.patch(call).await,
             Operation::ExplainScan => self.scan(part, call).await,
             Operation::ListNames => self.names(call).await,
             Operation::ListItems => self.items(call).await,

@@ -28,6 +28,9 @@ pub(super) enum Operation {
     ListPoolSettings,
     ShowOpenapi,
     ExplainScan,
+    PostDynamic,
+    PutDynamic,
+    PatchDynamic,
     /// The list's names alone, for the plugin.
     ListNames,
     /// The list's items of some names, for the plugin.
@@ -272,6 +275,30 @@ pub(super) static ROUTES: &[Route] = &[
         "Ends the migration of one account",
         BATCH,
     ),
+    route(
+        Method::POST,
+        "/armory/accounts/dynamic",
+        Operation::PostDynamic,
+        "Makes accounts whose definitions come with the request: they become INACTIVE",
+        &[(202, "Nothing"), (409, "PresentDynamic"), (501, "Error")],
+    )
+    .body("DynamicAccounts"),
+    route(
+        Method::PUT,
+        "/armory/accounts/dynamic",
+        Operation::PutDynamic,
+        "Gives an account that is here a new definition; agents that hold it are sent it",
+        &[(202, "Nothing"), (409, "Error"), (501, "Error")],
+    )
+    .body("DynamicAccount"),
+    route(
+        Method::PATCH,
+        "/armory/accounts/dynamic",
+        Operation::PatchDynamic,
+        "Brings accounts to ACTIVE or INACTIVE",
+        BATCH,
+    )
+    .body("Entries"),
     route(
         Method::GET,
         "/armory/accounts/{name}/scan",

@@ -18,6 +18,8 @@ use std::time::Duration;
 mod agents;
 #[path = "tests/audit.rs"]
 mod audit;
+#[path = "tests/dynamic.rs"]
+mod dynamic;
 #[path = "tests/list.rs"]
 mod list;
 #[path = "tests/migrate.rs"]
@@ -73,11 +75,23 @@ impl Desk {
     }
 
     async fn scanning(rules: ScanRules) -> Desk {
+        Desk::made(rules, true).await
+    }
+
+    /// Without a key, as on a shared database that has none.
+    async fn keyless() -> Desk {
+        Desk::made(ScanRules::off(), false).await
+    }
+
+    async fn made(rules: ScanRules, has_key: bool) -> Desk {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&Location::Sqlite(folder.path().join("ferry.db")))
             .await
             .unwrap();
-        let keyring = Keyring::beside(&folder.path().join("ferry.key")).unwrap();
+        let keyring = match has_key {
+            true => Keyring::beside(&folder.path().join("ferry.key")).unwrap(),
+            false => Keyring::none(),
+        };
         let limits = Limits {
             transition: Duration::from_secs(60),
             retry: Duration::from_secs(5),

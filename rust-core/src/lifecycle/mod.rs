@@ -3,6 +3,7 @@
 //! verbs here; the hub speaks to [`Lifecycle`] through the channel it is given.
 
 mod events;
+mod inline;
 mod peers;
 mod prepare;
 mod queue;

@@ -38,7 +38,7 @@ impl Lifecycle {
     }
 
     /// Opens a kept definition, with the secrets from the source when they are kept there alone.
-    async fn open(&self, name: &str, content: &Content) -> Result<Definition, String> {
+    pub(super) async fn open(&self, name: &str, content: &Content) -> Result<Definition, String> {
         let public = serde_json::from_str(&content.definition).unwrap_or_default();
         let sealed = content.secret.as_ref();
         let secrets = match sealed.map(|sealed| self.keyring.open_sealed(name, sealed)) {

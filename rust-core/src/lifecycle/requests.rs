@@ -34,6 +34,8 @@ pub enum Verb {
     DeleteWithSource,
     /// A new definition.
     Update(Content),
+    /// A new definition of a request's, and where the kubeconfig is at the agent, if that changes.
+    Revise(Content, Option<String>),
     /// A definition for the row that follows the one that is being deleted, and what that row goes
     /// on to.
     Succeed(Content, Wanted),
@@ -46,7 +48,7 @@ impl Verb {
             Verb::Activate(_) => "ACTIVE",
             Verb::Deactivate => "INACTIVE",
             Verb::Delete | Verb::DeleteWithSource => "DELETED",
-            Verb::Update(_) | Verb::Succeed(..) => "UPDATED",
+            Verb::Update(_) | Verb::Revise(..) | Verb::Succeed(..) => "UPDATED",
         }
     }
 
@@ -55,7 +57,7 @@ impl Verb {
             Verb::Activate(_) => Event::Activate,
             Verb::Deactivate => Event::Deactivate,
             Verb::Delete | Verb::DeleteWithSource => Event::Delete,
-            Verb::Update(_) => Event::Update,
+            Verb::Update(_) | Verb::Revise(..) => Event::Update,
             Verb::Succeed(..) => Event::Succeed,
         }
     }
@@ -74,6 +76,9 @@ impl Verb {
             (Verb::DeleteWithSource, _) => step.tombstone = Tombstone::Cleared,
             (Verb::Succeed(_, wanted), Some(account)) => account.next = Some(*wanted),
             (Verb::Activate(asked), Some(account)) => asked.edit(account),
+            (Verb::Revise(_, Some(at_agent)), Some(account)) => {
+                account.kubeconfig_file = Some(at_agent.clone());
+            }
             // Its old definition is no reason any longer.
             (Verb::Update(_), Some(account)) => account.failure = None,
             _ => {}
@@ -82,7 +87,9 @@ impl Verb {
 
     fn content(&self) -> Option<&Content> {
         match self {
-            Verb::Update(content) | Verb::Succeed(content, _) => Some(content),
+            Verb::Update(content) | Verb::Revise(content, _) | Verb::Succeed(content, _) => {
+                Some(content)
+            }
             _ => None,
         }
     }
@@ -133,6 +140,15 @@ pub enum Refusal {
     /// Clouddriver has it, and nobody migrated it.
     #[error("it is not migrated; POST it to /armory/accounts first")]
     Unmigrated,
+    /// A definition of a request's, with secrets, where none can be kept.
+    #[error(
+        "its secrets cannot be kept: there is no key for this shared database; set \
+         kubesvc.secrets.keyFile, or give a kubeconfigFile at the agent"
+    )]
+    NoKey,
+    /// A definition that does not fit what is kept.
+    #[error("{0}")]
+    Unfit(String),
     /// The definition cannot be sealed or opened.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -325,7 +341,7 @@ impl Lifecycle {
     }
 }
 
-fn refusal(view: &View, event: Event) -> Refusal {
+pub(super) fn refusal(view: &View, event: Event) -> Refusal {
     let status = view.account.status;
     let reason = match (event, status) {
         (Event::Activate, _) if view.claimed => crate::account::plan::CLAIMED.to_owned(),

@@ -74,7 +74,7 @@ impl Lifecycle {
 
     async fn scan_once(&self, memory: &mut Memory) -> Result<(), ScanError> {
         while let Some(page) = self.source.changed(&mut memory.cursor).await? {
-            self.look_at(page, memory).await?;
+            self.compare_page(page, memory).await?;
         }
         let names = self.source.walk(&mut memory.cursor, SLICE).await?;
         let facts = self.store.facts(&names).await?;
@@ -88,7 +88,7 @@ impl Lifecycle {
     }
 
     /// Looks at accounts that are new or changed.
-    async fn look_at(
+    async fn compare_page(
         &self,
         page: Vec<(String, Account)>,
         memory: &mut Memory,

@@ -40,7 +40,7 @@ impl Ground {
         let source = TestSource::start().await;
         let lifecycle = Lifecycle::new(Parts {
             store: Store::open(&location).await.unwrap(),
-            keyring: Keyring::open(&folder.path().join("ferry.key")).unwrap(),
+            keyring: Keyring::beside(&folder.path().join("ferry.key")).unwrap(),
             source: source.source(),
             registry: Arc::new(Registry::default()),
             limits: Limits {

@@ -1,0 +1,263 @@
+//! `/armory/accounts/dynamic`: accounts whose definitions come with the request, kept here alone. A
+//! PATCH of them is that of every account, in `batch`.
+
+use super::answer::{self, Failure};
+use super::batch::Trouble;
+use super::{Api, Call};
+use crate::account::definition::{Definition, REDACTED};
+use crate::lifecycle::{Asked, Refusal};
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What an account's cluster is reached by; a definition has one of them.
+const KUBECONFIGS: &str = "kubeconfigContents, kubeconfigFile or serviceAccount: true";
+
+type Object = Map<String, Value>;
+
+impl Api {
+    /// POST /armory/accounts/dynamic: one definition, or an array of them.
+    pub(super) async fn post_dynamic(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        self.require_enabled()?;
+        call.query.only(&[])?;
+        let mut trouble = Trouble::default();
+        let mut entries = BTreeMap::new();
+        for (name, object) in self.objects(call, &mut trouble)? {
+            match Entry::new(object).and_then(|entry| entry.of_a_new_account()) {
+                Ok(entry) => drop(entries.insert(name, entry)),
+                Err(reason) => trouble.wrong(&name, reason),
+            }
+        }
+        let names: Vec<&String> = entries.keys().collect();
+        let known = self.store.known(&names).await?;
+        let (mut rows, mut present) = (Vec::new(), Vec::new());
+        for (name, entry) in &entries {
+            if known.contains(name) {
+                present.push(entry.shown());
+                continue;
+            }
+            let row = self
+                .lifecycle
+                .inline_row(name, &entry.definition, entry.asked());
+            match row {
+                Ok(row) => rows.push(row),
+                Err(Refusal::NoKey) => trouble.wrong(name, Refusal::NoKey.to_string()),
+                Err(refusal) => return Err(refusal.into()),
+            }
+        }
+        let made = self.lifecycle.create(&rows, &call.actor()).await?;
+        let lost = rows.iter().filter(|row| !made.contains(&row.name));
+        present.extend(lost.map(|row| entries[&row.name].shown()));
+        match (trouble.failure(), present.is_empty()) {
+            (Some(failure), _) => Err(failure),
+            (None, true) => Ok(answer::json(StatusCode::ACCEPTED, &json!([]))),
+            (None, false) => Ok(answer::json(StatusCode::CONFLICT, &Value::from(present))),
+        }
+    }
+
+    /// PUT /armory/accounts/dynamic: a new definition of one account that is here.
+    pub(super) async fn put_dynamic(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        self.require_enabled()?;
+        call.query.only(&[])?;
+        let mut object = match body(call)? {
+            Value::Object(object) if !object.is_empty() => object,
+            _ => return Err(Failure::bad("the body is to be one object: an account")),
+        };
+        let name = name_of(&object).map_err(Failure::bad)?;
+        let at_agent = match object.remove("kubeconfigAgent") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(path)) => Some(path).filter(|path| !path.is_empty()),
+            Some(_) => {
+                return Err(Failure::bad(
+                    "`kubeconfigAgent` is to be a path at the agent",
+                ));
+            }
+        };
+        let entry =
+            Entry::new(object).map_err(|reason| Failure::bad(format!("{name}: {reason}")))?;
+        if entry.zone_id.is_some() {
+            let reason = "`zoneId` is changed by PATCH, which moves the account there";
+            return Err(Failure::bad(format!("{name}: {reason}")));
+        }
+        let (object, actor) = (entry.object, call.actor());
+        let revised = self.lifecycle.revise(&name, object, at_agent, &actor);
+        match revised.await {
+            Ok(()) => Ok(answer::json(StatusCode::ACCEPTED, &json!([]))),
+            Err(Refusal::Unknown) => self.not_dynamic(&name, call).await,
+            Err(refusal) => {
+                let mut trouble = Trouble::default();
+                trouble.refused(&name, "UPDATED", refusal)?;
+                trouble.accepted()
+            }
+        }
+    }
+
+    async fn not_dynamic(&self, name: &str, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        let mut trouble = Trouble::default();
+        if !self.store.known(&[name]).await?.is_empty() {
+            trouble.refused(name, "UPDATED", Refusal::Static)?;
+        } else if self.source.find(name, call.user()).await?.is_some() {
+            trouble.refused(name, "UPDATED", Refusal::Unmigrated)?;
+        } else {
+            trouble.wrong(name, Refusal::Unknown.to_string());
+        }
+        trouble.accepted()
+    }
+
+    /// The objects of a POST by name: identical ones once, contradicting ones refused.
+    fn objects(
+        &self,
+        call: &Call<'_>,
+        trouble: &mut Trouble,
+    ) -> Result<BTreeMap<String, Object>, Failure> {
+        let items = match body(call)? {
+            Value::Array(items) => items,
+            object @ Value::Object(_) => vec![object],
+            _ => {
+                return Err(Failure::bad(
+                    "the body is to be an account, or an array of them",
+                ));
+            }
+        };
+        if items.is_empty() {
+            return Err(Failure::bad("the array is empty; it is to hold accounts"));
+        }
+        let (mut objects, mut contradicting) = (BTreeMap::new(), BTreeSet::new());
+        for (at, item) in items.into_iter().enumerate() {
+            let Value::Object(object) = item else {
+                let message = format!("entry {at} of the array is no object: an account is one");
+                return Err(Failure::bad(message));
+            };
+            match name_of(&object) {
+                Err(reason) => trouble.wrong(&format!("entry {at}"), reason),
+                Ok(name) => match objects.get(&name) {
+                    Some(earlier) if *earlier != object => drop(contradicting.insert(name)),
+                    Some(_) => {}
+                    None => drop(objects.insert(name, object)),
+                },
+            }
+        }
+        for name in contradicting {
+            objects.remove(&name);
+            trouble.wrong(
+                &name,
+                "the batch has it more than once, with contradicting values",
+            );
+        }
+        Ok(objects)
+    }
+}
+
+fn body(call: &Call<'_>) -> Result<Value, Failure> {
+    super::body::body(call, "JSON")
+}
+
+fn name_of(object: &Object) -> Result<String, &'static str> {
+    let name = object.get("name").and_then(Value::as_str);
+    let name = name.ok_or("`name` is missing, or is no text")?;
+    if name.is_empty() || name.len() > 255 {
+        return Err("`name` must have 1 to 255 bytes");
+    }
+    match name.contains('\0') {
+        true => Err("no value may have a NUL character"),
+        false => Ok(name.to_owned()),
+    }
+}
+
+/// One account of a request.
+struct Entry {
+    object: Object,
+    definition: Definition,
+    zone_id: Option<String>,
+}
+
+impl Entry {
+    fn new(mut object: Object) -> Result<Entry, String> {
+        match object.get("type").or(object.get("@type")) {
+            None => {}
+            Some(kind) if kind == "kubernetes" => {}
+            Some(_) => return Err("`type` is not kubernetes: no other type is taken".to_owned()),
+        }
+        object.insert("type".to_owned(), "kubernetes".into());
+        let zone_id = match object.remove("zoneId") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(zone)) if zone.is_empty() => None,
+            Some(Value::String(zone)) if zone.len() <= 255 && !zone.contains('\0') => Some(zone),
+            Some(_) => {
+                return Err("`zoneId` must be a text of at most 255 bytes".to_owned());
+            }
+        };
+        if let Some(path) = object.remove("kubeConfigFile")
+            && object.insert("kubeconfigFile".to_owned(), path).is_some()
+        {
+            return Err("it has both kubeconfigFile and kubeConfigFile".to_owned());
+        }
+        for field in ["kubeconfigContents", "kubeconfigFile"] {
+            if object.get(field).is_some_and(|value| !value.is_string()) {
+                return Err(format!("`{field}` is no text"));
+            }
+        }
+        if object
+            .get("serviceAccount")
+            .is_some_and(|value| !value.is_boolean())
+        {
+            return Err("`serviceAccount` is neither true nor false".to_owned());
+        }
+        let definition = Definition::part(object.clone());
+        match kubeconfigs(&object) {
+            0 | 1 => Ok(Entry {
+                object,
+                definition,
+                zone_id,
+            }),
+            _ => Err(format!("it has more than one of {KUBECONFIGS}")),
+        }
+    }
+
+    fn of_a_new_account(self) -> Result<Entry, String> {
+        if kubeconfigs(&self.object) == 0 {
+            return Err(format!("it has none of {KUBECONFIGS}"));
+        }
+        match has_redacted(&Value::Object(self.object.clone())) {
+            true => Err(format!(
+                "it has `{REDACTED}` where a secret belongs: there is nothing kept to put there"
+            )),
+            false => Ok(self),
+        }
+    }
+
+    fn asked(&self) -> Asked {
+        Asked {
+            zone_id: self.zone_id.clone(),
+            kubeconfig_file: None,
+        }
+    }
+
+    /// Without its secrets.
+    fn shown(&self) -> Value {
+        let mut shown = Value::Object(self.definition.public.clone());
+        if let Some(zone_id) = &self.zone_id {
+            shown["zoneId"] = json!(zone_id);
+        }
+        shown
+    }
+}
+
+fn kubeconfigs(object: &Object) -> usize {
+    let text = |field: &str| {
+        let text = object.get(field).and_then(Value::as_str);
+        usize::from(text.is_some_and(|text| !text.is_empty()))
+    };
+    let own = object.get("serviceAccount").and_then(Value::as_bool);
+    text("kubeconfigContents") + text("kubeconfigFile") + usize::from(own == Some(true))
+}
+
+fn has_redacted(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text == REDACTED,
+        Value::Array(items) => items.iter().any(has_redacted),
+        Value::Object(object) => object.values().any(has_redacted),
+        _ => false,
+    }
+}

@@ -1,0 +1,116 @@
+//! Definitions that come with a request and are kept here alone.
+
+use super::{Asked, Lifecycle, Refusal, Verb};
+use crate::account::definition::{Definition, REDACTED};
+use crate::account::transition::Event;
+use crate::store::{Actor, NewRow};
+use secrecy::ExposeSecret;
+use serde_json::{Map, Value};
+
+/// By which a cluster is reached.
+const KUBECONFIGS: [&str; 3] = ["kubeconfigContents", "kubeconfigFile", "serviceAccount"];
+
+impl Lifecycle {
+    /// The row of a new account of a request's. Nothing is written.
+    pub fn inline_row(
+        &self,
+        name: &str,
+        definition: &Definition,
+        asked: Asked,
+    ) -> Result<NewRow, Refusal> {
+        if definition.secrets.is_some() && !self.keyring.has_key() {
+            return Err(Refusal::NoKey);
+        }
+        let mut row = self.new_row(name, definition, asked)?;
+        row.content.inline = true;
+        Ok(row)
+    }
+
+    /// A new definition of a request's for an account that is here. `[redacted]` keeps what was
+    /// there, and so does naming no kubeconfig. `at_agent`: a kubeconfig there that wins.
+    pub async fn revise(
+        &self,
+        name: &str,
+        mut object: Map<String, Value>,
+        at_agent: Option<String>,
+        actor: &Actor,
+    ) -> Result<(), Refusal> {
+        let view = self.store.view(name).await?.ok_or(Refusal::Unknown)?;
+        if view.account.status.is_deleting() {
+            return Err(super::requests::refusal(&view, Event::Update));
+        }
+        let kept = self.store.content(name).await?.ok_or(Refusal::Unknown)?;
+        let before = self.open(name, &kept).await.map_err(Refusal::Unfit)?;
+        let secrets = secrets(&before);
+        if !KUBECONFIGS.iter().any(|field| object.contains_key(*field)) {
+            for field in KUBECONFIGS {
+                if let Some(value) = before.public.get(field) {
+                    object.insert(field.to_owned(), value.clone());
+                }
+            }
+        }
+        restore(&mut object, "", &secrets).map_err(Refusal::Unfit)?;
+        let definition = Definition::part(object);
+        let same_place = at_agent.is_none() || at_agent == view.account.kubeconfig_file;
+        if same_place && self.is_kept(name, &kept, &definition) {
+            return Ok(());
+        }
+        if definition.secrets.is_some() && !self.keyring.has_key() {
+            return Err(Refusal::NoKey);
+        }
+        let mut content = self.close(name, &definition)?;
+        content.inline = true;
+        self.ask(name, Verb::Revise(content, at_agent), actor).await
+    }
+}
+
+#[cfg(test)]
+impl Lifecycle {
+    /// What is kept secret of an account's definition.
+    pub(crate) async fn secrets_for_tests(&self, name: &str) -> Option<secrecy::SecretString> {
+        let content = self.store.content(name).await.unwrap().unwrap();
+        self.open(name, &content).await.unwrap().secrets
+    }
+}
+
+fn secrets(definition: &Definition) -> Map<String, Value> {
+    let secrets = definition.secrets.as_ref();
+    let secrets = secrets.map(|secrets| serde_json::from_str(secrets.expose_secret()));
+    secrets.and_then(Result::ok).unwrap_or_default()
+}
+
+/// Puts the kept values where `[redacted]` stands.
+fn restore(
+    object: &mut Map<String, Value>,
+    path: &str,
+    secrets: &Map<String, Value>,
+) -> Result<(), String> {
+    for (field, value) in object.iter_mut() {
+        let path = format!("{path}/{}", field.replace('~', "~0").replace('/', "~1"));
+        restore_value(value, &path, secrets)?;
+    }
+    Ok(())
+}
+
+fn restore_value(
+    value: &mut Value,
+    path: &str,
+    secrets: &Map<String, Value>,
+) -> Result<(), String> {
+    match value {
+        Value::String(text) if text == REDACTED => {
+            let kept = secrets.get(path).ok_or_else(|| {
+                format!("{path} is `{REDACTED}`, but no secret is kept there; give its value")
+            })?;
+            *value = kept.clone();
+        }
+        Value::Object(object) => restore(object, path, secrets)?,
+        Value::Array(items) => {
+            for (at, item) in items.iter_mut().enumerate() {
+                restore_value(item, &format!("{path}/{at}"), secrets)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
