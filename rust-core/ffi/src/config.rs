@@ -123,7 +123,7 @@ mod tests {
             br#"{"properties": {"kubesvc.grpc.server.port": "0", "server.port": 7002,
                 "sql.connectionPools.default.password": "hunter2", "java.home": null,
                 "sql.connectionPools.default.jdbcUrl": "jdbc:mysql://db/c",
-                "kubesvc.dynamicAccounts.scan": true, "kubesvc.log.level": "warn"}}"#,
+                "kubesvc.cache.cacheAll": true, "kubesvc.log.level": "warn"}}"#,
         );
         let settings = settings.unwrap();
         assert_eq!(settings.core.grpc.listen.port(), 0);

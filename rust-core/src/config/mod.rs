@@ -91,8 +91,6 @@ pub struct DynamicAccounts {
     pub intercept: bool,
     /// Accounts taken over go on to ACTIVE by themselves.
     pub activate_intercepted: bool,
-    /// What cannot be journaled is refused.
-    pub strict: bool,
     /// Accounts that are migrated by themselves.
     pub scan: Scan,
 }
@@ -152,7 +150,6 @@ impl Config {
                     .seconds("kubesvc.dynamicAccounts.transitionTimeoutSeconds"),
                 intercept: enabled && interceptor && storage,
                 activate_intercepted: values.flag("kubesvc.dynamicAccounts.interceptor.activate"),
-                strict: values.flag("kubesvc.dynamicAccounts.interceptor.strict"),
                 scan: Scan::read(values, enabled),
             },
             heartbeat: grpc::heartbeat(values, account_cleanup),

@@ -103,13 +103,6 @@ const USED: &[Key] = &[
         "Takes over accounts that are written through /credentials.",
     ),
     key(
-        "kubesvc.dynamicAccounts.interceptor.strict",
-        Kind::Flag,
-        "false",
-        "A write to /credentials that cannot be journaled is refused before it reaches Clouddriver \
-         (Ferry's own).",
-    ),
-    key(
         "kubesvc.dynamicAccounts.maxRetries",
         Kind::COUNT,
         "3",

@@ -158,9 +158,16 @@ impl Base {
             }
             return all;
         };
-        let tables =
-            "SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'kubesvc%'";
-        for table in schema.query(tables) {
+        // A server's catalogue has every schema's tables.
+        let here = match self.location {
+            Location::Postgres { .. } => "current_schema()",
+            _ => "DATABASE()",
+        };
+        let tables = format!(
+            "SELECT table_name FROM information_schema.tables \
+             WHERE table_schema = {here} AND table_name LIKE 'kubesvc%'"
+        );
+        for table in schema.query(&tables) {
             // Bytes that are text are shown as such.
             let text = match self.location {
                 Location::Postgres { .. } => "SET bytea_output = 'escape';",
