@@ -242,12 +242,13 @@ impl Agents for Service {
         let connection = request.extensions().get::<Arc<listen::Peer>>().cloned();
         let connection = connection.expect("every connection of ours bears who is at its end");
         let peer = connection.address;
+        let (outbox, messages) = mpsc::channel(session::OUTBOX);
+        let answer = Response::new(Box::pin(ReceiverStream::new(messages)) as Self::SessionStream);
         let admitted = self.admission.check(&connection, request.metadata()).await;
         if let Err(refusal) = admitted {
-            tracing::warn!(%peer, reason = %refusal, "agent refused");
-            return Err(Status::from(&refusal));
+            session::refuse(peer, &outbox, Status::from(&refusal)).await;
+            return Ok(answer);
         }
-        let (outbox, messages) = mpsc::channel(session::OUTBOX);
         let session = session::Session {
             settings: self.settings.clone(),
             events: self.events.clone(),
@@ -258,6 +259,6 @@ impl Agents for Service {
             peer,
         };
         self.tasks.spawn(session.run());
-        Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
+        Ok(answer)
     }
 }

@@ -18,6 +18,9 @@ use tonic::{Status, Streaming};
 
 /// How many messages wait for an agent before the sender does.
 pub(super) const OUTBOX: usize = 256;
+
+/// What goes to one agent.
+type Outbox = mpsc::Sender<Result<CoreMessage, Status>>;
 /// Longer than any session.
 const FOREVER: Duration = Duration::from_secs(31_536_000);
 
@@ -26,7 +29,7 @@ pub(super) struct Session {
     pub(super) events: mpsc::Sender<AgentEvent>,
     pub(super) registry: Arc<Registry>,
     pub(super) inbound: Streaming<AgentMessage>,
-    pub(super) outbox: mpsc::Sender<Result<CoreMessage, Status>>,
+    pub(super) outbox: Outbox,
     pub(super) end: CancellationToken,
     pub(super) peer: SocketAddr,
 }
@@ -36,7 +39,7 @@ impl Session {
         let end = self.end.clone();
         let register = match register::read(&mut self.inbound).await {
             Ok(register) => register,
-            Err(status) => return self.refuse(status).await,
+            Err(status) => return refuse(self.peer, &self.outbox, status).await,
         };
         let agent_id = register.agent_id.clone();
         let zone_id = register.zone_id.clone();
@@ -44,7 +47,9 @@ impl Session {
         let registration =
             match convert::registration(register, &self.settings.core_id, session_id.clone()) {
                 Ok(registration) => registration,
-                Err(reason) => return self.refuse(Status::invalid_argument(reason)).await,
+                Err(reason) => {
+                    return refuse(self.peer, &self.outbox, Status::invalid_argument(reason)).await;
+                }
             };
         tracing::info!(
             agent_id, zone_id, peer = %self.peer,
@@ -69,7 +74,7 @@ impl Session {
                 };
                 tracing::info!(agent_id, reason, "agent disconnected");
             }
-            Err(status) => self.refuse(status).await,
+            Err(status) => refuse(self.peer, &self.outbox, status).await,
         }
         let left = AgentEvent::Left {
             agent_id,
@@ -137,13 +142,14 @@ impl Session {
             }
         }
     }
+}
 
-    async fn refuse(&self, status: Status) {
-        tracing::warn!(peer = %self.peer, reason = status.message(), "agent refused");
-        failpoint::hit(failpoint::REFUSE_BEFORE);
-        if self.outbox.send(Err(status)).await.is_err() {
-            tracing::debug!("the agent was gone before it was refused");
-        }
-        failpoint::hit(failpoint::REFUSE_AFTER);
+/// Tells an agent why it is not taken, and the log too.
+pub(super) async fn refuse(peer: SocketAddr, outbox: &Outbox, status: Status) {
+    tracing::warn!(%peer, reason = status.message(), "agent refused");
+    failpoint::hit(failpoint::REFUSE_BEFORE);
+    if outbox.send(Err(status)).await.is_err() {
+        tracing::debug!(%peer, "the agent was gone before it was refused");
     }
+    failpoint::hit(failpoint::REFUSE_AFTER);
 }
