@@ -192,6 +192,23 @@ fn a_wrong_file_is_told_with_key_value_expectation_and_file() {
 }
 
 #[test]
+fn an_account_that_no_message_takes_is_refused_with_its_size() {
+    let yaml = |roles: usize| {
+        let roles = "r".repeat(roles);
+        format!(
+            "kubernetes: {{accounts: [{{name: a, kubeconfigFile: /a, permissions: {{READ: [{roles}]}}}}]}}"
+        )
+    };
+    assert_eq!(parse(&yaml(4_000_000)).unwrap().accounts.len(), 1);
+    let error = parse(&yaml(4_200_000)).unwrap_err().to_string();
+    assert!(
+        error.contains("account a of kubernetes.accounts")
+            && error.contains("the core takes at most 4177920"),
+        "{error}"
+    );
+}
+
+#[test]
 fn the_program_tells_a_wrong_start_in_one_line_and_knows_itself() {
     let program = || Command::new(env!("CARGO_BIN_EXE_ferry-agent"));
     let missing = program()

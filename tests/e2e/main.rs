@@ -10,6 +10,7 @@ mod failures;
 mod first;
 mod grants;
 mod ground;
+mod large;
 mod replicas;
 mod secrets;
 mod switch;

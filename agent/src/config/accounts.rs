@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use ferry_wire::MAX_ACCOUNT_BYTES;
 use serde_json::Value;
 
 use super::ConfigError;
@@ -41,9 +42,16 @@ pub(super) fn read(document: &Document) -> Result<Vec<FixedAccount>, ConfigError
         let definition = Definition::from_json(entry)
             .map_err(|(key, expected)| wrong(format!("{key} must be {expected}")))?;
         let source = source(entry).map_err(wrong)?;
+        let entry = entry.to_string();
+        if entry.len() > MAX_ACCOUNT_BYTES {
+            let size = entry.len();
+            return Err(wrong(format!(
+                "it takes {size} bytes, and the core takes at most {MAX_ACCOUNT_BYTES}; make it smaller"
+            )));
+        }
         accounts.push(FixedAccount {
             name,
-            entry: entry.to_string(),
+            entry,
             definition,
             source,
         });

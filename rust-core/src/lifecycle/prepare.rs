@@ -7,8 +7,10 @@ use crate::account::definition::{Definition, is_reference};
 use crate::error::causes;
 use crate::secret::{Keyring, SecretError};
 use crate::store::{Content, StoreError};
+use ferry_wire::MAX_ACCOUNT_BYTES;
 use ferry_wire::v1;
 use ferry_wire::v1::account::Kubeconfig;
+use prost::Message;
 use secrecy::{ExposeSecret, SecretString};
 
 impl Lifecycle {
@@ -28,7 +30,7 @@ impl Lifecycle {
             Ok(kubeconfig) => kubeconfig,
             Err(cause) => return Ok(Err(cause)),
         };
-        Ok(Ok(v1::Account {
+        Ok(fitting(v1::Account {
             name: account.name.clone(),
             generation: u64::try_from(account.generation).unwrap_or_default(),
             definition: content.definition,
@@ -106,6 +108,18 @@ pub(super) fn sealed_content(
 
 const GONE: &str = "Clouddriver, which alone keeps its kubeconfig, has no account of this name any \
     longer; POST it there again, or DELETE it here";
+
+/// A message that is too large would end the agent's session, and all others would wait for it.
+fn fitting(account: v1::Account) -> Result<v1::Account, String> {
+    let size = account.encoded_len();
+    match size > MAX_ACCOUNT_BYTES {
+        true => Err(format!(
+            "its definition and kubeconfig take {size} bytes, and an agent takes at most \
+             {MAX_ACCOUNT_BYTES}; make them smaller and PUT it"
+        )),
+        false => Ok(account),
+    }
+}
 
 fn kubeconfig(account: &Account, definition: &Definition) -> Result<Kubeconfig, String> {
     if let Some(path) = &account.kubeconfig_file {

@@ -13,6 +13,9 @@ pub mod v1 {
 /// The largest message either side takes, in bytes: the contract's `maxInboundMessageSize`.
 pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 
+/// The largest account that can be sent, encoded, in bytes: a message less what stands around it.
+pub const MAX_ACCOUNT_BYTES: usize = MAX_MESSAGE_BYTES - 16 * 1024;
+
 /// A kubeconfig is a secret, so an account prints without it.
 impl std::fmt::Debug for v1::Account {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
