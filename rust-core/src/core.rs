@@ -9,7 +9,7 @@ use crate::hub::{Admission, Hub, ListenError, Listening, Registry, SessionSettin
 use crate::intercept::{Interception, Interceptor};
 use crate::lifecycle::{self, Lifecycle, Parts, TakeoverError};
 use crate::metrics::Metrics;
-use crate::secret::{Keyring, SecretError};
+use crate::secret::{Keyring, Resolver, SecretError};
 use crate::source::Source;
 use crate::store::{BadLocation, Location, Store, StoreError};
 use bytes::Bytes;
@@ -117,6 +117,7 @@ impl Core {
         let lifecycle = Arc::new(Lifecycle::new(Parts {
             store: store.clone(),
             keyring,
+            resolver: Resolver::new(config.engines.clone())?,
             source: source.clone(),
             registry: registry.clone(),
             limits,

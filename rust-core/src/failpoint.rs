@@ -23,6 +23,18 @@ ferry_failpoint::failpoints! {
     RESHAPE_BEFORE = "core.store.reshape.before";
     /// After it was altered; on MySQL, after the first statement that does.
     RESHAPE_AFTER = "core.store.reshape.after";
+    /// Before the fingerprint of a secret that is referred to is kept.
+    REFERENCE_BEFORE = "core.store.reference.before";
+    /// After the fingerprint of a secret that is referred to was kept.
+    REFERENCE_AFTER = "core.store.reference.after";
+    /// Before the secret of an account that refers to none any longer is forgotten.
+    FORGET_BEFORE = "core.store.forget.before";
+    /// After the secret of an account that refers to none any longer was forgotten.
+    FORGET_AFTER = "core.store.forget.after";
+    /// Before references are taken to be looked at.
+    LOOK_BEFORE = "core.store.look.before";
+    /// After references were taken to be looked at.
+    LOOK_AFTER = "core.store.look.after";
     /// Before rows of Armory's plugin become ours.
     ADOPT_BEFORE = "core.store.adopt.before";
     /// After rows of Armory's plugin became ours.

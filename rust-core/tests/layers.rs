@@ -12,7 +12,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("sql", &[]),
     ("encoding", &[]),
     ("error", &[]),
-    ("config", &[]),
+    ("config", &["secret"]),
     ("failpoint", &[]),
     ("metrics", &["account"]),
     ("store", &["account", "secret", "sql", "failpoint"]),

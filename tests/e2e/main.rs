@@ -11,6 +11,7 @@ mod first;
 mod grants;
 mod ground;
 mod large;
+mod references;
 mod replicas;
 mod secrets;
 mod switch;

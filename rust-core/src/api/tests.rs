@@ -101,6 +101,7 @@ impl Desk {
         let lifecycle = Lifecycle::new(Parts {
             store: store.clone(),
             keyring,
+            resolver: crate::secret::Resolver::new(Default::default()).unwrap(),
             source: source.source(),
             registry: Arc::new(Registry::default()),
             limits,

@@ -5,6 +5,7 @@
 //! [`CORE`], read their own keys, and give the rest to [`Config::read`]. Binds no port, opens no
 //! database, and asks nobody.
 
+mod engines;
 mod error;
 mod grpc;
 mod help;
@@ -29,6 +30,7 @@ pub use login::{same_kind, with_login};
 pub use table::CORE;
 pub use values::Values;
 
+use crate::secret::Engines;
 use regex::Regex;
 use secrecy::SecretString;
 use std::path::PathBuf;
@@ -54,6 +56,8 @@ pub struct Config {
     pub key_file: Option<PathBuf>,
     /// `kubesvc.secrets.otherKeyFiles`: keys that open what was sealed with them, and seal nothing.
     pub other_key_files: Vec<PathBuf>,
+    /// Where references to secrets lead.
+    pub engines: Engines,
     /// `kubesvc.compat.emptyObjectForUnknown`: GET of an unknown account answers `{}`.
     pub empty_object_for_unknown: bool,
     /// `kubesvc.api.maxBodySize`: of a request to `/armory/**` or `/agents/**`, in bytes.
@@ -156,6 +160,7 @@ impl Config {
             account_cleanup,
             grpc: GrpcServer::read(values),
             key_file: values.text("kubesvc.secrets.keyFile").map(PathBuf::from),
+            engines: engines::read(values),
             other_key_files: values
                 .list("kubesvc.secrets.otherKeyFiles")
                 .iter()

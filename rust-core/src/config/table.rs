@@ -9,7 +9,7 @@ use super::unused::UNUSED;
 /// The core's keys.
 pub const CORE: Table = Table {
     roots: &["kubesvc"],
-    shared_roots: &["account.storage"],
+    shared_roots: &["account.storage", "secrets.vault"],
     keys: USED,
     unused: UNUSED,
     aliases: &[(
@@ -288,10 +288,59 @@ const USED: &[Key] = &[
          SQLite database; on a server's, kubeconfigs stay in Clouddriver's table alone.",
     ),
     key(
+        "kubesvc.secrets.kubernetes.kubeconfigFile",
+        Kind::Text,
+        "",
+        "By which references encrypted:k8s and encryptedFile:k8s are read (Ferry's own). Unset: the \
+         pod's service account.",
+    ),
+    key(
         "kubesvc.secrets.otherKeyFiles",
         Kind::List,
         "",
         "Keys that open what was sealed with them, and seal nothing: while keys are changed (Ferry's \
          own).",
+    ),
+    key(
+        "secrets.vault.authMethod",
+        Kind::OneOf(&["TOKEN", "KUBERNETES"]),
+        "TOKEN",
+        "How Vault knows us.",
+    ),
+    key(
+        "secrets.vault.caFile",
+        Kind::Text,
+        "",
+        "PEM file of the authority that Vault's certificate is of (Ferry's own). Unset: the system's.",
+    ),
+    key(
+        "secrets.vault.enabled",
+        Kind::Flag,
+        "false",
+        "References encrypted:vault and encryptedFile:vault are read.",
+    ),
+    key(
+        "secrets.vault.path",
+        Kind::Text,
+        "kubernetes",
+        "Where Vault's auth method KUBERNETES is mounted.",
+    ),
+    key(
+        "secrets.vault.role",
+        Kind::Text,
+        "",
+        "The role of the auth method KUBERNETES.",
+    ),
+    key(
+        "secrets.vault.token",
+        Kind::Text,
+        "",
+        "The token of the auth method TOKEN; the variable VAULT_TOKEN does, too.",
+    ),
+    key(
+        "secrets.vault.url",
+        Kind::Text,
+        "",
+        "Vault: https://host:port.",
     ),
 ];

@@ -45,6 +45,7 @@ impl Post {
         let lifecycle = Arc::new(Lifecycle::new(Parts {
             store: store.clone(),
             keyring,
+            resolver: crate::secret::Resolver::new(Default::default()).unwrap(),
             source: source.source(),
             registry: Arc::new(Registry::default()),
             limits,

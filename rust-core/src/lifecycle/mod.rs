@@ -8,6 +8,7 @@ mod peers;
 mod prepare;
 mod queue;
 mod reconcile;
+mod references;
 mod requests;
 mod scan;
 mod takeover;
@@ -19,7 +20,7 @@ use crate::account::Limits;
 use crate::account::scan::ScanRules;
 use crate::hub::{AgentEvent, Registry};
 use crate::metrics::Metrics;
-use crate::secret::Keyring;
+use crate::secret::{Keyring, Resolver};
 use crate::source::Source;
 use crate::store::{Store, StoreError};
 use futures_util::FutureExt;
@@ -44,6 +45,8 @@ pub struct Parts {
     pub store: Store,
     /// The key that seals secrets.
     pub keyring: Keyring,
+    /// What references to secrets name.
+    pub resolver: Resolver,
     /// Clouddriver's accounts, for secrets that are kept there alone.
     pub source: Source,
     /// The agents of this core.
@@ -64,6 +67,7 @@ pub struct Parts {
 pub struct Lifecycle {
     store: Store,
     keyring: Keyring,
+    resolver: Resolver,
     source: Source,
     registry: Arc<Registry>,
     limits: Limits,
@@ -90,6 +94,7 @@ impl Lifecycle {
         let Parts {
             store,
             keyring,
+            resolver,
             source,
             registry,
             limits,
@@ -102,6 +107,7 @@ impl Lifecycle {
         Lifecycle {
             store,
             keyring,
+            resolver,
             source,
             registry,
             limits,
@@ -142,6 +148,8 @@ impl Lifecycle {
         tasks.spawn(stop.clone().run_until_cancelled_owned(again));
         let scan = self.clone().scan();
         tasks.spawn(stop.clone().run_until_cancelled_owned(scan));
+        let references = self.clone().watch_references();
+        tasks.spawn(stop.clone().run_until_cancelled_owned(references));
         for _ in 0..WORKERS {
             let work = self.clone().work();
             tasks.spawn(stop.clone().run_until_cancelled_owned(work));

@@ -27,7 +27,14 @@ impl Lifecycle {
             Err(cause) => return Ok(Err(cause)),
         };
         let kubeconfig = match kubeconfig(account, &definition) {
-            Ok(kubeconfig) => kubeconfig,
+            Ok(Found::Itself(kubeconfig)) => kubeconfig,
+            Ok(Found::Reference(reference)) => match self.resolve(account, &reference).await? {
+                Ok(text) => {
+                    let contents = text.expose_secret().as_bytes().to_vec();
+                    Kubeconfig::KubeconfigContents(contents)
+                }
+                Err(cause) => return Ok(Err(cause)),
+            },
             Err(cause) => return Ok(Err(cause)),
         };
         Ok(fitting(v1::Account {
@@ -121,31 +128,36 @@ fn fitting(account: v1::Account) -> Result<v1::Account, String> {
     }
 }
 
-fn kubeconfig(account: &Account, definition: &Definition) -> Result<Kubeconfig, String> {
+/// What a definition says of its kubeconfig.
+pub(super) enum Found {
+    /// This.
+    Itself(Kubeconfig),
+    /// A reference to a secret that holds it.
+    Reference(String),
+}
+
+pub(super) fn kubeconfig(account: &Account, definition: &Definition) -> Result<Found, String> {
+    let of_path = |path: &str| match is_reference(path) {
+        true => Found::Reference(path.to_owned()),
+        false => Found::Itself(Kubeconfig::KubeconfigFile(path.to_owned())),
+    };
     if let Some(path) = &account.kubeconfig_file {
-        return Ok(Kubeconfig::KubeconfigFile(path.clone()));
+        return Ok(of_path(path));
     }
     if let Some(contents) = definition.kubeconfig_contents() {
-        return Ok(Kubeconfig::KubeconfigContents(
-            contents.expose_secret().as_bytes().to_vec(),
-        ));
+        let contents = contents.expose_secret().as_bytes().to_vec();
+        return Ok(Found::Itself(Kubeconfig::KubeconfigContents(contents)));
     }
     for field in ["kubeconfigContents", "kubeconfigFile", "kubeConfigFile"] {
         match definition.text(field) {
-            Some(text) if is_reference(text) => {
-                return Err(format!(
-                    "`{field}` is a secret reference, which this version does not resolve; PUT \
-                     the kubeconfig itself, or PATCH with a kubeconfigFile at the agent"
-                ));
-            }
-            Some(path) if field != "kubeconfigContents" => {
-                return Ok(Kubeconfig::KubeconfigFile(path.to_owned()));
+            Some(text) if field != "kubeconfigContents" || is_reference(text) => {
+                return Ok(of_path(text));
             }
             _ => {}
         }
     }
     if definition.flag("serviceAccount") {
-        return Ok(Kubeconfig::ServiceAccount(true));
+        return Ok(Found::Itself(Kubeconfig::ServiceAccount(true)));
     }
     Err(
         "its definition has neither kubeconfigContents nor kubeconfigFile nor serviceAccount; PUT \

@@ -36,6 +36,8 @@ pub enum Verb {
     Update(Content),
     /// A new definition of a request's, and where the kubeconfig is at the agent, if that changes.
     Revise(Content, Option<String>),
+    /// The definition is as it was, and the secret that it refers to is another one.
+    Refresh,
     /// A definition for the row that follows the one that is being deleted, and what that row goes
     /// on to.
     Succeed(Content, Wanted),
@@ -48,7 +50,7 @@ impl Verb {
             Verb::Activate(_) => "ACTIVE",
             Verb::Deactivate => "INACTIVE",
             Verb::Delete | Verb::DeleteWithSource => "DELETED",
-            Verb::Update(_) | Verb::Revise(..) | Verb::Succeed(..) => "UPDATED",
+            Verb::Update(_) | Verb::Revise(..) | Verb::Refresh | Verb::Succeed(..) => "UPDATED",
         }
     }
 
@@ -57,7 +59,7 @@ impl Verb {
             Verb::Activate(_) => Event::Activate,
             Verb::Deactivate => Event::Deactivate,
             Verb::Delete | Verb::DeleteWithSource => Event::Delete,
-            Verb::Update(_) | Verb::Revise(..) => Event::Update,
+            Verb::Update(_) | Verb::Revise(..) | Verb::Refresh => Event::Update,
             Verb::Succeed(..) => Event::Succeed,
         }
     }
@@ -80,7 +82,7 @@ impl Verb {
                 account.kubeconfig_file = Some(at_agent.clone());
             }
             // Its old definition is no reason any longer.
-            (Verb::Update(_), Some(account)) => account.failure = None,
+            (Verb::Update(_) | Verb::Refresh, Some(account)) => account.failure = None,
             _ => {}
         }
     }

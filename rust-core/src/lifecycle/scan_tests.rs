@@ -41,6 +41,7 @@ impl Ground {
         let lifecycle = Lifecycle::new(Parts {
             store: Store::open(&location).await.unwrap(),
             keyring: Keyring::beside(&folder.path().join("ferry.key")).unwrap(),
+            resolver: crate::secret::Resolver::new(Default::default()).unwrap(),
             source: source.source(),
             registry: Arc::new(Registry::default()),
             limits: Limits {

@@ -1,11 +1,18 @@
 //! Secrets at rest: what must not lie in a table in plain text is sealed (AES-256-GCM) with the
-//! core's key, bound to the account's name. `lifecycle` seals and opens; nothing here is ever logged
-//! or shown.
+//! core's key, bound to the account's name; and secrets elsewhere, which a reference names. `lifecycle`
+//! seals, opens and resolves; nothing here is ever logged or shown.
 
+mod https;
 mod key;
 mod keyring;
+mod kubernetes;
+mod reference;
+mod resolve;
+mod vault;
 
 pub use keyring::Keyring;
+pub use resolve::{Engines, Resolver};
+pub use vault::{VaultLogin, VaultSettings};
 
 use key::KEY_BYTES;
 use std::path::PathBuf;
@@ -74,6 +81,9 @@ pub enum SecretError {
     /// It does not open: it was changed, or belongs to another account.
     #[error("the sealed secret does not open: it was changed, or belongs to another account")]
     Broken,
+    /// Vault's certificates.
+    #[error("secrets.vault: {0}")]
+    Vault(String),
     /// The system gives no random bytes.
     #[error("the system gives no random bytes")]
     NoRandomness,

@@ -19,18 +19,21 @@ const SQLITE: &[&str] = &[
     include_str!("../../migrations/sqlite/0002_scan.sql"),
     include_str!("../../migrations/sqlite/0003_lists.sql"),
     include_str!("../../migrations/sqlite/0004_evictions.sql"),
+    include_str!("../../migrations/sqlite/0005_references.sql"),
 ];
 const MYSQL: &[&str] = &[
     include_str!("../../migrations/mysql/0001_accounts.sql"),
     include_str!("../../migrations/mysql/0002_scan.sql"),
     include_str!("../../migrations/mysql/0003_lists.sql"),
     include_str!("../../migrations/mysql/0004_evictions.sql"),
+    include_str!("../../migrations/mysql/0005_references.sql"),
 ];
 const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0001_accounts.sql"),
     include_str!("../../migrations/postgres/0002_scan.sql"),
     include_str!("../../migrations/postgres/0003_lists.sql"),
     include_str!("../../migrations/postgres/0004_evictions.sql"),
+    include_str!("../../migrations/postgres/0005_references.sql"),
 ];
 
 pub(super) async fn sqlite(connection: &mut SqliteConnection) -> Result<(), StoreError> {

@@ -1,7 +1,7 @@
 //! Writing a step: row, holdings and audit in one transaction, a compare-and-swap on the version.
 
 use super::rows::{Content, read_holding};
-use super::{Store, StoreError, failpoint, next, origins, tombstones, transaction};
+use super::{Store, StoreError, failpoint, next, origins, references, tombstones, transaction};
 use crate::account::step::Step;
 use crate::account::transition::Event;
 use crate::account::{Account, Agent, Holding, Status, View};
@@ -160,6 +160,7 @@ async fn write_one(
     tombstones::write(tx, name, step.tombstone, &actor.who, now).await?;
     if step.account.is_none() || step.begins(view) {
         origins::write(tx, name, false).await?;
+        references::forget(tx, name).await?;
     }
     // While it is being deleted a definition is the next row's.
     let own = content.filter(|_| !view.account.status.is_deleting());

@@ -22,10 +22,15 @@ final class SpringProperties {
 
   private static final List<String> ROOTS =
       List.of(
-          "armory.kubesvc.", "kubesvc.", "sql.connectionpools.default.", "sql.migration.");
+          "armory.kubesvc.",
+          "kubesvc.",
+          "secrets.vault.",
+          "sql.connectionpools.default.",
+          "sql.migration.");
 
   private static final List<String> ROOTS_OF_VARIABLES =
-      List.of("armorykubesvc", "kubesvc", "sqlconnectionpoolsdefault", "sqlmigration");
+      List.of(
+          "armorykubesvc", "kubesvc", "secretsvault", "sqlconnectionpoolsdefault", "sqlmigration");
 
   /** Clouddriver's own switches that the core minds; the rest of account.storage is not its. */
   private static final List<String> SWITCHES =

@@ -1,0 +1,162 @@
+//! The engine `vault`: a key in Vault's KV v2, with a token or by the pod's service account. Keys are
+//! Spinnaker's `secrets.vault.*`. `resolve` calls it.
+
+use super::https;
+use super::reference::Reference;
+use super::resolve::Reason;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use http_body_util::Full;
+use rustls::ClientConfig;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+/// Where systems keep the certificates that they trust.
+const SYSTEM: [&str; 3] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+];
+
+/// How to get at a Vault.
+#[derive(Debug, Clone)]
+pub struct VaultSettings {
+    /// `http(s)://host:port`.
+    pub url: String,
+    /// Who asks.
+    pub login: VaultLogin,
+    /// PEM file of the authority it is trusted by; none: the system's.
+    pub authority: Option<PathBuf>,
+}
+
+/// How Vault knows who asks.
+#[derive(Debug, Clone)]
+pub enum VaultLogin {
+    /// With this token.
+    Token(SecretString),
+    /// As this role, by the pod's service account, at this mount of the auth method.
+    Kubernetes {
+        /// The role.
+        role: String,
+        /// The mount, such as `kubernetes`.
+        path: String,
+    },
+}
+
+pub(super) struct Vault {
+    settings: VaultSettings,
+    tls: Arc<ClientConfig>,
+    /// What the last login gave.
+    token: Mutex<Option<SecretString>>,
+}
+
+impl Vault {
+    pub(super) fn new(settings: VaultSettings) -> Result<Vault, String> {
+        let secure = settings.url.starts_with("https://");
+        let file = settings.authority.clone().or_else(|| {
+            let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+            named.or_else(|| SYSTEM.iter().map(PathBuf::from).find(|path| path.exists()))
+        });
+        let pem = match file.filter(|_| secure) {
+            None => Vec::new(),
+            Some(path) => std::fs::read(&path)
+                .map_err(|error| format!("{} cannot be read: {error}", path.display()))?,
+        };
+        Ok(Vault {
+            tls: https::trusting(&pem)?,
+            settings,
+            token: Mutex::new(None),
+        })
+    }
+
+    /// The content of `reference`; an error is a sentence.
+    pub(super) async fn read(&self, reference: &Reference<'_>) -> Result<Vec<u8>, Reason> {
+        let engine = reference.need(&["e"])?;
+        let (path, key) = (reference.need(&["p", "n"])?, reference.need(&["k"])?);
+        let url = format!("/v1/{engine}/data/{path}");
+        let mut answer = self
+            .ask(Method::GET, &url, None, Some(&self.token(false).await?))
+            .await?;
+        if answer.0 == StatusCode::FORBIDDEN
+            && matches!(self.settings.login, VaultLogin::Kubernetes { .. })
+        {
+            // What the last login gave is over.
+            let token = self.token(true).await?;
+            answer = self.ask(Method::GET, &url, None, Some(&token)).await?;
+        }
+        let place = format!("`{path}` in the engine `{engine}`");
+        match answer.0 {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => {
+                let reason = format!("Vault has nothing at {place}; it must be of KV version 2");
+                return Err(reason.into());
+            }
+            StatusCode::FORBIDDEN => {
+                return Err(format!("Vault does not let us read {place}").into());
+            }
+            other => return Err(format!("Vault answered {other} for {place}").into()),
+        }
+        let content = answer.1["data"]["data"][key]
+            .as_str()
+            .ok_or_else(|| format!("{place} has no text `{key}`"))?;
+        match reference.get("b") {
+            Some("true") => {
+                let decoded = STANDARD.decode(content);
+                let wrong = |_| format!("`{key}` of {place} is not base64, as `b:true` says");
+                Ok(decoded.map_err(wrong)?)
+            }
+            _ => Ok(content.as_bytes().to_vec()),
+        }
+    }
+
+    async fn token(&self, anew: bool) -> Result<SecretString, Reason> {
+        let (role, path) = match &self.settings.login {
+            VaultLogin::Token(token) => return Ok(token.clone()),
+            VaultLogin::Kubernetes { role, path } => (role, path),
+        };
+        let mut kept = self.token.lock().await;
+        if let Some(token) = kept.as_ref().filter(|_| !anew) {
+            return Ok(token.clone());
+        }
+        let jwt = tokio::fs::read_to_string(POD_TOKEN)
+            .await
+            .map_err(|error| format!("{POD_TOKEN} cannot be read: {error}"))?;
+        let body = json!({"role": role, "jwt": jwt.trim()});
+        let login = format!("/v1/auth/{path}/login");
+        let (status, answer) = self.ask(Method::POST, &login, Some(&body), None).await?;
+        let token = answer["auth"]["client_token"].as_str();
+        let token = token.map(SecretString::from).ok_or_else(|| {
+            format!("Vault answered {status} to the login as role `{role}` at `{path}`")
+        })?;
+        *kept = Some(token.clone());
+        Ok(token)
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        token: Option<&SecretString>,
+    ) -> Result<(StatusCode, Value), Reason> {
+        let url = format!("{}{path}", self.settings.url.trim_end_matches('/'));
+        let mut request = Request::builder().method(method).uri(&url);
+        if let Some(token) = token {
+            request = request.header("X-Vault-Token", token.expose_secret());
+        }
+        let body = body.map_or(Bytes::new(), |body| Bytes::from(body.to_string()));
+        let request = request
+            .header("Content-Type", "application/json")
+            .header("Content-Length", body.len())
+            .body(Full::new(body))
+            .map_err(|_| format!("{url} is no URL"))?;
+        let (status, body) = https::send(request, &self.tls).await?;
+        Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
+    }
+}

@@ -1,0 +1,167 @@
+//! Kubeconfigs in Secrets of a real API server: kept as a reference, resolved when they are sent, and
+//! sent anew when they change, the account ACTIVE all the while.
+
+use crate::ground::{PATIENCE, PLANTED, Pair, QUICK, fresh, ground};
+use ferry_tests::database::{Database, Kind};
+use ferry_tests::place::cluster_program;
+use ferry_tests::{Agent, Clouddriver, Sidecar, clouddriver, wait};
+use serde_json::{Value, json};
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// How long a changed secret may take to the agents.
+const ROTATED: Duration = Duration::from_secs(60);
+
+/// Makes the Secret `name` of namespace `default`, or gives it this content.
+fn secret(name: &str, kubeconfig: &str) {
+    let kubectl = |arguments: &[&str]| {
+        let file = ground().folder.path().join("cluster/token.kubeconfig");
+        let done = Command::new(cluster_program())
+            .args(["kubectl", "--kubeconfig"])
+            .arg(file)
+            .args(arguments)
+            .output();
+        done.unwrap()
+    };
+    kubectl(&["delete", "secret", name, "--ignore-not-found"]);
+    let content = format!("--from-literal=it.yml={kubeconfig}");
+    let done = kubectl(&["create", "secret", "generic", name, &content]);
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
+
+/// On Clouddriver's own table: its REST API resolves references itself, or leaves such accounts out.
+fn pair(kind: Kind) -> (Pair, Clouddriver) {
+    let file = ground().folder.path().join("cluster/token.kubeconfig");
+    let engine = format!(
+        "{QUICK}kubesvc.secrets.kubernetes.kubeconfigFile: {}\n",
+        file.display()
+    );
+    let (name, folder) = fresh();
+    let schema = Database::shared(kind).schema();
+    let upstream = Clouddriver::start_on(&schema, &folder.join("clouddriver"));
+    let key_file = folder.join("ferry.key");
+    let sidecar = Sidecar::on(&schema, &key_file, &folder, &upstream.url, &engine);
+    let id = format!("agent-{name}");
+    let agent = Agent::new(&folder, &id, "zone-a", &sidecar.grpc, "");
+    let pair = Pair {
+        name,
+        sidecar,
+        agent,
+    };
+    (pair, upstream)
+}
+
+/// POSTs an account whose kubeconfig is in the Secret `secret`; answers its name and the reference.
+fn post(pair: &Pair, secret: &str) -> (String, String) {
+    let reference = format!("encryptedFile:k8s!n:{secret}!k:it.yml!ns:default");
+    let name = format!("{}-{secret}", pair.name);
+    let mut account = clouddriver::account(&name, "");
+    account
+        .as_object_mut()
+        .unwrap()
+        .remove("kubeconfigContents");
+    account["kubeconfigFile"] = json!(reference);
+    let posted = pair.sidecar.request("POST", "/credentials", Some(&account));
+    assert_eq!(posted.unwrap().status, 200);
+    (name, reference)
+}
+
+fn until(pair: &Pair, name: &str, patience: Duration, is: impl Fn(&Value) -> bool) {
+    let reached = wait::until(patience, || {
+        let account = pair.account(name)?;
+        match is(&account) {
+            true => Ok(()),
+            false => Err(account.to_string()),
+        }
+    });
+    reached.unwrap_or_else(|error| panic!("{name}: {error}"));
+}
+
+#[test]
+fn a_secret_is_resolved_when_it_is_sent_and_sent_anew_when_it_changes() {
+    let (mut pair, _upstream) = pair(Kind::Postgres);
+    pair.sidecar.start(&[]).unwrap();
+    pair.agent.start(&[]);
+    let kubeconfig = &ground().kubeconfig;
+    secret("rotated", kubeconfig);
+    let (name, reference) = post(&pair, "rotated");
+    pair.patch(&name, "ACTIVE");
+    let account = pair.reaches(&name, "ACTIVE");
+    assert_eq!(account["definition"]["kubeconfigFile"], json!(reference));
+    let host = account["kubeHost"].as_str().unwrap();
+    assert!(host.contains("127.0.0.1"), "{host}");
+
+    let changed = Instant::now();
+    secret(
+        "rotated",
+        &kubeconfig.replace("https://127.0.0.1:", "https://localhost:"),
+    );
+    until(&pair, &name, ROTATED, |account| {
+        assert_eq!(account["status"], "ACTIVE", "{account}");
+        account["kubeHost"].as_str().unwrap().contains("localhost")
+    });
+    assert!(changed.elapsed() < ROTATED);
+
+    for (missing, said) in [
+        ("none", "is not there"),
+        ("rotated2", "has no key `it.yml`"),
+    ] {
+        if missing == "rotated2" {
+            secret(missing, "x");
+            let arguments = ["patch", "secret", missing, "--type=json", "-p"];
+            let file = ground().folder.path().join("cluster/token.kubeconfig");
+            let patched = Command::new(cluster_program())
+                .args(["kubectl", "--kubeconfig"])
+                .arg(file)
+                .args(arguments)
+                .arg(r#"[{"op": "move", "from": "/data/it.yml", "path": "/data/other"}]"#)
+                .output();
+            assert!(patched.unwrap().status.success());
+        }
+        let (name, reference) = post(&pair, missing);
+        pair.patch(&name, "ACTIVE");
+        let failed = pair.reaches(&name, "FAILED");
+        let message = failed["errorMessage"].as_str().unwrap();
+        assert!(
+            message.contains(said) && message.contains(&reference),
+            "{message}"
+        );
+    }
+    for file in std::fs::read_dir(pair.sidecar.folder()).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_dir() {
+            continue;
+        }
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        let found = bytes
+            .windows(PLANTED.len())
+            .any(|text| text == PLANTED.as_bytes());
+        assert!(!found, "the token is in {}", path.display());
+    }
+}
+
+#[test]
+fn a_sidecar_that_dies_around_a_reference_sends_it_all_the_same() {
+    for point in ["core.store.reference.before", "core.store.reference.after"] {
+        let (mut pair, _upstream) = pair(Kind::MariaDb);
+        pair.sidecar.start(&[("FERRY_FAILPOINT", point)]).unwrap();
+        pair.agent.start(&[]);
+        let (unique, _) = fresh();
+        secret(&unique, &ground().kubeconfig);
+        let (name, _) = post(&pair, &unique);
+        // Its answer may be lost.
+        pair.sidecar.patch(&name, "ACTIVE").ok();
+        let died = wait::until(PATIENCE, || match pair.sidecar.process().ended() {
+            Some(status) if status.signal() == Some(6) => Ok(()),
+            other => Err(format!("{other:?}")),
+        });
+        died.unwrap_or_else(|error| panic!("{point}: {error}"));
+        pair.sidecar.start(&[]).unwrap();
+        pair.reaches(&name, "ACTIVE");
+    }
+}
