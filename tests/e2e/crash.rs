@@ -15,12 +15,13 @@ const SIGABRT: i32 = 6;
 /// One core has no other's messages to send: `replicas` dies there. On a file no start leaves
 /// anything half done: `first` dies there. Nothing of Armory's plugin is there: `adoption` dies there.
 /// No definition refers to a secret: `references` dies there.
-const ELSEWHERE: [&str; 5] = [
+const ELSEWHERE: [&str; 6] = [
     "core.store.sent.",
     "core.store.undone.",
     "core.store.reshape.",
     "core.store.adopt.",
     "core.store.reference.",
+    "core.store.forget.",
 ];
 /// Walks at the same time.
 const THREADS: usize = 4;
