@@ -6,7 +6,7 @@ use crate::api::Api;
 use crate::config::{AgentToken, Config, GrpcServer, Scan};
 use crate::error::causes;
 use crate::hub::{Admission, Hub, ListenError, Listening, Registry, SessionSettings, Token};
-use crate::intercept::{Interception, Interceptor};
+use crate::intercept::{Interception, Interceptor, NotJournaled};
 use crate::lifecycle::{self, Lifecycle, Parts, TakeoverError};
 use crate::metrics::Metrics;
 use crate::secret::{Keyring, Resolver, SecretError};
@@ -141,6 +141,7 @@ impl Core {
                 lifecycle.clone(),
                 metrics.clone(),
                 accounts.activate_intercepted,
+                accounts.strict,
             )
         });
         if let Some(interceptor) = &interceptor {
@@ -177,18 +178,26 @@ impl Core {
     }
 
     /// Looks at a write to `/credentials` before it is forwarded and journals what it intends.
-    /// `None`: it cannot concern an account. Never fails: without a journal the request goes on.
+    /// `None`: it cannot concern an account. `Err`: it is to be refused, for it cannot be journaled
+    /// and `interceptor.strict` is on; else it goes on without a journal.
     pub async fn intercept(
         &self,
         method: &Method,
         path: &str,
         headers: &HeaderMap,
         body: &Bytes,
-    ) -> Option<Interception> {
+    ) -> Result<Option<Interception>, NotJournaled> {
+        match &self.interceptor {
+            Some(interceptor) => interceptor.begin(method, path, headers, body).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Whether a write to `/credentials` that cannot be journaled is to be refused.
+    pub fn is_strict(&self) -> bool {
         self.interceptor
-            .as_ref()?
-            .begin(method, path, headers, body)
-            .await
+            .as_ref()
+            .is_some_and(|interceptor| interceptor.is_strict())
     }
 
     /// All metrics in Prometheus' text format.

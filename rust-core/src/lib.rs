@@ -24,4 +24,4 @@ mod store;
 
 pub use crate::core::{Core, StartError};
 pub use crate::error::causes;
-pub use crate::intercept::{Interception, Outcome};
+pub use crate::intercept::{Interception, NotJournaled, Outcome};

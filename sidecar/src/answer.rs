@@ -4,16 +4,29 @@
 //! kork's class where it has one for the failure. Never says what a request contained.
 
 use crate::body::{self, Body};
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use jiff::Timestamp;
 use serde_json::json;
 
 /// An error answer.
 pub(crate) fn error(status: StatusCode, message: &str) -> Response<Body> {
+    of_exception(status, exception(status), message)
+}
+
+/// A write to `/credentials` that is refused, since it cannot be recorded.
+pub(crate) fn not_journaled(message: &str) -> Response<Body> {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let mut response = of_exception(status, "io.ferry.NotJournaled", message);
+    let soon = HeaderValue::from_static("5");
+    response.headers_mut().insert(RETRY_AFTER, soon);
+    response
+}
+
+fn of_exception(status: StatusCode, exception: &str, message: &str) -> Response<Body> {
     let text = json!({
         "error": status.canonical_reason().unwrap_or("Error"),
-        "exception": exception(status),
+        "exception": exception,
         "message": message,
         "status": status.as_u16(),
         "timestamp": Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3f+00:00").to_string(),

@@ -5,6 +5,7 @@
 //! us. Once the body is here the rest happens in a task of its own, so that a client that goes away
 //! takes no outcome with it.
 
+use crate::answer;
 use crate::body::{Body, Replay};
 use crate::collect::{Collected, collect};
 use crate::connection::Announcement;
@@ -17,7 +18,7 @@ use crate::reply;
 use bytes::Bytes;
 use ferry_core::Outcome;
 use http::header::EXPECT;
-use http::{HeaderMap, Request, Response, request};
+use http::{HeaderMap, Request, Response, StatusCode, request};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -43,6 +44,11 @@ pub(crate) async fn intercept(
             let task = looked_at(proxy.clone(), client, path, parts, body, trailers);
             proxy.detached(task).await
         }
+        Collected::Larger(_) if proxy.core.is_strict() => proxy.refused(answer::error(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "nothing was done: the body is too large for Ferry to record the write, and \
+             kubesvc.dynamicAccounts.interceptor.strict lets none pass unrecorded",
+        )),
         Collected::Larger(body) => {
             proxy.metrics.uncollected.inc();
             warn!(
@@ -68,7 +74,10 @@ async fn looked_at(
     let intercepted = proxy
         .core
         .intercept(&parts.method, &path, &parts.headers, &body);
-    let interception = intercepted.await;
+    let interception = match intercepted.await {
+        Ok(interception) => interception,
+        Err(refusal) => return proxy.refused(answer::not_journaled(&refusal.to_string())),
+    };
     failpoint::hit(failpoint::BEFORE_FORWARD);
     let Head { parts, upgrade } = match Head::new(parts, client.peer, &proxy) {
         Ok(head) => head,

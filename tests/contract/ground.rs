@@ -139,6 +139,11 @@ impl Place {
         clouddriver.create(account)
     }
 
+    /// Runs this SQL in the place's schema.
+    pub fn sql(&self, sql: &str) -> Vec<String> {
+        self.schema.as_ref().unwrap().query(sql)
+    }
+
     /// Sends a request as it is given.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         http::send(method, &format!("{}{path}", self.url), headers, body).unwrap()
@@ -153,13 +158,24 @@ impl Deref for Place {
     }
 }
 
-/// The five places, and two where the feature is switched off.
+/// The five places, two where the feature is switched off, and two that record every write.
 pub mod places {
     use super::{Door, Kind, OnceLock, Path, Place, QUICK, Schema};
 
     /// No dynamic accounts, and compatible where the contract contradicts itself.
     const OFF: &str = "kubesvc.dynamicAccounts.enabled: false\n\
                        kubesvc.compat.emptyObjectForUnknown: true\n";
+
+    /// No write to /credentials passes unrecorded.
+    const STRICT: &str = "kubesvc.dynamicAccounts.interceptor.strict: true\n";
+
+    fn sidecar_strict(schema: Option<&Schema>, folder: &Path) -> Door {
+        Door::sidecar(schema, folder, STRICT)
+    }
+
+    fn plugin_strict(schema: Option<&Schema>, folder: &Path) -> Door {
+        Door::plugin(schema.unwrap(), folder, STRICT)
+    }
 
     fn sidecar(schema: Option<&Schema>, folder: &Path) -> Door {
         Door::sidecar(schema, folder, QUICK)
@@ -194,6 +210,8 @@ pub mod places {
         plugin_on_postgres: plugin, Some(Kind::Postgres);
         sidecar_switched_off: sidecar_off, None;
         plugin_switched_off: plugin_off, Some(Kind::MariaDb);
+        sidecar_that_is_strict: sidecar_strict, Some(Kind::Postgres);
+        plugin_that_is_strict: plugin_strict, Some(Kind::MariaDb);
     }
 }
 

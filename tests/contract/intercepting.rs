@@ -15,6 +15,7 @@ at_each_door!(
     credentials_of_other_types,
     credentials_that_clouddriver_refuses,
 );
+at_each_door!(credentials_that_cannot_be_recorded: sidecar_that_is_strict, plugin_that_is_strict);
 
 const ANN: (&str, &str) = ("X-SPINNAKER-USER", "ann");
 const JSON: (&str, &str) = ("Content-Type", "application/json");
@@ -179,4 +180,26 @@ fn credentials_that_clouddriver_refuses(place: &Place) {
     );
     talk.get(&format!("/armory/accounts/{name}"));
     talk.is("credentials_that_clouddriver_refuses");
+}
+
+fn credentials_that_cannot_be_recorded(place: &Place) {
+    let name = name(place, "unrecorded");
+    let path = format!("/credentials/{name}");
+    let mut talk = Talk::at(place);
+    talk.hide(place.name, "place");
+    place.sql("ALTER TABLE kubesvc_ferry_intents RENAME TO kubesvc_ferry_away");
+    talk.ask("POST", "/credentials", &account(&name, "one"));
+    talk.ask("PUT", "/credentials", &account(&name, "one"));
+    talk.ask("DELETE", &path, &Value::Null);
+    let registry =
+        json!({"type": "dockerRegistry", "name": "other", "address": "https://registry.example"});
+    talk.ask("POST", "/credentials", &registry);
+    place.sql("ALTER TABLE kubesvc_ferry_away RENAME TO kubesvc_ferry_intents");
+    assert_eq!(
+        place.sql("SELECT COUNT(*) FROM accounts WHERE id <> 'other'"),
+        ["0"]
+    );
+    talk.ask("POST", "/credentials", &account(&name, "one"));
+    talk.get(&format!("/armory/accounts/{name}"));
+    talk.is("credentials_that_cannot_be_recorded");
 }

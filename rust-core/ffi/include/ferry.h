@@ -42,6 +42,9 @@
 // Everything else.
 #define FERRY_INTERNAL 9
 
+// A write is to be refused: it cannot be journaled, and `interceptor.strict` is on.
+#define FERRY_NOT_JOURNALED 10
+
 // Bytes that the caller lends for one call; a null pointer is as good as a length of 0.
 typedef struct {
   // The first byte.

@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     Shutdown = 8,
     /// Everything else.
     Internal = 9,
+    /// A write is to be refused: it cannot be journaled, and `interceptor.strict` is on.
+    NotJournaled = 10,
 }
 
 impl Kind {
@@ -43,6 +45,7 @@ impl Kind {
             Kind::BadArgument => "BAD_ARGUMENT",
             Kind::Shutdown => "SHUTDOWN",
             Kind::Internal => "INTERNAL",
+            Kind::NotJournaled => "NOT_JOURNALED",
         }
     }
 }

@@ -95,6 +95,8 @@ pub struct DynamicAccounts {
     pub intercept: bool,
     /// Accounts taken over go on to ACTIVE by themselves.
     pub activate_intercepted: bool,
+    /// A write that cannot be journaled is refused: `interceptor.strict`.
+    pub strict: bool,
     /// Accounts that are migrated by themselves.
     pub scan: Scan,
 }
@@ -154,6 +156,7 @@ impl Config {
                     .seconds("kubesvc.dynamicAccounts.transitionTimeoutSeconds"),
                 intercept: enabled && interceptor && storage,
                 activate_intercepted: values.flag("kubesvc.dynamicAccounts.interceptor.activate"),
+                strict: values.flag("kubesvc.dynamicAccounts.interceptor.strict"),
                 scan: Scan::read(values, enabled),
             },
             heartbeat: grpc::heartbeat(values, account_cleanup),

@@ -103,6 +103,13 @@ const USED: &[Key] = &[
         "Takes over accounts that are written through /credentials.",
     ),
     key(
+        "kubesvc.dynamicAccounts.interceptor.strict",
+        Kind::Flag,
+        "false",
+        "A write to /credentials that Ferry cannot record is refused with 503 before it reaches \
+         Clouddriver; false: it passes (Ferry's own).",
+    ),
+    key(
         "kubesvc.dynamicAccounts.maxRetries",
         Kind::COUNT,
         "3",

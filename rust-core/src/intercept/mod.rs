@@ -3,7 +3,7 @@
 //! a connection broke, is settled against the source by [`Interceptor::run`].
 //!
 //! The doors call [`Interceptor::begin`] and [`Interception::settle`]. Nothing here ever fails a
-//! client's request.
+//! client's request, unless it is to be refused when it cannot be journaled.
 
 mod settle;
 mod write;
@@ -13,7 +13,7 @@ use crate::error::causes;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::source::Source;
-use crate::store::{Actor, Intent, Store};
+use crate::store::{Actor, Intent, Store, StoreError};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use std::sync::Arc;
@@ -42,9 +42,19 @@ pub struct Interceptor {
     lifecycle: Arc<Lifecycle>,
     metrics: Arc<Metrics>,
     activate: bool,
+    strict: bool,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
+
+/// A write that must not go on: it cannot be journaled, and `interceptor.strict` asks for that.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "nothing was done: Ferry cannot record this write, and \
+     kubesvc.dynamicAccounts.interceptor.strict lets none pass unrecorded; send it again later \
+     ({0}; see Ferry's log)"
+)]
+pub struct NotJournaled(StoreError);
 
 /// A write that is under way. Dropped without [`Interception::settle`] its outcome is unknown.
 pub struct Interception {
@@ -54,13 +64,15 @@ pub struct Interception {
 }
 
 impl Interceptor {
-    /// An interceptor on these parts. `activate`: accounts it adopts go on to ACTIVE.
+    /// An interceptor on these parts. `activate`: accounts it adopts go on to ACTIVE. `strict`: a
+    /// write that cannot be journaled is refused.
     pub fn new(
         store: Store,
         source: Source,
         lifecycle: Arc<Lifecycle>,
         metrics: Arc<Metrics>,
         activate: bool,
+        strict: bool,
     ) -> Arc<Interceptor> {
         Arc::new(Interceptor {
             store,
@@ -68,9 +80,15 @@ impl Interceptor {
             lifecycle,
             metrics,
             activate,
+            strict,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         })
+    }
+
+    /// Whether a write that cannot be journaled is refused.
+    pub fn is_strict(&self) -> bool {
+        self.strict
     }
 
     /// Starts to settle what is left open, now and from time to time.
@@ -93,15 +111,17 @@ impl Interceptor {
     }
 
     /// Looks at a request before it is forwarded and journals what it intends. `None`: it is no
-    /// write of an account.
+    /// write of an account. `Err`: it is not to be forwarded.
     pub async fn begin(
         self: &Arc<Self>,
         method: &Method,
         path: &str,
         headers: &HeaderMap,
         body: &Bytes,
-    ) -> Option<Interception> {
-        let write = write::read(method, path, body)?;
+    ) -> Result<Option<Interception>, NotJournaled> {
+        let Some(write) = write::read(method, path, body) else {
+            return Ok(None);
+        };
         let who = bound::cut(user(headers).unwrap_or("unknown"));
         let find = self.source.find(&write.account, user(headers));
         let existed = match tokio::time::timeout(PATIENCE, find).await {
@@ -140,6 +160,13 @@ impl Interceptor {
         };
         let journaled = match self.store.open_intent(&intent).await {
             Ok(()) => true,
+            Err(error) if self.strict => {
+                self.metrics.unjournaled();
+                let (account, method) = (&intent.account, &intent.method);
+                let causes = causes(&error);
+                tracing::error!(account, method, error = causes, "a write is refused");
+                return Err(NotJournaled(error));
+            }
             Err(error) => {
                 self.metrics.unjournaled();
                 tracing::error!(
@@ -152,11 +179,11 @@ impl Interceptor {
                 false
             }
         };
-        Some(Interception {
+        Ok(Some(Interception {
             interceptor: self.clone(),
             intent,
             journaled,
-        })
+        }))
     }
 }
 

@@ -26,10 +26,10 @@ struct Post {
 
 impl Post {
     async fn open() -> Post {
-        Post::with(false).await
+        Post::with(false, false).await
     }
 
-    async fn with(activate: bool) -> Post {
+    async fn with(activate: bool, strict: bool) -> Post {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&Location::Sqlite(folder.path().join("ferry.db")))
             .await
@@ -61,6 +61,7 @@ impl Post {
             lifecycle,
             metrics.clone(),
             activate,
+            strict,
         );
         Post {
             store,
@@ -77,7 +78,8 @@ impl Post {
             "anna".parse().unwrap(),
         )]);
         let body = Bytes::from(body.to_string());
-        self.interceptor.begin(&method, path, &headers, &body).await
+        let begun = self.interceptor.begin(&method, path, &headers, &body);
+        begun.await.unwrap()
     }
 
     /// POST, PUT or DELETE of the account `a` or another.

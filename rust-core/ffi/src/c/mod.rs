@@ -30,6 +30,8 @@ pub const FERRY_BAD_ARGUMENT: i32 = 7;
 pub const FERRY_SHUTDOWN: i32 = 8;
 /// Everything else.
 pub const FERRY_INTERNAL: i32 = 9;
+/// A write is to be refused: it cannot be journaled, and `interceptor.strict` is on.
+pub const FERRY_NOT_JOURNALED: i32 = 10;
 
 /// A request: method, target (path and query as received), headers and body.
 #[repr(C)]
@@ -236,6 +238,7 @@ mod tests {
             (FERRY_BAD_ARGUMENT, Kind::BadArgument),
             (FERRY_SHUTDOWN, Kind::Shutdown),
             (FERRY_INTERNAL, Kind::Internal),
+            (FERRY_NOT_JOURNALED, Kind::NotJournaled),
         ] {
             assert_eq!(code, kind as i32);
         }

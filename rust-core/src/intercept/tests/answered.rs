@@ -197,7 +197,7 @@ async fn other_types_and_other_requests_are_left_alone() {
 
 #[tokio::test]
 async fn activate_goes_on_to_active_and_both_steps_are_told() {
-    let post = Post::with(true).await;
+    let post = Post::with(true, false).await;
     let begun = post.post("a").await;
     post.source.put("a", fields());
     begun.settle(answered(201)).await;
@@ -228,6 +228,28 @@ async fn without_a_journal_the_request_goes_on_and_is_counted() {
     post.source.put("a", fields());
     let settled = tokio::time::timeout(Duration::from_secs(5), begun.settle(answered(201)));
     assert!(settled.await.is_ok(), "a client would wait");
+}
+
+#[tokio::test]
+async fn without_a_journal_a_strict_interceptor_lets_nothing_pass() {
+    let post = Post::with(false, true).await;
+    post.adopt("a").await;
+    post.store.close().await;
+    let headers = HeaderMap::new();
+    let begin = |method, path, body: &'static str| {
+        let body = Bytes::from(body);
+        let (interceptor, headers) = (&post.interceptor, &headers);
+        async move { interceptor.begin(&method, path, headers, &body).await }
+    };
+    let delete = begin(Method::DELETE, "/credentials/a", "").await;
+    let refusal = delete.err().unwrap().to_string();
+    assert!(refusal.contains("interceptor.strict"), "{refusal}");
+    let posted = begin(Method::POST, "/credentials", r#"{"name":"b"}"#).await;
+    assert!(posted.is_err());
+    // What is no account's is none of our business.
+    let other = r#"{"name":"b","type":"dockerRegistry"}"#;
+    let other = begin(Method::POST, "/credentials", other).await;
+    assert!(other.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -232,7 +232,7 @@ async fn a_delete_forgets_what_was_to_follow() {
 
 #[tokio::test]
 async fn what_follows_goes_on_to_active_where_that_is_configured() {
-    let post = Post::with(true).await;
+    let post = Post::with(true, false).await;
     let begun = post.post("a").await;
     post.source.put("a", fields());
     begun.settle(answered(201)).await;
@@ -295,7 +295,7 @@ async fn a_write_that_was_in_no_journal_is_journaled_once_it_is_accepted() {
 
 #[tokio::test]
 async fn a_put_that_was_accepted_is_adopted_when_nobody_knows_what_was_before() {
-    let post = Post::with(true).await;
+    let post = Post::with(true, false).await;
     post.source.answer(Some(StatusCode::BAD_GATEWAY));
     let begun = post.put("a").await;
     post.source

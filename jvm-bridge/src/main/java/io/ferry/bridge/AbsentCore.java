@@ -1,15 +1,10 @@
 package io.ferry.bridge;
 
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 /**
- * Stands where the core would be while there is none: Clouddriver's requests go on as without the
- * plugin, ours fail with the reason.
+ * Stands where the core would be while there is none: whatever is asked of it fails with the
+ * reason.
  */
 final class AbsentCore implements Core {
-
-  private static final Logger log = LoggerFactory.getLogger(AbsentCore.class);
 
   private final FerryException reason;
 
@@ -19,8 +14,7 @@ final class AbsentCore implements Core {
 
   @Override
   public long interceptBegin(String method, String path, String[] headers, byte[] body) {
-    log.warn("{} {} is not recorded: Ferry does not run ({})", method, path, reason.kind);
-    return 0;
+    throw reason;
   }
 
   @Override

@@ -46,6 +46,16 @@ final class Answers {
         403, "Forbidden", "org.springframework.security.access.AccessDeniedException", message);
   }
 
+  static ResponseEntity<byte[]> notJournaled(NotJournaled refused) {
+    return error(
+        503,
+        "Service Unavailable",
+        "io.ferry.NotJournaled",
+        refused.getMessage(),
+        "Retry-After",
+        "5");
+  }
+
   static ResponseEntity<byte[]> unavailable(FerryException cause) {
     return error(
         503,
@@ -55,15 +65,18 @@ final class Answers {
   }
 
   private static ResponseEntity<byte[]> error(
-      int status, String error, String exception, String message) {
+      int status, String error, String exception, String message, String... header) {
     ObjectNode body = new ObjectMapper().createObjectNode();
     body.put("error", error)
         .put("exception", exception)
         .put("message", message)
         .put("status", status)
         .put("timestamp", TIMESTAMP.format(OffsetDateTime.now(ZoneOffset.UTC)));
-    return ResponseEntity.status(status)
-        .header("Content-Type", "application/json")
-        .body(body.toString().getBytes(StandardCharsets.UTF_8));
+    ResponseEntity.BodyBuilder answer =
+        ResponseEntity.status(status).header("Content-Type", "application/json");
+    if (header.length == 2) {
+      answer.header(header[0], header[1]);
+    }
+    return answer.body(body.toString().getBytes(StandardCharsets.UTF_8));
   }
 }

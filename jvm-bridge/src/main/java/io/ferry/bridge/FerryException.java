@@ -5,7 +5,10 @@ final class FerryException extends RuntimeException {
 
   private static final long serialVersionUID = 1L;
 
-  /** CONFIG, DATABASE, KEY_FILE, LISTEN, PANIC, STALE_HANDLE, BAD_ARGUMENT, SHUTDOWN, INTERNAL. */
+  /**
+   * CONFIG, DATABASE, KEY_FILE, LISTEN, PANIC, STALE_HANDLE, BAD_ARGUMENT, SHUTDOWN, INTERNAL,
+   * NOT_JOURNALED.
+   */
   final String kind;
 
   FerryException(String kind, String message) {

@@ -46,7 +46,10 @@ public class FerryPlugin extends PrivilegedSpringPlugin {
         registry,
         "ferryRepositoryInterceptor",
         RepositoryInterceptor.class,
-        () -> new RepositoryInterceptor(core, () -> beans.getBean(AccountDefinitionMapper.class)));
+        () ->
+            new RepositoryInterceptor(
+                core, properties::strict, () -> beans.getBean(AccountDefinitionMapper.class)));
+    register(registry, "ferryNotJournaled", NotJournaledAdvice.class, NotJournaledAdvice::new);
     register(
         registry,
         "ferryAccountsController",

@@ -7,6 +7,7 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -16,8 +17,8 @@ import org.springframework.web.util.UriUtils;
  * An account repository that tells the core of each write, before and after it, in the words of the
  * request that it came from: POST, PUT or DELETE of /credentials.
  *
- * <p>The caller gets what the repository answers or throws. A failure of ours is logged, and never
- * theirs.
+ * <p>The caller gets what the repository answers or throws. A failure of ours is logged, and theirs
+ * only where no write may go unrecorded: then the repository is not called.
  */
 final class InterceptedRepository implements InvocationHandler {
 
@@ -30,11 +31,15 @@ final class InterceptedRepository implements InvocationHandler {
 
   private final Object delegate;
   private final Supplier<Core> cores;
+  private final BooleanSupplier strict;
   private final Json json;
 
-  InterceptedRepository(Object delegate, Supplier<Core> cores, Json json) {
+  /** {@code strict}: a write that the core cannot record is not done. */
+  InterceptedRepository(
+      Object delegate, Supplier<Core> cores, BooleanSupplier strict, Json json) {
     this.delegate = delegate;
     this.cores = cores;
+    this.strict = strict;
     this.json = json;
   }
 
@@ -73,7 +78,22 @@ final class InterceptedRepository implements InvocationHandler {
         default:
           return 0;
       }
+    } catch (FerryException e) {
+      if (strict.getAsBoolean()) {
+        throw refused(e);
+      }
+      log.error(
+          "NOT RECORDED: Ferry cannot be told of {} of an account, which goes on; if it succeeds,"
+              + " bring Ferry up to date by POST or DELETE /armory/accounts ({}: {})",
+          verb,
+          e.kind,
+          e.getMessage());
+      return 0;
     } catch (Exception | LinkageError e) {
+      if (strict.getAsBoolean()) {
+        log.error("{} of an account is refused", verb, e);
+        throw refused(new FerryException("INTERNAL", e.toString()));
+      }
       log.error(
           "NOT RECORDED: Ferry fails before {} of an account, which goes on; if it succeeds, bring"
               + " Ferry up to date by POST or DELETE /armory/accounts",
@@ -94,6 +114,17 @@ final class InterceptedRepository implements InvocationHandler {
             .map(user -> new String[] {"X-SPINNAKER-USER", user})
             .orElseGet(() -> new String[0]);
     return core.interceptBegin(method, path, headers, body.getBytes(StandardCharsets.UTF_8));
+  }
+
+  private static NotJournaled refused(FerryException cause) {
+    return new NotJournaled(
+        cause.kind.equals("NOT_JOURNALED")
+            ? cause.getMessage()
+            : "nothing was done: Ferry cannot record this write, and"
+                + " kubesvc.dynamicAccounts.interceptor.strict lets none pass unrecorded; send it"
+                + " again later ("
+                + cause.getMessage()
+                + ")");
   }
 
   private static void end(Core core, long interception, int status) {

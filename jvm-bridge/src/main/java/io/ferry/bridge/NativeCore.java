@@ -28,6 +28,7 @@ final class NativeCore {
    * @param headers name, value, name, value, …
    * @param body UTF-8 JSON, or empty
    * @return the handle to end it with; 0: nothing to intercept
+   * @throws FerryException NOT_JOURNALED: the write is not to happen
    */
   static native long interceptBegin(
       long core, String method, String path, String[] headers, byte[] body);

@@ -3,6 +3,7 @@ package io.ferry.bridge;
 import com.netflix.spinnaker.clouddriver.security.AccountDefinitionMapper;
 import com.netflix.spinnaker.clouddriver.security.AccountDefinitionRepository;
 import java.lang.reflect.Proxy;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.springframework.beans.factory.config.BeanPostProcessor;
 
@@ -14,11 +15,14 @@ import org.springframework.beans.factory.config.BeanPostProcessor;
 final class RepositoryInterceptor implements BeanPostProcessor {
 
   private final Supplier<Core> core;
+  private final BooleanSupplier strict;
   private final Supplier<AccountDefinitionMapper> mapper;
 
   /** {@code mapper} is first asked when an account is written: it needs beans of its own. */
-  RepositoryInterceptor(Supplier<Core> core, Supplier<AccountDefinitionMapper> mapper) {
+  RepositoryInterceptor(
+      Supplier<Core> core, BooleanSupplier strict, Supplier<AccountDefinitionMapper> mapper) {
     this.core = core;
+    this.strict = strict;
     this.mapper = mapper;
   }
 
@@ -30,6 +34,7 @@ final class RepositoryInterceptor implements BeanPostProcessor {
     return Proxy.newProxyInstance(
         getClass().getClassLoader(),
         new Class<?>[] {AccountDefinitionRepository.class},
-        new InterceptedRepository(bean, core, definition -> mapper.get().serialize(definition)));
+        new InterceptedRepository(
+            bean, core, strict, definition -> mapper.get().serialize(definition)));
   }
 }

@@ -53,6 +53,13 @@ final class SpringProperties {
     return Boolean.parseBoolean(own("required"));
   }
 
+  /** Whether a write of an account that the core cannot record is to be refused. */
+  boolean strict() {
+    return Boolean.parseBoolean(own("dynamic-accounts.interceptor.strict"))
+        && !"false".equalsIgnoreCase(own("dynamic-accounts.interceptor.enabled"))
+        && !"false".equalsIgnoreCase(own("dynamic-accounts.enabled"));
+  }
+
   /** {@code kubesvc.nativeLibrary}: the file to load, or null. */
   String nativeLibrary() {
     return own("native-library");

@@ -37,7 +37,9 @@ class CoreBeanTest {
     CoreBean bean = bean(failing("CONFIG", "no such key"), false);
     bean.afterSingletonsInstantiated();
     assertEquals("no such key", bean.get().notReady());
-    assertEquals(0, bean.get().interceptBegin("POST", "/credentials", new String[0], new byte[0]));
+    assertThrows(
+        FerryException.class,
+        () -> bean.get().interceptBegin("POST", "/credentials", new String[0], new byte[0]));
     FerryException thrown =
         assertThrows(
             FerryException.class,

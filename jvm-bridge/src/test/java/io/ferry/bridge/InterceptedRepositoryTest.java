@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 class InterceptedRepositoryTest {
 
   private final FakeCore core = new FakeCore();
+  private boolean strict;
   private final StoredDefinitions delegate = new StoredDefinitions(core.calls);
   private final AccountDefinitionRepository repository =
       repository(definition -> "{\"name\":\"" + definition.getName() + "\"}");
@@ -91,6 +92,20 @@ class InterceptedRepositoryTest {
   }
 
   @Test
+  void whereNoWriteMayGoUnrecordedItIsNotDone() {
+    strict = true;
+    core.failure = new FerryException("NOT_JOURNALED", "the database is away");
+    NotJournaled refused =
+        assertThrows(NotJournaled.class, () -> repository.create(named("a")));
+    assertEquals("the database is away", refused.getMessage());
+    core.failure = new FerryException("SHUTDOWN", "it ends");
+    refused = assertThrows(NotJournaled.class, () -> repository.delete("a"));
+    assertTrue(refused.getMessage().endsWith("again later (it ends)"), refused.getMessage());
+    assertEquals(2, core.calls.size(), "the repository was not called");
+    assertEquals("found", repository.getByName("found").getName());
+  }
+
+  @Test
   void aFailureOfTheCoreAfterTheWriteIsNotTheCallers() {
     FakeCore failing =
         new FakeCore() {
@@ -101,7 +116,9 @@ class InterceptedRepositoryTest {
         };
     AccountDefinitionRepository repository =
         (AccountDefinitionRepository)
-            proxy(new InterceptedRepository(delegate, () -> failing, CredentialsDefinition::getName));
+            proxy(
+                new InterceptedRepository(
+                    delegate, () -> failing, () -> true, CredentialsDefinition::getName));
     repository.create(named("a"));
     assertEquals(List.of("create a"), core.calls);
   }
@@ -157,6 +174,7 @@ class InterceptedRepositoryTest {
     RepositoryInterceptor interceptor =
         new RepositoryInterceptor(
             () -> core,
+            () -> false,
             () -> {
               throw new AssertionError("asked before the first write");
             });
@@ -170,7 +188,7 @@ class InterceptedRepositoryTest {
 
   private AccountDefinitionRepository repository(InterceptedRepository.Json json) {
     return (AccountDefinitionRepository)
-        proxy(new InterceptedRepository(delegate, () -> core, json));
+        proxy(new InterceptedRepository(delegate, () -> core, () -> strict, json));
   }
 
   private static Object proxy(InterceptedRepository handler) {
