@@ -280,12 +280,26 @@ pub(crate) async fn insert<const N: usize>(
     columns: [&str; N],
     rows: Vec<[Value; N]>,
 ) -> Result<(), sqlx::Error> {
+    insert_or(tx, table, columns, rows, "").await
+}
+
+/// Adds rows, each with another key; `or` says what becomes of one that is there already
+/// ([`Dialect::or_update`]).
+pub(crate) async fn insert_or<const N: usize>(
+    tx: &mut Tx,
+    table: &str,
+    columns: [&str; N],
+    rows: Vec<[Value; N]>,
+    or: &str,
+) -> Result<(), sqlx::Error> {
     let head = format!("INSERT INTO {table} ({}) VALUES ", columns.join(", "));
     let one = format!("({})", ["?"; N].join(", "));
     let (mut statement, mut count, mut bytes) = (sql(head.as_str()), 0, 0);
     for row in rows {
         let size = row.iter().map(Value::size).sum::<usize>();
         if count == CHUNK || (count > 0 && bytes + size > INSERT_BYTES) {
+            statement.push(" ");
+            statement.push(or);
             std::mem::replace(&mut statement, sql(head.as_str()))
                 .run(tx)
                 .await?;
@@ -298,6 +312,8 @@ pub(crate) async fn insert<const N: usize>(
         bytes += size;
     }
     if count > 0 {
+        statement.push(" ");
+        statement.push(or);
         statement.run(tx).await?;
     }
     Ok(())

@@ -14,7 +14,7 @@ mod tests;
 pub use admit::{Admission, Token};
 pub use registry::{Entry, Registry};
 
-use crate::store::{Held, Registration};
+use crate::store::{Registration, Report};
 use ferry_tls::Acceptor;
 use ferry_wire::MAX_MESSAGE_BYTES;
 use ferry_wire::v1::agents_server::{Agents, AgentsServer};
@@ -46,14 +46,7 @@ pub enum AgentEvent {
         done: oneshot::Sender<Result<(), String>>,
     },
     /// An agent reports one account.
-    Reported {
-        /// The agent.
-        agent_id: String,
-        /// Its connection.
-        session_id: String,
-        /// The report.
-        held: Held,
-    },
+    Reported(Report),
     /// A connection ended.
     Left {
         /// The agent.

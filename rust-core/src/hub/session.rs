@@ -5,7 +5,7 @@ use super::registry::{Entry, Registry};
 use super::{AgentEvent, SessionSettings, convert, register};
 use crate::account::Agent;
 use crate::failpoint;
-use crate::store::Registration;
+use crate::store::{Registration, Report};
 use ferry_wire::v1::agent_message::Kind as Said;
 use ferry_wire::v1::core_message::Kind as Answer;
 use ferry_wire::v1::{AgentMessage, CoreMessage, Heartbeat, Registered};
@@ -127,11 +127,12 @@ impl Session {
                     let Some(held) = convert::held(report) else {
                         continue;
                     };
-                    let reported = AgentEvent::Reported {
+                    let report = Report {
                         agent_id: agent_id.to_owned(),
                         session_id: session_id.to_owned(),
                         held,
                     };
+                    let reported = AgentEvent::Reported(report);
                     if self.events.send(reported).await.is_err() {
                         return "the core is shutting down".to_owned();
                     }

@@ -1,9 +1,10 @@
 //! What agents say is recorded here, in the order they say it; then their accounts are looked at.
+//! Reports that wait are recorded together.
 
-use super::{Lifecycle, SWEEP};
+use super::{BATCH, Lifecycle, SWEEP};
 use crate::error::causes;
 use crate::hub::{AgentEvent, Entry};
-use crate::store::{Gone, Registration, StoreError};
+use crate::store::{Gone, Registration, Report, StoreError};
 use ferry_wire::v1::Registered;
 use ferry_wire::v1::core_message::Kind;
 use std::sync::Arc;
@@ -17,11 +18,12 @@ impl Lifecycle {
     pub(super) async fn listen(self: Arc<Self>, mut events: mpsc::Receiver<AgentEvent>) {
         let mut tick = tokio::time::interval(SWEEP);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut waiting = Vec::with_capacity(BATCH);
         loop {
             tokio::select! {
-                event = events.recv() => match event {
-                    Some(event) => self.heard(event).await,
-                    None => return,
+                count = events.recv_many(&mut waiting, BATCH) => match count {
+                    0 => return,
+                    _ => self.heard(waiting.drain(..)).await,
                 },
                 _ = tick.tick() => {
                     if let Err(error) = self.compare_sessions().await {
@@ -32,7 +34,21 @@ impl Lifecycle {
         }
     }
 
-    async fn heard(&self, event: AgentEvent) {
+    async fn heard(&self, events: impl Iterator<Item = AgentEvent>) {
+        let mut reports = Vec::new();
+        for event in events {
+            match event {
+                AgentEvent::Reported(report) => reports.push(report),
+                other => {
+                    self.reported(&std::mem::take(&mut reports)).await;
+                    self.came_or_left(other).await;
+                }
+            }
+        }
+        self.reported(&reports).await;
+    }
+
+    async fn came_or_left(&self, event: AgentEvent) {
         match event {
             AgentEvent::Connected {
                 registration,
@@ -45,26 +61,45 @@ impl Lifecycle {
                     tracing::debug!(agent_id = registration.agent_id, "gone before its answer");
                 }
             }
-            AgentEvent::Reported {
-                agent_id,
-                session_id,
-                held,
-            } => {
-                let gone = self.record(|| self.store.report(&agent_id, &session_id, &held));
-                match gone.await {
-                    Some(gone) => self.follow(&agent_id, gone).await,
-                    None => self.registry.end(&agent_id, &session_id),
-                }
-            }
             AgentEvent::Left {
                 agent_id,
                 session_id,
             } => {
                 self.registry.leave(&agent_id, &session_id);
-                let gone = self
-                    .record(|| self.store.leave(&agent_id, &session_id))
-                    .await;
-                self.follow(&agent_id, gone.unwrap_or_default()).await;
+                let left = self.until_recorded(|| self.store.leave(&agent_id, &session_id));
+                match left.await {
+                    Some(Ok(gone)) => self.follow(&agent_id, gone).await,
+                    Some(Err(error)) => not_recorded(&error),
+                    None => {}
+                }
+            }
+            AgentEvent::Reported(report) => self.reported(&[report]).await,
+        }
+    }
+
+    /// Records reports, in halves when one of them cannot be, so that it is given up alone.
+    pub(super) async fn reported(&self, reports: &[Report]) {
+        let mut open = vec![reports];
+        while let Some(some) = open.pop() {
+            if some.is_empty() {
+                continue;
+            }
+            match self.until_recorded(|| self.store.report(some)).await {
+                Some(Ok(gone)) => {
+                    for (report, gone) in some.iter().zip(gone) {
+                        self.follow(&report.agent_id, gone).await;
+                    }
+                }
+                Some(Err(_)) if some.len() > 1 => {
+                    let (first, second) = some.split_at(some.len() / 2);
+                    open.extend([second, first]);
+                }
+                Some(Err(error)) => not_recorded(&error),
+                None => {
+                    for report in some {
+                        self.registry.end(&report.agent_id, &report.session_id);
+                    }
+                }
             }
         }
     }
@@ -115,23 +150,19 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// Records something an agent said, also when the database is away for a while. `None`: it is
-    /// given up, and the agent's next registration makes up for it.
-    async fn record<F>(&self, write: impl Fn() -> F) -> Option<Gone>
+    /// Records something that agents said, also when the database is away for a while; an error is
+    /// there to stay. `None`: it is given up, and the agents' next registration makes up for it.
+    async fn until_recorded<T, F>(&self, write: impl Fn() -> F) -> Option<Result<T, StoreError>>
     where
-        F: Future<Output = Result<Gone, StoreError>>,
+        F: Future<Output = Result<T, StoreError>>,
     {
         for _ in 0..TRIES {
             match write().await {
-                Ok(gone) => return Some(gone),
-                Err(error) if error.is_lasting() => {
-                    tracing::error!(error = causes(&error), "a report cannot be recorded");
-                    return Some(Gone::default());
-                }
-                Err(error) => {
-                    tracing::error!(error = causes(&error), "a report is not recorded yet");
+                Err(error) if !error.is_lasting() => {
+                    tracing::error!(error = causes(&error), "not recorded yet");
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
+                outcome => return Some(outcome),
             }
         }
         None
@@ -148,4 +179,11 @@ impl Lifecycle {
         }
         self.queue.add(gone.affected);
     }
+}
+
+fn not_recorded(error: &StoreError) {
+    tracing::error!(
+        error = causes(error),
+        "what an agent said cannot be recorded"
+    );
 }

@@ -32,8 +32,12 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How many accounts are taken a step further at the same time.
-const WORKERS: usize = 8;
+/// How many batches of accounts are taken further at the same time.
+const WORKERS: usize = 4;
+/// How many accounts of the queue are taken further together: their kubeconfigs lie open meanwhile.
+const TOGETHER: usize = 100;
+/// Requests or reports of one transaction: few enough that it is short.
+const BATCH: usize = 500;
 /// How often deadlines, retries and leases are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
 /// How many due accounts one sweep takes.
@@ -196,15 +200,36 @@ impl Lifecycle {
 
     async fn work(self: Arc<Self>) {
         loop {
-            let name = self.queue.next().await;
-            if let Err(error) = self.reconcile(&name).await {
-                let error = crate::error::causes(&error);
-                tracing::error!(account = name, error, "the account waits for the database");
-                // Nothing is lost: it is looked at again, and again, until SQL answers.
+            let names = self.queue.next(TOGETHER).await;
+            let waiting = self.reconcile_each(names).await;
+            if !waiting.is_empty() {
+                // Nothing is lost: they are looked at again, and again, until SQL answers.
                 tokio::time::sleep(SWEEP).await;
-                self.queue.add([name]);
+                self.queue.add(waiting);
             }
         }
+    }
+
+    /// Takes accounts further, in halves when one of them cannot be, so that it fails alone. Answers
+    /// those that wait for the database.
+    async fn reconcile_each(&self, names: Vec<String>) -> Vec<String> {
+        let (mut open, mut waiting) = (vec![names], Vec::new());
+        while let Some(mut names) = open.pop() {
+            match self.reconcile(&names).await {
+                Ok(()) => {}
+                Err(error) if error.is_lasting() && names.len() > 1 => {
+                    let rest = names.split_off(names.len() / 2);
+                    open.extend([rest, names]);
+                }
+                Err(error) => {
+                    let error = crate::error::causes(&error);
+                    let (account, accounts) = (&names[0], names.len());
+                    tracing::error!(account, accounts, error, "they wait for the database");
+                    waiting.extend(names);
+                }
+            }
+        }
+        waiting
     }
 }
 
@@ -221,3 +246,7 @@ impl Running {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod batch_tests;

@@ -58,7 +58,8 @@ impl Lifecycle {
         let Some(holding) = holding else {
             return Ok(());
         };
-        match self.prepare(&view.account).await? {
+        let kept = self.kept(&[name]).await?;
+        match self.prepare(&view.account, &kept).await? {
             Ok(account) => {
                 let accounts = vec![account];
                 let save = SaveAccounts {

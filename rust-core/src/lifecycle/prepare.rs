@@ -5,24 +5,63 @@ use super::Lifecycle;
 use crate::account::Account;
 use crate::account::definition::{Definition, is_reference};
 use crate::error::causes;
-use crate::secret::{Keyring, SecretError};
+use crate::secret::{Keyring, Sealed, SecretError};
+use crate::source;
 use crate::store::{Content, StoreError};
 use ferry_wire::MAX_ACCOUNT_BYTES;
 use ferry_wire::v1;
 use ferry_wire::v1::account::Kubeconfig;
 use prost::Message;
 use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
+
+/// Definitions as they are kept, and what Clouddriver alone keeps of them.
+pub(super) struct Kept {
+    contents: BTreeMap<String, Content>,
+    at_source: AtSource,
+}
+
+/// Accounts as Clouddriver has them, or why they cannot be read.
+type AtSource = Result<BTreeMap<String, source::Definition>, String>;
 
 impl Lifecycle {
+    /// What messages of these accounts are made of.
+    pub(super) async fn kept(&self, names: &[&str]) -> Result<Kept, StoreError> {
+        let contents = self.store.contents(names).await?;
+        let of_names = contents
+            .iter()
+            .map(|(name, content)| (name.as_str(), content));
+        let at_source = self.at_source(of_names).await;
+        Ok(Kept {
+            contents,
+            at_source,
+        })
+    }
+
+    /// Those of these accounts whose secrets Clouddriver alone keeps.
+    async fn at_source(&self, contents: impl Iterator<Item = (&str, &Content)>) -> AtSource {
+        let names = contents.filter(|(_, content)| {
+            let sealed = content.secret.as_ref();
+            sealed.is_some_and(Sealed::is_at_source)
+        });
+        let names: Vec<&str> = names.map(|(name, _)| name).collect();
+        if names.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let accounts = self.source.some(&names, None).await;
+        accounts.map_err(|error| causes(&error))
+    }
+
     /// The message, or a sentence that says why it cannot be made.
     pub(super) async fn prepare(
         &self,
         account: &Account,
+        kept: &Kept,
     ) -> Result<Result<v1::Account, String>, StoreError> {
-        let Some(content) = self.store.content(&account.name).await? else {
+        let Some(content) = kept.contents.get(&account.name) else {
             return Ok(Err("its row is gone".to_owned()));
         };
-        let definition = match self.open(&account.name, &content).await {
+        let definition = match self.opened(&account.name, content, &kept.at_source) {
             Ok(definition) => definition,
             Err(cause) => return Ok(Err(cause)),
         };
@@ -40,7 +79,7 @@ impl Lifecycle {
         Ok(fitting(v1::Account {
             name: account.name.clone(),
             generation: u64::try_from(account.generation).unwrap_or_default(),
-            definition: content.definition,
+            definition: content.definition.clone(),
             deadline_seconds: self.seconds_left(account),
             kubeconfig: Some(kubeconfig),
         }))
@@ -48,15 +87,27 @@ impl Lifecycle {
 
     /// Opens a kept definition, with the secrets from the source when they are kept there alone.
     pub(super) async fn open(&self, name: &str, content: &Content) -> Result<Definition, String> {
+        let at_source = self.at_source([(name, content)].into_iter()).await;
+        self.opened(name, content, &at_source)
+    }
+
+    fn opened(
+        &self,
+        name: &str,
+        content: &Content,
+        at_source: &AtSource,
+    ) -> Result<Definition, String> {
         let public = serde_json::from_str(&content.definition).unwrap_or_default();
         let sealed = content.secret.as_ref();
         let secrets = match sealed.map(|sealed| self.keyring.open_sealed(name, sealed)) {
             None => None,
             Some(Ok(secrets)) => Some(secrets),
-            Some(Err(SecretError::AtSource)) => match self.source.find(name, None).await {
-                Ok(Some(account)) => Definition::part(account).secrets,
-                Ok(None) => return Err(GONE.to_owned()),
-                Err(error) => return Err(causes(&error)),
+            Some(Err(SecretError::AtSource)) => match at_source {
+                Ok(accounts) => {
+                    let account = accounts.get(name).ok_or(GONE)?;
+                    Definition::part(account.clone()).secrets
+                }
+                Err(cause) => return Err(cause.clone()),
             },
             Some(Err(error)) => return Err(error.to_string()),
         };

@@ -31,27 +31,31 @@ impl Queue {
         }
     }
 
-    /// Waits for a name.
-    pub(super) async fn next(&self) -> String {
+    /// Waits for a name; answers as many as there are, at most `limit`.
+    pub(super) async fn next(&self, limit: usize) -> Vec<String> {
         loop {
             let added = self.added.notified();
-            if let Some(name) = self.take() {
-                return name;
+            let names = self.take(limit);
+            if !names.is_empty() {
+                return names;
             }
             added.await;
         }
     }
 
-    fn take(&self) -> Option<String> {
+    fn take(&self, limit: usize) -> Vec<String> {
         let mut queue = self
             .names
             .lock()
             .expect("nothing panics while it holds the queue");
-        let name = queue.order.pop_front()?;
-        queue.waiting.remove(&name);
+        let count = limit.min(queue.order.len());
+        let names: Vec<String> = queue.order.drain(..count).collect();
+        for name in &names {
+            queue.waiting.remove(name);
+        }
         if !queue.order.is_empty() {
             self.added.notify_one();
         }
-        Some(name)
+        names
     }
 }

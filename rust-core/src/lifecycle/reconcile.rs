@@ -1,51 +1,122 @@
-//! Takes one account as far as it goes: look, decide, write, send; again until there is nothing to
-//! do but wait.
+//! Takes accounts as far as they go: look, decide, write, send; again until there is nothing to do
+//! but wait. Many are looked at and written together; what is slow to prepare holds up no other.
 
-use super::Lifecycle;
+use super::prepare::Kept;
+use super::{Lifecycle, TOGETHER};
 use crate::account::plan;
 use crate::account::step::{Message, Step};
 use crate::account::{Account, View};
-use crate::store::{Actor, StoreError};
+use crate::store::{Actor, Change, StoreError};
 use ferry_wire::v1::core_message::Kind;
-use ferry_wire::v1::{DeleteAccounts, Deletion, SaveAccounts};
+use ferry_wire::v1::{self, DeleteAccounts, Deletion, SaveAccounts};
+use futures_util::future::join_all;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use std::collections::BTreeMap;
 
 /// More steps than any account can take in a row; more would be a circle.
 const MAX_STEPS: usize = 100;
 
+/// A step with the message that goes with it.
+type Prepared = (Change<'static>, Option<v1::Account>);
+
 impl Lifecycle {
-    /// Takes `name` as far as it goes now.
-    pub(super) async fn reconcile(&self, name: &str) -> Result<(), StoreError> {
+    /// Takes these accounts as far as they go now.
+    pub(super) async fn reconcile(&self, names: &[String]) -> Result<(), StoreError> {
+        let mut open = names.to_vec();
         for _ in 0..MAX_STEPS {
-            let Some(view) = self.store.view(name).await? else {
+            if open.is_empty() {
                 return Ok(());
-            };
-            // After the view: what it says of holdings, this must not be older than.
-            let agents = self.store.connected().await?;
-            let here = self.registry.connected();
-            let Some(mut step) = plan::next(&view, &agents, &self.limits) else {
-                return Ok(());
-            };
-            let mut save = None;
-            if let Some(account) = step.account.as_ref().filter(|_| step.saves()) {
-                match self.prepare(account).await? {
-                    Ok(prepared) => save = Some(prepared),
-                    Err(cause) => match plan::unpreparable(&view, cause, &self.limits) {
-                        Some(instead) => step = instead,
-                        None => return Ok(()),
-                    },
-                }
             }
-            // A lost swap means that somebody else moved it: look again.
-            if self
-                .store
-                .write(&view, &step, &here, None, &Actor::ferry())
-                .await?
-            {
-                self.moved(&view, &step);
-                self.send(name, &step, save).await;
+            let names: Vec<&str> = open.iter().map(String::as_str).collect();
+            let views = self.store.views(&names).await?;
+            open = self.step(views).await?;
+        }
+        tracing::error!(accounts = ?open, "no end of steps: left to the next sweep");
+        Ok(())
+    }
+
+    /// Takes accounts one step further; answers those of them that are to be looked at again.
+    async fn step(&self, views: BTreeMap<String, View>) -> Result<Vec<String>, StoreError> {
+        // After the views: what they say of holdings, this must not be older than.
+        let agents = self.store.connected().await?;
+        let planned = views.into_values().filter_map(|view| {
+            let step = plan::next(&view, &agents, &self.limits)?;
+            Some((view, step))
+        });
+        let planned: Vec<(View, Step)> = planned.collect();
+        let saved = planned.iter().filter(|(_, step)| step.saves());
+        let saved: Vec<&str> = saved.map(|(view, _)| view.account.name.as_str()).collect();
+        let kept = self.kept(&saved).await?;
+        let prepared = stream::iter(planned)
+            .map(|(view, step)| self.prepared(view, step, &kept))
+            .buffer_unordered(TOGETHER)
+            .try_filter_map(async |prepared| Ok(prepared))
+            .ready_chunks(TOGETHER);
+        let mut prepared = std::pin::pin!(prepared);
+        let mut again = Vec::new();
+        while let Some(ready) = prepared.next().await {
+            let ready: Vec<Prepared> = ready.into_iter().collect::<Result<_, _>>()?;
+            again.extend(
+                ready
+                    .iter()
+                    .map(|(change, _)| change.view.account.name.clone()),
+            );
+            self.write(ready).await?;
+        }
+        Ok(again)
+    }
+
+    /// A step with its message; `None`: there is nothing to do.
+    async fn prepared(
+        &self,
+        view: View,
+        step: Step,
+        kept: &Kept,
+    ) -> Result<Option<Prepared>, StoreError> {
+        let (mut step, mut save) = (step, None);
+        if let Some(account) = step.account.as_ref().filter(|_| step.saves()) {
+            match self.prepare(account, kept).await? {
+                Ok(prepared) => save = Some(prepared),
+                Err(cause) => match plan::unpreparable(&view, cause, &self.limits) {
+                    Some(instead) => step = instead,
+                    None => return Ok(None),
+                },
             }
         }
-        tracing::error!(account = name, "no end of steps: left to the next sweep");
+        let change = Change {
+            view,
+            step,
+            content: None,
+        };
+        Ok(Some((change, save)))
+    }
+
+    /// Writes steps and sends what follows from them. A lost swap means that somebody else moved the
+    /// account.
+    async fn write(&self, mut prepared: Vec<Prepared>) -> Result<(), StoreError> {
+        prepared
+            .sort_by(|(one, _), (other, _)| one.view.account.name.cmp(&other.view.account.name));
+        let here = self.registry.connected();
+        let (changes, saves): (Vec<_>, Vec<_>) = prepared.into_iter().unzip();
+        let actor = Actor::ferry();
+        let written = self.store.write_all(&changes, &here, &actor).await?;
+        let mut messages: BTreeMap<&str, Vec<Kind>> = BTreeMap::new();
+        for ((change, save), _) in (changes.iter().zip(&saves))
+            .zip(written)
+            .filter(|(_, written)| *written)
+        {
+            self.moved(&change.view, &change.step);
+            for (agent_id, message) in messages_of(change, save.as_ref()) {
+                messages.entry(agent_id).or_default().push(message);
+            }
+        }
+        // Who takes nothing holds up no other agent.
+        join_all(messages.into_iter().map(async |(agent_id, messages)| {
+            for message in messages {
+                self.registry.send(agent_id, message).await;
+            }
+        }))
+        .await;
         Ok(())
     }
 
@@ -65,38 +136,9 @@ impl Lifecycle {
         self.metrics.transition(from.as_str(), to);
     }
 
-    async fn send(&self, name: &str, step: &Step, save: Option<ferry_wire::v1::Account>) {
-        for message in &step.messages {
-            match message {
-                Message::Save { agent_id } => {
-                    let zone = step.holdings.iter().find(|held| held.agent_id == *agent_id);
-                    let (Some(account), Some(holding)) = (&save, zone) else {
-                        continue;
-                    };
-                    let save = SaveAccounts {
-                        zone_id: holding.zone_id.clone(),
-                        accounts: vec![account.clone()],
-                    };
-                    self.registry.send(agent_id, Kind::SaveAccounts(save)).await;
-                }
-                Message::Delete { agent_id } => {
-                    let held = step.holdings.iter().find(|held| held.agent_id == *agent_id);
-                    let generation = held.map_or(0, |held| held.generation);
-                    self.drop_at(agent_id, name, generation).await;
-                }
-            }
-        }
-    }
-
     /// Tells one agent to drop one account, which we take it to have in this generation.
     pub(super) async fn drop_at(&self, agent_id: &str, name: &str, generation: i64) {
-        let deletion = Deletion {
-            name: name.to_owned(),
-            generation: u64::try_from(generation).unwrap_or_default(),
-        };
-        let accounts = vec![deletion];
-        let delete = Kind::DeleteAccounts(DeleteAccounts { accounts });
-        self.registry.send(agent_id, delete).await;
+        self.registry.send(agent_id, drop(name, generation)).await;
     }
 
     /// How long an agent may take: what is left of the deadline, less the way back.
@@ -107,4 +149,36 @@ impl Lifecycle {
         });
         left.clamp(1, whole.max(1))
     }
+}
+
+/// What is sent to whom once a step is written.
+fn messages_of<'a>(
+    change: &'a Change<'_>,
+    save: Option<&v1::Account>,
+) -> impl Iterator<Item = (&'a str, Kind)> {
+    let Change { view, step, .. } = change;
+    step.messages.iter().filter_map(move |message| {
+        let agent_id = message.agent_id();
+        let held = step.holdings.iter().find(|held| held.agent_id == agent_id);
+        let kind = match message {
+            Message::Save { .. } => Kind::SaveAccounts(SaveAccounts {
+                zone_id: held?.zone_id.clone(),
+                accounts: vec![save?.clone()],
+            }),
+            Message::Delete { .. } => {
+                drop(&view.account.name, held.map_or(0, |held| held.generation))
+            }
+        };
+        Some((agent_id, kind))
+    })
+}
+
+/// The message that an account, taken to be there in this generation, is to be dropped.
+fn drop(name: &str, generation: i64) -> Kind {
+    let deletion = Deletion {
+        name: name.to_owned(),
+        generation: u64::try_from(generation).unwrap_or_default(),
+    };
+    let accounts = vec![deletion];
+    Kind::DeleteAccounts(DeleteAccounts { accounts })
 }

@@ -2,7 +2,7 @@
 //! once. Each is one compare-and-swap, repeated when somebody else was faster; many share a
 //! transaction. What follows from it is `reconcile`'s.
 
-use super::Lifecycle;
+use super::{BATCH, Lifecycle};
 use crate::account::definition::Definition;
 use crate::account::state::Wanted;
 use crate::account::step::{Step, Tombstone};
@@ -117,10 +117,6 @@ pub struct Ask {
     /// What of it.
     pub verb: Verb,
 }
-
-/// Accounts of one transaction, in requests about accounts that have a row: few enough that it is
-/// short.
-const BATCH: usize = 500;
 
 /// Why a request was not carried out.
 #[derive(Debug, thiserror::Error)]

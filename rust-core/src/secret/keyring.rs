@@ -19,6 +19,13 @@ pub struct Keyring {
     others: Vec<Key>,
 }
 
+impl Sealed {
+    /// It is not kept here, but read from the source.
+    pub fn is_at_source(&self) -> bool {
+        self.key_id.starts_with(AT_SOURCE)
+    }
+}
+
 impl Keyring {
     /// The key file that was named; it must be there.
     pub fn named(path: &Path) -> Result<Keyring, SecretError> {
@@ -95,7 +102,7 @@ impl Keyring {
 
     /// Opens what was sealed for `account`.
     pub fn open_sealed(&self, account: &str, sealed: &Sealed) -> Result<SecretString, SecretError> {
-        if sealed.key_id.starts_with(AT_SOURCE) {
+        if sealed.is_at_source() {
             return Err(SecretError::AtSource);
         }
         match self.keys().find(|key| key.id == sealed.key_id) {

@@ -182,5 +182,10 @@ async fn hold(tx: &mut Tx, account: &Account, now: i64) -> Result<(), StoreError
         cause: None,
         cluster: Cluster::default(),
     };
-    steps::write_holding(tx, &account.name, &holding, false, now).await
+    steps::write_holdings(
+        tx,
+        [(account.name.as_str(), &holding, false)].into_iter(),
+        now,
+    )
+    .await
 }

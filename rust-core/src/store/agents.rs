@@ -2,10 +2,8 @@
 //! accounts each holds in which state. The lifecycle derives its next steps from it.
 
 use super::cores::millis;
-use super::rows::read_holding;
-use super::steps::write_holding;
 use super::{Store, StoreError, failpoint, transaction};
-use crate::account::{Cluster, Holding, HoldingState};
+use crate::account::{Cluster, HoldingState};
 use crate::sql::{CHUNK, Tx, Value, insert, sql};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -108,62 +106,6 @@ impl Store {
         )
     }
 
-    /// Records what an agent reports of one account. A report of an ended connection, or of an
-    /// older generation, changes nothing.
-    pub async fn report(
-        &self,
-        agent_id: &str,
-        session_id: &str,
-        held: &Held,
-    ) -> Result<Gone, StoreError> {
-        let name = &held.account;
-        transaction!(
-            self,
-            failpoint::REPORT_BEFORE,
-            failpoint::REPORT_AFTER,
-            |tx| {
-                let now = tx.now().await?;
-                let agent = sql("SELECT zone_id FROM kubesvc_ferry_agents
-                 WHERE agent_id = ? AND session_id = ?");
-                let agent = agent.texts([agent_id, session_id]).column(&mut tx).await?;
-                let Some(zone) = agent.first() else {
-                    return Ok(Gone::default());
-                };
-                let answers_delete = matches!(held.state, None | Some(HoldingState::Refused));
-                if held.generation == 0 && !answers_delete {
-                    update_static(&mut tx, agent_id, held, now).await?;
-                } else {
-                    let row = sql("SELECT * FROM kubesvc_ferry_holdings
-                     WHERE account = ? AND agent_id = ?");
-                    let row = row
-                        .texts([name.as_str(), agent_id])
-                        .optional(&mut tx)
-                        .await?;
-                    let known = row.as_ref().map(read_holding).transpose()?;
-                    match says(held, known.as_ref()) {
-                        Says::Nothing => return Ok(Gone::default()),
-                        Says::Gone => remove_holding(&mut tx, name, agent_id).await?,
-                        Says::State(_) if known.is_none() && !exists(&mut tx, name).await? => {
-                            return Ok(Gone {
-                                affected: Vec::new(),
-                                strays: vec![name.clone()],
-                            });
-                        }
-                        Says::State(state) => {
-                            let holding = holding(held, state, agent_id, zone);
-                            write_holding(&mut tx, name, &holding, false, now).await?;
-                        }
-                    }
-                    touch(&mut tx, &BTreeSet::from([name.clone()])).await?;
-                }
-                Gone {
-                    affected: vec![name.clone()],
-                    strays: Vec::new(),
-                }
-            }
-        )
-    }
-
     /// Records that a connection ended. Its holdings stay until their lease is over.
     pub async fn leave(&self, agent_id: &str, session_id: &str) -> Result<Gone, StoreError> {
         transaction!(
@@ -239,49 +181,6 @@ impl Store {
     }
 }
 
-/// What a report means for the holding it is about.
-enum Says {
-    Nothing,
-    Gone,
-    State(HoldingState),
-}
-
-fn says(held: &Held, known: Option<&Holding>) -> Says {
-    let dropping = known.is_some_and(|known| known.state == HoldingState::Dropping);
-    match (held.state, known) {
-        (None, Some(known)) => {
-            // Otherwise it is about an earlier life of a holding that was saved anew since.
-            let about_this = held.generation >= known.generation;
-            if dropping && about_this {
-                Says::Gone
-            } else {
-                Says::Nothing
-            }
-        }
-        // Where nothing was asked to be dropped.
-        (None | Some(HoldingState::Refused), None) => Says::Nothing,
-        (Some(state), Some(known)) => {
-            let answers_delete = state == HoldingState::Refused;
-            match held.generation < known.generation || dropping != answers_delete {
-                true => Says::Nothing,
-                false => Says::State(state),
-            }
-        }
-        (Some(state), None) => Says::State(state),
-    }
-}
-
-fn holding(held: &Held, state: HoldingState, agent_id: &str, zone_id: &str) -> Holding {
-    Holding {
-        agent_id: agent_id.to_owned(),
-        zone_id: zone_id.to_owned(),
-        generation: held.generation,
-        state,
-        cause: held.cause.clone(),
-        cluster: held.cluster.clone(),
-    }
-}
-
 async fn holdings_of(tx: &mut Tx, agent_id: &str) -> Result<BTreeSet<String>, StoreError> {
     let names = sql("SELECT account FROM kubesvc_ferry_holdings WHERE agent_id = ?");
     Ok(names.text(agent_id).column(tx).await?.into_iter().collect())
@@ -341,33 +240,45 @@ async fn replace_holdings(
     Ok(insert(tx, "kubesvc_ferry_holdings", columns, rows.collect()).await?)
 }
 
-async fn remove_holding(tx: &mut Tx, account: &str, agent_id: &str) -> Result<(), StoreError> {
+pub(super) async fn remove_holding(
+    tx: &mut Tx,
+    account: &str,
+    agent_id: &str,
+) -> Result<(), StoreError> {
     let remove = sql("DELETE FROM kubesvc_ferry_holdings WHERE account = ? AND agent_id = ?");
     remove.texts([account, agent_id]).run(tx).await?;
     Ok(())
 }
 
-async fn exists(tx: &mut Tx, name: &str) -> Result<bool, StoreError> {
-    let row = sql("SELECT COUNT(*) FROM kubesvc_accounts WHERE name = ?");
-    Ok(row.text(name).count(tx).await? > 0)
-}
-
-/// A decision that was made before a holding changed is to fail its compare-and-swap. Always in
-/// the order of names, so that two transactions do not wait for each other. Answers which there are.
+/// A decision that was made before a holding changed is to fail its compare-and-swap. Answers which
+/// of these accounts there are.
 async fn touch(tx: &mut Tx, names: &BTreeSet<String>) -> Result<BTreeSet<String>, StoreError> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let known = lock(tx, &names).await?;
+    outdate(tx, &names).await?;
+    Ok(known)
+}
+
+/// Locks the rows of these accounts, which come sorted: always in the order of names, so that two
+/// transactions do not wait for each other. Answers which there are.
+pub(super) async fn lock(tx: &mut Tx, names: &[&str]) -> Result<BTreeSet<String>, StoreError> {
     let mut known = BTreeSet::new();
     for names in names.chunks(CHUNK) {
         let mut lock = sql("SELECT name FROM kubesvc_accounts WHERE name IN").list(names);
         lock.push(" ORDER BY name");
         lock.push(tx.dialect().for_update());
         known.extend(lock.column(tx).await?);
-        sql("UPDATE kubesvc_accounts SET version = version + 1 WHERE name IN")
-            .list(names)
-            .run(tx)
-            .await?;
     }
     Ok(known)
+}
+
+/// What was decided about these accounts, which are locked, is decided anew.
+pub(super) async fn outdate(tx: &mut Tx, names: &[&str]) -> Result<(), StoreError> {
+    for names in names.chunks(CHUNK) {
+        let outdate = sql("UPDATE kubesvc_accounts SET version = version + 1 WHERE name IN");
+        outdate.list(names).run(tx).await?;
+    }
+    Ok(())
 }
 
 /// What was sent to an agent that left and not answered is not on its way any longer.
@@ -471,7 +382,7 @@ async fn write_static(
     Ok(names)
 }
 
-async fn update_static(
+pub(super) async fn update_static(
     tx: &mut Tx,
     agent_id: &str,
     held: &Held,

@@ -18,6 +18,7 @@ mod open;
 mod origins;
 mod pages;
 mod references;
+mod reports;
 mod reshape;
 mod rows;
 mod scanned;
@@ -36,6 +37,7 @@ pub use listing::AccountDetail;
 pub use open::{BadLocation, Location};
 pub use pages::{Filter, Part, Source};
 pub use references::Sent;
+pub use reports::Report;
 pub use rows::{Content, NewRow};
 pub use scanned::Known;
 pub use steps::{Actor, Change, Unsent};
@@ -88,6 +90,9 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// SQLite's codes for the same: ERROR, TOOBIG, CONSTRAINT, MISMATCH, RANGE.
+const SQLITE_LASTING: [i32; 5] = [1, 18, 19, 20, 25];
+
 impl StoreError {
     /// The database gave up this transaction for the sake of another, or another was first with a
     /// row: it is to be tried again.
@@ -104,9 +109,14 @@ impl StoreError {
     pub(crate) fn is_lasting(&self) -> bool {
         match self {
             StoreError::Database(sqlx::Error::Database(error)) => {
-                // Data, constraints, syntax, by the class of the SQLSTATE; SQLite has none.
-                let class = error.code().filter(|code| code.len() == 5);
-                class.is_some_and(|code| ["22", "23", "42"].contains(&&code[..2]))
+                // Data, constraints, syntax, by the class of the SQLSTATE.
+                let class = |code: &str| ["22", "23", "42"].contains(&&code[..2]);
+                error.code().is_some_and(|code| match code.len() {
+                    5 => class(&code),
+                    _ => code
+                        .parse()
+                        .is_ok_and(|code: i32| SQLITE_LASTING.contains(&(code & 0xff))),
+                })
             }
             StoreError::Database(error) => matches!(
                 error,

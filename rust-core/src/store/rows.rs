@@ -56,13 +56,7 @@ impl Store {
 
     /// The definition of `name`; `None`: there is no such row.
     pub async fn content(&self, name: &str) -> Result<Option<Content>, StoreError> {
-        let mut tx = self.pool.read().await?;
-        let query = "SELECT definition, secret, secret_key_id, inline_definition
-             FROM kubesvc_accounts a LEFT JOIN kubesvc_ferry_origins o ON o.name = a.name
-             WHERE a.name = ?";
-        let row = sql(query).text(name).optional(&mut tx).await?;
-        tx.commit().await?;
-        row.as_ref().map(read_content).transpose()
+        Ok(self.contents(&[name]).await?.remove(name))
     }
 
     /// Makes the rows of new accounts, in one transaction; answers the names of those that were

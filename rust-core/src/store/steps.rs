@@ -1,11 +1,12 @@
 //! Writing a step: row, holdings and audit in one transaction, a compare-and-swap on the version.
 
+use super::agents::remove_holding;
 use super::rows::{Content, read_holding};
 use super::{Store, StoreError, failpoint, next, origins, references, tombstones, transaction};
 use crate::account::step::Step;
 use crate::account::transition::Event;
 use crate::account::{Account, Agent, Holding, Status, View};
-use crate::sql::{CHUNK, Statement, Tx, Value, insert, sql};
+use crate::sql::{CHUNK, Statement, Tx, Value, insert, insert_or, sql};
 use std::sync::Mutex;
 
 /// Who is behind a change, for the audit.
@@ -50,28 +51,11 @@ pub struct Change<'a> {
 }
 
 impl Store {
-    /// Writes `step`, made from `view`, and the new `content` if the definition changed. Its
-    /// messages to agents that are not `here` are marked to be sent by the core that has them.
-    /// `false`: somebody else changed the account since `view` was read, and nothing was written.
-    pub async fn write(
-        &self,
-        view: &View,
-        step: &Step,
-        here: &[Agent],
-        content: Option<&Content>,
-        actor: &Actor,
-    ) -> Result<bool, StoreError> {
-        let change = Change {
-            view: view.clone(),
-            step: step.clone(),
-            content,
-        };
-        Ok(self.write_all(&[change], here, actor).await?[0])
-    }
-
-    /// Writes steps of several accounts as [`Store::write`] does, in one transaction; answers which
-    /// were written. They are to come in the order of names, so that two transactions do not wait
-    /// for each other.
+    /// Writes steps of several accounts, and the new content where a definition changed, in one
+    /// transaction; answers which were written: the others were changed by somebody else since their
+    /// view was read, and nothing of them is. Messages to agents that are not `here` are marked to be
+    /// sent by the core that has them. The steps are to come in the order of names, so that two
+    /// transactions do not wait for each other.
     pub async fn write_all(
         &self,
         changes: &[Change<'_>],
@@ -82,16 +66,18 @@ impl Store {
             let now = tx.now().await?;
             let mut written = Vec::with_capacity(changes.len());
             for change in changes {
-                written.push(write_one(&mut tx, change, here, actor, now).await?);
+                written.push(write_one(&mut tx, change, actor, now).await?);
             }
             if !written.contains(&true) {
                 return Ok(written);
             }
             let done = changes.iter().zip(&written).filter(|(_, done)| **done);
-            let mut entries = Vec::new();
+            let (mut entries, mut holdings) = (Vec::new(), Vec::new());
             for (change, _) in done {
                 entries.extend(told(change));
+                holdings.extend(end_holdings(&mut tx, change, here).await?);
             }
+            write_holdings(&mut tx, holdings.into_iter(), now).await?;
             audit(&mut tx, entries, actor, now).await?;
             written
         })
@@ -139,7 +125,6 @@ pub(super) fn left(agents: &[&str]) -> Statement {
 async fn write_one(
     tx: &mut Tx,
     change: &Change<'_>,
-    here: &[Agent],
     actor: &Actor,
     now: i64,
 ) -> Result<bool, StoreError> {
@@ -178,7 +163,6 @@ async fn write_one(
             .run(tx)
             .await?;
     }
-    write_holdings(tx, view, step, here, now).await?;
     Ok(true)
 }
 
@@ -236,14 +220,15 @@ async fn remove(tx: &mut Tx, before: &Account) -> Result<bool, StoreError> {
     Ok(done == 1)
 }
 
-async fn write_holdings(
+/// Removes the holdings that a step ends; answers those that it writes, and whether the message
+/// that goes with each is left to the core that has the agent.
+async fn end_holdings<'a>(
     tx: &mut Tx,
-    view: &View,
-    step: &Step,
+    change: &'a Change<'_>,
     here: &[Agent],
-    now: i64,
-) -> Result<(), StoreError> {
-    let account = &view.account.name;
+) -> Result<Vec<(&'a str, &'a Holding, bool)>, StoreError> {
+    let Change { view, step, .. } = change;
+    let account = view.account.name.as_str();
     let after = if step.account.is_some() {
         &step.holdings[..]
     } else {
@@ -251,62 +236,58 @@ async fn write_holdings(
     };
     let kept = |old: &&Holding| after.iter().any(|new| new.agent_id == old.agent_id);
     for gone in view.holdings.iter().filter(|old| !kept(old)) {
-        sql("DELETE FROM kubesvc_ferry_holdings WHERE account = ? AND agent_id = ?")
-            .texts([account.as_str(), &gone.agent_id])
-            .run(tx)
-            .await?;
+        remove_holding(tx, account, &gone.agent_id).await?;
     }
-    for holding in after {
-        let messaged = step
-            .messages
-            .iter()
-            .any(|message| message.agent_id() == holding.agent_id);
-        let unsent = messaged && !here.iter().any(|agent| agent.id == holding.agent_id);
-        if messaged || !view.holdings.contains(holding) {
-            write_holding(tx, account, holding, unsent, now).await?;
-        }
-    }
-    Ok(())
+    let written = after.iter().filter_map(|holding| {
+        let to = |agent_id: &str| holding.agent_id == agent_id;
+        let messaged = (step.messages.iter()).any(|message| to(message.agent_id()));
+        let unsent = messaged && !here.iter().any(|agent| to(&agent.id));
+        (messaged || !view.holdings.contains(holding)).then_some((account, holding, unsent))
+    });
+    Ok(written.collect())
 }
 
-pub(super) async fn write_holding(
+/// Writes holdings, each with its account and whether its message is left to another core; no
+/// holding comes twice.
+pub(super) async fn write_holdings<'a>(
     tx: &mut Tx,
-    account: &str,
-    holding: &Holding,
-    unsent: bool,
+    holdings: impl Iterator<Item = (&'a str, &'a Holding, bool)>,
     now: i64,
 ) -> Result<(), StoreError> {
-    let write = tx.dialect().or_update(
-        "account, agent_id",
-        &[
-            "zone_id",
-            "generation",
-            "state",
-            "cause",
-            "kube_version",
-            "kube_host",
-            "cert_fingerprint",
-            "unsent",
-        ],
-    );
-    sql(format!(
-        "INSERT INTO kubesvc_ferry_holdings (account, agent_id, zone_id, generation, state, cause,
-         kube_version, kube_host, cert_fingerprint, since, unsent)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) {write}"
-    ))
-    .texts([account, &holding.agent_id, &holding.zone_id])
-    .number(holding.generation)
-    .text(holding.state.as_str())
-    .text(holding.cause.as_deref())
-    .text(holding.cluster.kube_version.as_deref())
-    .text(holding.cluster.kube_host.as_deref())
-    .text(holding.cluster.cert_fingerprint.as_deref())
-    .number(now)
-    .number(if unsent { now } else { 0 })
-    .run(tx)
-    .await?;
-    Ok(())
+    let kept = tx.dialect().or_update("account, agent_id", &HOLDING[3..]);
+    let rows = holdings.map(|(account, holding, unsent)| {
+        [
+            Value::text(account),
+            Value::text(holding.agent_id.as_str()),
+            Value::number(now),
+            Value::text(holding.zone_id.as_str()),
+            Value::number(holding.generation),
+            Value::text(holding.state.as_str()),
+            Value::text(holding.cause.as_deref()),
+            Value::text(holding.cluster.kube_version.as_deref()),
+            Value::text(holding.cluster.kube_host.as_deref()),
+            Value::text(holding.cluster.cert_fingerprint.as_deref()),
+            Value::number(if unsent { now } else { 0 }),
+        ]
+    });
+    let rows = rows.collect();
+    Ok(insert_or(tx, "kubesvc_ferry_holdings", HOLDING, rows, &kept).await?)
 }
+
+/// The columns of a holding: its key, when it began, and what changes.
+const HOLDING: [&str; 11] = [
+    "account",
+    "agent_id",
+    "since",
+    "zone_id",
+    "generation",
+    "state",
+    "cause",
+    "kube_version",
+    "kube_host",
+    "cert_fingerprint",
+    "unsent",
+];
 
 /// What the audit says of a change.
 fn told<'a>(change: &'a Change<'_>) -> impl Iterator<Item = Entry<'a>> {

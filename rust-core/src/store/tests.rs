@@ -22,6 +22,7 @@ mod sqlite {
     mod journal;
     mod listing;
     mod parts;
+    mod reports;
     mod rows;
     mod scanned;
     mod statics;
@@ -43,6 +44,7 @@ mod mariadb {
     mod journal;
     mod listing;
     mod parts;
+    mod reports;
     mod rows;
     mod scanned;
     mod statics;
@@ -63,6 +65,7 @@ mod postgres {
     mod journal;
     mod listing;
     mod parts;
+    mod reports;
     mod rows;
     mod scanned;
     mod statics;
@@ -88,6 +91,25 @@ struct Base {
 fn location(schema: &Schema) -> Location {
     let url = |user| SecretString::from(schema.url(user));
     Location::parse(&url(User::Service), Some(&url(User::Migrate))).unwrap()
+}
+
+impl Store {
+    /// Writes one step; `false`: somebody else was faster.
+    pub(crate) async fn write(
+        &self,
+        view: &View,
+        step: &Step,
+        here: &[Agent],
+        content: Option<&Content>,
+        actor: &Actor,
+    ) -> Result<bool, StoreError> {
+        let change = Change {
+            view: view.clone(),
+            step: step.clone(),
+            content,
+        };
+        Ok(self.write_all(&[change], here, actor).await?[0])
+    }
 }
 
 impl Base {
@@ -265,6 +287,12 @@ impl Base {
         assert!(self.write(&view, &step).await);
     }
 
+    /// What has changed by one report.
+    async fn report(&self, agent: &str, session: &str, held: &Held) -> Gone {
+        let gone = self.store.report(&[report(agent, session, held)]).await;
+        gone.unwrap().remove(0)
+    }
+
     /// Agent and state of every holding of `name`.
     async fn holders(&self, name: &str) -> Vec<(String, HoldingState)> {
         let holdings = self.view(name).await.holdings;
@@ -302,6 +330,14 @@ fn said(account: &str, generation: i64, state: Option<HoldingState>) -> Held {
         state,
         cause: None,
         cluster: Cluster::default(),
+    }
+}
+
+fn report(agent_id: &str, session_id: &str, held: &Held) -> Report {
+    Report {
+        agent_id: agent_id.to_owned(),
+        session_id: session_id.to_owned(),
+        held: held.clone(),
     }
 }
 

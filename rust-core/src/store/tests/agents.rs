@@ -130,10 +130,8 @@ async fn after(known: HoldingState, generation: i64, said_state: Option<HoldingS
         .unwrap();
     let version = base.view("a").await.account.version;
     let gone = base
-        .store
         .report("agent", "s", &said("a", generation, said_state))
-        .await
-        .unwrap();
+        .await;
     let view = base.view("a").await;
     let changed = view.account.version != version;
     assert_eq!(gone.affected, if changed { vec!["a"] } else { vec![] });
@@ -188,7 +186,7 @@ async fn a_report_says_what_was_found_out() {
     let mut report = said("a", 5, Some(Ready));
     report.cluster.kube_host = Some("https://k".to_owned());
     report.cause = Some("half of it".to_owned());
-    base.store.report("agent", "s", &report).await.unwrap();
+    base.report("agent", "s", &report).await;
     let holding = &base.view("a").await.holdings[0];
     assert_eq!(holding.cluster, report.cluster);
     assert_eq!(
@@ -206,10 +204,8 @@ async fn a_report_of_no_account_or_no_session_changes_nothing() {
         .await
         .unwrap();
     let stray = base
-        .store
         .report("agent", "new", &said("b", 5, Some(Ready)))
-        .await
-        .unwrap();
+        .await;
     assert_eq!(
         (stray.strays, stray.affected.len()),
         (vec!["b".to_owned()], 0)
@@ -217,16 +213,11 @@ async fn a_report_of_no_account_or_no_session_changes_nothing() {
     let before = base.view("a").await.account;
     for (agent, session) in [("agent", "old"), ("other", "new")] {
         let gone = base
-            .store
             .report(agent, session, &said("a", 5, Some(Ready)))
-            .await
-            .unwrap();
+            .await;
         assert!(gone.affected.is_empty() && gone.strays.is_empty());
     }
-    base.store
-        .report("agent", "new", &said("a", 5, None))
-        .await
-        .unwrap();
+    base.report("agent", "new", &said("a", 5, None)).await;
     let after = base.view("a").await;
     assert_eq!((after.account, after.holdings.len()), (before, 0));
 }

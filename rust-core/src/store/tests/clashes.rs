@@ -112,8 +112,10 @@ async fn cores_and_agents_of_the_same_accounts_do_not_fail_each_other() {
                 let session = format!("s{round}");
                 let registration = registration(&agent, &session, held.clone());
                 store.register(&registration).await?;
-                for held in &held {
-                    store.report(&agent, &session, held).await?;
+                let (one, many) = held.split_at(1);
+                for held in [one, many] {
+                    let reports = held.iter().map(|held| report(&agent, &session, held));
+                    store.report(&reports.collect::<Vec<_>>()).await?;
                 }
                 store.leave(&agent, &session).await?;
             }

@@ -75,14 +75,14 @@ async fn reports_of_them_change_what_is_shown_and_no_row() {
     let before = base.view("a").await.account;
     let mut report = said("a", 0, Some(Ready));
     report.cluster.kube_host = Some("https://two".to_owned());
-    let gone = base.store.report("two", "two", &report).await.unwrap();
+    let gone = base.report("two", "two", &report).await;
     assert_eq!(
         (gone.affected, gone.strays.len()),
         (vec!["a".to_owned()], 0)
     );
     let mut failed = said("a", 0, Some(Failed));
     failed.cause = Some("no route".to_owned());
-    base.store.report("one", "one", &failed).await.unwrap();
+    base.report("one", "one", &failed).await;
     let after = base.view("a").await;
     assert_eq!((after.account, after.holdings.len()), (before, 0));
     let Some(AccountDetail::Static {
@@ -116,12 +116,12 @@ async fn a_deletion_that_is_refused_on_their_account_is_no_state_of_theirs() {
         .await
         .unwrap();
     let refused = said("a", 0, Some(Refused));
-    let gone = base.store.report("one", "one", &refused).await.unwrap();
+    let gone = base.report("one", "one", &refused).await;
     assert_eq!((gone.affected.len(), gone.strays.len()), (0, 0));
     base.hold("a", &["one"], Dropping).await;
     let generation = base.view("a").await.holdings[0].generation;
     let refused = said("a", generation, Some(Refused));
-    base.store.report("one", "one", &refused).await.unwrap();
+    base.report("one", "one", &refused).await;
     assert_eq!(base.holders("a").await, [("one".to_owned(), Refused)]);
     let Some(AccountDetail::Static { agents, .. }) = base.store.detail("a").await.unwrap() else {
         panic!("the agents' own goes before");

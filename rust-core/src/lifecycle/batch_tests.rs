@@ -1,0 +1,158 @@
+//! Batches of which one row cannot be read: it fails alone, and the others go on.
+
+use super::*;
+use crate::account::{Cluster, HoldingState, Status};
+use crate::secret::Keyring;
+use crate::source::test_source::TestSource;
+use crate::store::{Actor, Held, Location, Registration, Report};
+use serde_json::json;
+
+struct Ground {
+    lifecycle: Lifecycle,
+    names: Vec<String>,
+    _source: TestSource,
+    _folder: tempfile::TempDir,
+}
+
+impl Ground {
+    /// Seven accounts to be ACTIVE, and an agent for them.
+    async fn open() -> Ground {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(folder.path().join("ferry.db"));
+        let source = TestSource::start().await;
+        let lifecycle = Lifecycle::new(Parts {
+            store: Store::open(&location).await.unwrap(),
+            keyring: Keyring::beside(&folder.path().join("ferry.key")).unwrap(),
+            resolver: crate::secret::Resolver::new(Default::default()).unwrap(),
+            source: source.source(),
+            registry: Arc::new(Registry::default()),
+            limits: Limits {
+                transition: Duration::from_secs(60),
+                retry: Duration::from_secs(5),
+                max_retries: 3,
+            },
+            grace: Duration::from_secs(600),
+            metrics: Arc::new(Metrics::new()),
+            core_id: "core".to_owned(),
+            rules: crate::account::scan::ScanRules {
+                enabled: false,
+                patterns: Vec::new(),
+                batch_size: 1,
+                frequency: Duration::from_secs(60),
+            },
+        });
+        let names: Vec<String> = (0..7).map(|number| format!("account-{number}")).collect();
+        for name in &names {
+            let object = json!({"kubeconfigFile": "/kubeconfig"});
+            let object = object.as_object().unwrap().clone();
+            let definition = crate::account::definition::Definition::part(object);
+            let actor = Actor::ferry();
+            let adopted = lifecycle.adopt(name, &definition, true, &actor);
+            assert!(adopted.await.unwrap());
+        }
+        let connected = Registration {
+            agent_id: "agent".to_owned(),
+            zone_id: "Z".to_owned(),
+            agent_version: "1".to_owned(),
+            core_id: "core".to_owned(),
+            session_id: "s".to_owned(),
+            static_accounts: Vec::new(),
+            held: Vec::new(),
+        };
+        lifecycle.store.register(&connected).await.unwrap();
+        Ground {
+            lifecycle,
+            names,
+            _source: source,
+            _folder: folder,
+        }
+    }
+
+    async fn run(&self, text: &str) {
+        let mut tx = self.lifecycle.store.pool().write().await.unwrap();
+        crate::sql::sql(text).run(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn reconcile(&self) -> Vec<String> {
+        self.lifecycle.reconcile_each(self.names.clone()).await
+    }
+
+    /// That of each account but this one.
+    async fn statuses_but(&self, but: &str) -> Vec<Status> {
+        let others = self.names.iter().filter(|name| *name != but);
+        let others: Vec<&str> = others.map(String::as_str).collect();
+        let views = self.lifecycle.store.views(&others).await.unwrap();
+        views.values().map(|view| view.account.status).collect()
+    }
+
+    async fn all_ready(&self) {
+        let views = self.names.iter();
+        let reports = views.map(|name| Report {
+            agent_id: "agent".to_owned(),
+            session_id: "s".to_owned(),
+            held: Held {
+                account: name.clone(),
+                generation: i64::MAX,
+                state: Some(HoldingState::Ready),
+                cause: None,
+                cluster: Cluster::default(),
+            },
+        });
+        let reports: Vec<Report> = reports.collect();
+        self.lifecycle.reported(&reports).await;
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_holds_up_no_other() {
+    let ground = Ground::open().await;
+    ground
+        .run("UPDATE kubesvc_accounts SET wanted = 'NONSENSE' WHERE name = 'account-4'")
+        .await;
+    assert_eq!(ground.reconcile().await, ["account-4"]);
+    let others = ground.statuses_but("account-4").await;
+    assert_eq!(others, [Status::Activating; 6]);
+    ground
+        .run("UPDATE kubesvc_accounts SET wanted = 'ACTIVE' WHERE name = 'account-4'")
+        .await;
+    assert!(ground.reconcile().await.is_empty());
+    assert_eq!(ground.statuses_but("").await, [Status::Activating; 7]);
+}
+
+#[tokio::test]
+async fn a_report_that_cannot_be_recorded_holds_up_no_other() {
+    let ground = Ground::open().await;
+    assert!(ground.reconcile().await.is_empty());
+    ground
+        .run("UPDATE kubesvc_ferry_holdings SET state = 'NONSENSE' WHERE account = 'account-2'")
+        .await;
+    ground.all_ready().await;
+    let recorded = "SELECT account FROM kubesvc_ferry_holdings WHERE state = 'READY'";
+    let mut tx = ground.lifecycle.store.pool().read().await.unwrap();
+    let recorded = crate::sql::sql(recorded).column(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut others = ground.names.clone();
+    others.remove(2);
+    assert_eq!(recorded, others);
+}
+
+#[tokio::test]
+async fn one_that_cannot_be_prepared_fails_alone() {
+    let ground = Ground::open().await;
+    ground
+        .run("UPDATE kubesvc_accounts SET definition = '{}' WHERE name = 'account-6'")
+        .await;
+    assert!(ground.reconcile().await.is_empty());
+    let others = ground.statuses_but("account-6").await;
+    assert_eq!(others, [Status::Activating; 6]);
+    let view = ground.lifecycle.store.view("account-6").await.unwrap();
+    let account = view.unwrap().account;
+    assert_eq!(account.status, Status::Failed);
+    assert!(
+        account
+            .message
+            .unwrap()
+            .contains("neither kubeconfigContents")
+    );
+}
