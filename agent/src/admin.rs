@@ -6,24 +6,17 @@
 
 mod page;
 
-use std::convert::Infallible;
-
 use ferry_wire::v1::account_report::State;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Map, Value, json};
-use tokio::net::TcpListener;
-use tokio_util::task::TaskTracker;
-use tracing::debug;
 
 use crate::accounts::{Accounts, Shown};
 use crate::cluster::watch::Watched;
 use crate::failpoint::{self, hit};
 use crate::presence::Presence;
+use crate::serve::Answers;
 use crate::session::Identity;
 use page::Page;
 
@@ -35,37 +28,20 @@ pub(crate) struct Admin {
     pub(crate) presence: Presence,
 }
 
-impl Admin {
-    /// Serves until it is dropped.
-    pub(crate) async fn serve(self, listener: TcpListener, tasks: TaskTracker) {
-        loop {
-            let Ok((stream, _)) = listener.accept().await else {
-                // Out of file descriptors, most likely: not a reason to spin.
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-                continue;
-            };
-            let admin = self.clone();
-            tasks.spawn(async move {
-                let service = service_fn(|request| {
-                    let answer = admin.answer(&request);
-                    hit(failpoint::ADMIN_ANSWERING);
-                    async move { Ok::<_, Infallible>(answer) }
-                });
-                let connection = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(std::time::Duration::from_secs(10))
-                    .keep_alive(false)
-                    .serve_connection(TokioIo::new(stream), service);
-                match connection.await {
-                    // One answer a connection.
-                    Ok(()) => hit(failpoint::ADMIN_ANSWERED),
-                    Err(error) => debug!("admin connection: {error}"),
-                }
-            });
-        }
+impl Answers for Admin {
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let answer = self.respond(request);
+        hit(failpoint::ADMIN_ANSWERING);
+        answer
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    fn answered(&self) {
+        hit(failpoint::ADMIN_ANSWERED);
+    }
+}
+
+impl Admin {
+    fn respond(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         if request.method() != Method::GET {
             return response(
                 StatusCode::METHOD_NOT_ALLOWED,

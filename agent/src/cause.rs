@@ -12,6 +12,17 @@ use thiserror::Error;
 /// The most characters of a text that came from outside and is quoted in a sentence.
 const LONGEST: usize = 300;
 
+/// An error with its sources: tonic's own messages say only "transport error".
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    printable(&text)
+}
+
 /// A text from outside, made fit for a sentence or a log line: no control characters, not endless.
 pub fn printable(text: &str) -> String {
     let mut shown: String = text

@@ -19,9 +19,12 @@ pub mod logging;
 mod metrics;
 mod presence;
 mod register;
+mod reload;
+mod serve;
 pub mod session;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -33,9 +36,14 @@ use tracing::{info, warn};
 
 use accounts::Accounts;
 use admin::Admin;
+use cause::chain;
 use config::Config;
+use ferry_tls::Acceptor;
 use link::Link;
+use metrics::Metrics;
 use presence::Presence;
+use reload::Reload;
+use serve::serve;
 use session::Session;
 
 /// How long the end may take before it is not waited for any more.
@@ -52,6 +60,12 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The certificate or key of the admin server cannot be used.
+    #[error("server.ssl: {0}")]
+    Tls(String),
+    /// A metric has no name that can be.
+    #[error(transparent)]
+    Count(#[from] prometheus::Error),
     /// The admin server's address is not to be had.
     #[error("server.host and server.port: cannot listen on {host}:{port}: {source}")]
     Listen {
@@ -74,6 +88,8 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), E
     let listener = TcpListener::bind((host.as_str(), port))
         .await
         .map_err(|source| Error::Listen { host, port, source })?;
+    let tls = config.server.tls.map(Acceptor::new).transpose();
+    let tls = tls.map_err(|error| Error::Tls(chain(&error)))?;
     let metrics = match config.metrics {
         Some(port) => {
             let listener = TcpListener::bind(("0.0.0.0", port)).await;
@@ -86,7 +102,6 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), E
     }
     let identity = config.identity.clone();
     info!(
-        agent = identity.agent_id,
         zone = identity.zone_id,
         core = config.core.grpc,
         accounts = config.accounts.len(),
@@ -94,7 +109,12 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), E
         env!("CARGO_PKG_VERSION")
     );
     let presence = Presence::new();
-    let accounts = Accounts::start(config.accounts, config.kubeconfig_folders, config.clusters);
+    let accounts = Accounts::start(
+        config.accounts,
+        config.kubeconfig_folders,
+        config.clusters,
+        config.dynamic_accounts,
+    );
     let tasks = TaskTracker::new();
     let ending = CancellationToken::new();
     let until_end = |work: futures_util::future::BoxFuture<'static, ()>| {
@@ -105,10 +125,15 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), E
         accounts: accounts.clone(),
         presence: presence.clone(),
     };
-    until_end(Box::pin(admin.serve(listener, tasks.clone())));
+    let tls = tls.map(Arc::new);
+    until_end(Box::pin(serve(listener, tls, admin, tasks.clone())));
     if let Some(listener) = metrics {
-        let served = metrics::serve(listener, accounts.clone(), tasks.clone());
-        until_end(Box::pin(served));
+        let metrics = Metrics::new(accounts.clone())?;
+        until_end(Box::pin(serve(listener, None, metrics, tasks.clone())));
+    }
+    if let Some(origin) = config.origin {
+        let reload = Reload::new(origin, config.rest, accounts.clone());
+        until_end(Box::pin(reload.watch()));
     }
     until_end(Box::pin(presence::guard(
         presence.clone(),

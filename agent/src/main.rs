@@ -1,29 +1,36 @@
 //! `ferry-agent`: reads its configuration and runs the library until SIGTERM or SIGINT.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use ferry_agent::config::{Config, Environment};
+use ferry_agent::config::{Config, Environment, Files};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Watches Kubernetes clusters for Ferry, near them.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// The configuration. Without it /opt/armory/config/armory-agent.yml (or .yaml) is read when it
-    /// exists, and defaults hold when not.
+    /// The configuration. Without it armory-agent.yml of /opt/armory/config is read, or else
+    /// kubesvc.yml of /opt/spinnaker/config, and over it armory-agent-local.yml; each may be .yaml,
+    /// and without any, defaults hold.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let config = match Config::load(arguments.config.as_deref(), &Environment::here()) {
+    let files = match &arguments.config {
+        Some(file) => Files::named(file),
+        None => Files::usual(Path::new("/")),
+    };
+    let config = match Config::load(&files, &Environment::here()) {
         Ok(config) => config,
         Err(error) => return refuse(&error),
     };
-    ferry_agent::logging::start(&config.logging);
+    if let Err(error) = ferry_agent::logging::start(&config.logging, &config.identity.agent_id) {
+        return refuse(&error);
+    }
     allow_many_files();
     // Two workers: reading a large list must not hold up the heartbeats. Blocking threads read
     // kubeconfigs and resolve names.

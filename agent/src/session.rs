@@ -20,13 +20,13 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Streaming};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::accounts::Accounts;
 use crate::cause::printable;
 use crate::failpoint::{self, hit, hit_sent};
 use crate::link::{Connection, Fault, Link};
-use crate::metrics::{CONNECTIONS, DISCONNECTIONS, count};
+use crate::metrics::{CONNECTIONS, DISCONNECTIONS};
 use crate::presence::Presence;
 use crate::register;
 
@@ -70,6 +70,10 @@ enum Ended {
     )]
     Idle(Duration),
     #[error(
+        "the configuration's accounts were changed: the session is opened anew to tell the core"
+    )]
+    Reconfigured,
+    #[error(
         "{0}, while plaintext was spoken: if the core has TLS, set clouddriver.insecure: false"
     )]
     Plaintext(Box<Ended>),
@@ -100,7 +104,7 @@ impl Session {
             let Err(ended) = self.hold(&mut registered).await;
             self.presence.disconnected(ended.to_string());
             if registered {
-                count(&DISCONNECTIONS);
+                DISCONNECTIONS.inc();
                 waits.reset();
             }
             if let Ended::Refused { code, .. } = &ended
@@ -108,12 +112,17 @@ impl Session {
             {
                 self.link.forget_token();
             }
-            if let Ended::Idle(_) = &ended {
+            if let Ended::Idle(_) | Ended::Reconfigured = &ended {
                 info!("{ended}");
                 continue;
             }
             let wait = waits.grow();
-            warn!("{ended}; trying again in {:.1} s", wait.as_secs_f32());
+            let error = ended.to_string();
+            warn!(
+                error,
+                "no session; trying again in {:.1} s",
+                wait.as_secs_f32()
+            );
             sleep(wait).await;
         }
     }
@@ -137,6 +146,7 @@ impl Session {
         connection: &Connection,
         registered: &mut bool,
     ) -> Result<Infallible, Ended> {
+        let mut changes = self.accounts.fixed_changes();
         let (up, mut down) = self.open(connection).await?;
         let terms = self.registered(&mut down).await?;
         *registered = true;
@@ -176,6 +186,7 @@ impl Session {
                         .map_err(|_| Ended::Silent(patience))??;
                     hit_sent(failpoint::HEARTBEAT_SENT).await;
                 }
+                _ = changes.changed() => return Err(Ended::Reconfigured),
                 () = unused => return Err(Ended::Idle(idle.unwrap_or(FOREVER))),
                 () = gone => return Err(Ended::Silent(patience)),
             }
@@ -229,7 +240,7 @@ impl Session {
             return Err(Ended::Protocol);
         };
         hit(failpoint::REGISTERED_RECEIVED);
-        count(&CONNECTIONS);
+        CONNECTIONS.inc();
         let core = printable(&terms.core_id);
         info!(
             core,
@@ -244,9 +255,16 @@ impl Session {
     }
 
     fn obey(&self, message: CoreMessage) {
+        let bears = |operation_type, accounts: usize| {
+            debug!(operationType = operation_type, accounts, "the core asks");
+        };
         match message.kind {
-            Some(Down::SaveAccounts(save)) => self.save(save),
+            Some(Down::SaveAccounts(save)) => {
+                bears("SaveAccounts", save.accounts.len());
+                self.save(save);
+            }
             Some(Down::DeleteAccounts(DeleteAccounts { accounts })) => {
+                bears("DeleteAccounts", accounts.len());
                 hit(failpoint::DELETE_RECEIVED);
                 self.accounts.delete(accounts);
                 hit(failpoint::DELETE_TAKEN);

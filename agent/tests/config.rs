@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use ferry_agent::config::{Config, ConfigError, Environment, LogFormat};
+use ferry_agent::config::{Config, ConfigError, Environment, Files, LogFormat};
 use ferry_agent::kubeconfig::Source;
 use tracing::level_filters::LevelFilter;
 
@@ -13,6 +13,7 @@ fn parse(yaml: &str) -> Result<Config, ConfigError> {
     let environment = Environment {
         hostname: "agent-7d9c5b4f8d-x2x9z".into(),
         namespace: Some("spin".into()),
+        cluster: Some("10.0.0.1".into()),
     };
     Config::parse(yaml, "armory-agent.yml", &environment)
 }
@@ -50,7 +51,8 @@ fn it_may_start_with_no_file_at_all() {
         );
         assert!(config.accounts.is_empty() && config.unused.is_empty());
     }
-    let config = Config::load(None, &Environment::here()).unwrap();
+    let nowhere = tempfile::tempdir().unwrap();
+    let config = Config::load(&Files::usual(nowhere.path()), &Environment::here()).unwrap();
     assert!(!config.identity.agent_id.is_empty());
 }
 
@@ -65,6 +67,7 @@ fn documented_keys_are_read_or_named_as_unused() {
   backoff: {baseDelay: 1e9, multiplier: 2, jitter: 0, maxDelay: 2000000000}
   responseRetries: {enabled: true}
 zoneId: z
+dynamicAccountsEnabled: false
 kubernetes:
   kubeconfigFolders: [/a, /b/c]
   retries: {enabled: false}
@@ -106,9 +109,63 @@ prometheus: {enabled: true}
     let expected = [
         "clouddriver.responseRetries",
         "kubernetes.accounts[0].metrics",
-        "logging.fields",
     ];
     assert_eq!(unused, expected);
+    let fields = [("agentCluster".to_owned(), "10.0.0.1".to_owned())];
+    assert_eq!(config.logging.fields, fields);
+    assert_eq!(config.logging.file, None);
+    assert!(!config.dynamic_accounts);
+}
+
+#[test]
+fn the_logs_file_and_its_rotation_are_read() {
+    let file = |yaml: &str| parse(yaml).unwrap().logging.file;
+    assert_eq!(file("logging: {file: stdout}"), None);
+    let usual = file("logging: {file: /l}").unwrap();
+    assert_eq!((usual.max_bytes, usual.max_backups), (1 << 20, Some(10)));
+    assert_eq!(usual.max_age, Some(Duration::from_secs(10 * 86_400)));
+    assert!(usual.local_time && !usual.compress && !usual.also_stdout);
+    let file = file(
+        "logging: {file: /l, multiWrite: true, maxSizeMb: 2, maxAgeDays: 0, maxBackups: 0, \
+         localTime: false, compress: true}",
+    )
+    .unwrap();
+    assert_eq!((file.max_bytes, file.max_backups), (2 << 20, None));
+    assert!(file.max_age.is_none() && !file.local_time && file.compress && file.also_stdout);
+}
+
+#[test]
+fn files_are_found_by_their_names_and_the_local_one_lies_over() {
+    let root = tempfile::tempdir().unwrap();
+    let write = |path: &str, yaml: &str| {
+        let path = root.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, yaml).unwrap();
+    };
+    let load = || Config::load(&Files::usual(root.path()), &Environment::default());
+    write("opt/spinnaker/config/kubesvc.yaml", "zoneId: legacy");
+    assert_eq!(load().unwrap().identity.zone_id, "legacy");
+    write(
+        "opt/armory/config/armory-agent.yaml",
+        "zoneId: new\nserver: {host: '::', port: 1}\npprof: {enabled: true}",
+    );
+    assert_eq!(load().unwrap().identity.zone_id, "new");
+    write(
+        "opt/armory/config/armory-agent-local.yml",
+        "Server: {PORT: 2}\npprof: {port: 3}",
+    );
+    let config = load().unwrap();
+    assert_eq!((config.server.host.as_str(), config.server.port), ("::", 2));
+    assert_eq!(config.unused.len(), 1, "{:?}", config.unused);
+    write(
+        "opt/armory/config/armory-agent-local.yml",
+        "server: {prot: 2}",
+    );
+    let error = load().unwrap_err().to_string();
+    assert!(
+        error.contains("unknown key server.prot in") && error.contains("armory-agent-local.yml"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -149,6 +206,24 @@ fn a_wrong_file_is_told_with_key_value_expectation_and_file() {
         ),
         ("logging: {level: loud}", "logging.level is \"loud\""),
         ("logging: {format: xml}", "expected text or json"),
+        (
+            "logging: {maxSizeMb: 0}",
+            "logging.maxSizeMb is 0 in armory-agent.yml; expected a whole number from 1",
+        ),
+        ("logging: {fields: {a: [b]}}", "logging.fields.a is [\"b\"]"),
+        ("logging: {fields: a}", "logging.fields is \"a\""),
+        (
+            "server: {ssl: {enabled: true, keyFile: /k}}",
+            "server.ssl.certFile is null in armory-agent.yml; expected the PEM file",
+        ),
+        (
+            "server: {ssl: {enabled: true, keyFile: /k, certFile: /c, clientAuth: need}}",
+            "server.ssl.caCertFile is null",
+        ),
+        (
+            "server: {ssl: {clientAuth: maybe}}",
+            "expected none, want or need",
+        ),
         ("zoneId: [a]", "zoneId is [\"a\"]"),
         (
             "kubernetes: {kubeconfigFolders: [a]}",
@@ -222,6 +297,14 @@ fn the_program_tells_a_wrong_start_in_one_line_and_knows_itself() {
         "{error}"
     );
     assert_eq!(error.lines().count(), 1, "{error}");
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("armory-agent.yml");
+    let folder = root.path().display();
+    std::fs::write(&file, format!("logging: {{file: {folder}}}")).unwrap();
+    let unwritable = program().arg("--config").arg(&file).output().unwrap();
+    let error = String::from_utf8(unwritable.stderr).unwrap();
+    let expected = format!("ferry-agent: logging.file: {folder} cannot be written");
+    assert!(error.starts_with(&expected), "{error}");
     let version = String::from_utf8(program().arg("--version").output().unwrap().stdout).unwrap();
     assert_eq!(
         version.trim(),

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use ferry_agent::config::{Config, Environment, Files};
 use ferry_wire::v1::account_report::State;
 use ferry_wire::v1::core_message::Kind as Down;
 use ferry_wire::v1::{DeleteAccounts, Deletion};
@@ -359,7 +360,10 @@ async fn it_answers_people_and_probes() {
             "\nkubesvc_disconnection_total ",
             "\nkubesvc_kubernetes_requests ",
             "\nkubesvc_watches 0\n",
+            "\nferry_agent_accounts{state=\"FAILED\"} 1\n",
             "\nprocess_resident_memory_bytes ",
+            "\nprocess_virtual_memory_max_bytes ",
+            "\nprocess_start_time_seconds ",
         ] {
             assert!(text.contains(row), "{row}: {text}");
         }
@@ -410,4 +414,257 @@ async fn plain(port: u16, path: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     answer
+}
+
+#[tokio::test]
+async fn a_session_that_brings_no_operation_is_begun_anew() {
+    let mut core = Core::start(Terms::default()).await;
+    let agent = Agent::linked(core.address, "keepAliveOperationSeconds: 2", "");
+    let session = core.session().await;
+    session.save(account("a", 1, &dead())).await;
+    let saved = Instant::now();
+    // Heartbeats are no operations.
+    let again = core.session().await;
+    assert!(
+        saved.elapsed() > Duration::from_millis(1500),
+        "{:?}",
+        saved.elapsed()
+    );
+    assert_eq!(again.register.held.len(), 1, "nothing is lost with it");
+    assert!(session.heartbeats.load(Ordering::SeqCst) > 0);
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn without_heartbeats_the_connection_is_the_sign_of_life() {
+    let terms = Terms {
+        heartbeat_seconds: 0,
+        grace_seconds: 1,
+    };
+    let mut core = Core::start(terms).await;
+    let agent = Agent::linked(core.address, "keepAliveHeartbeatSeconds: 1", "");
+    let mut session = core.session().await;
+    session.save(account("a", 1, &dead())).await;
+    session.failure_of("a").await;
+    // Longer than the grace time: the connection stands, so there is a core.
+    session.no_report(Duration::from_secs(3)).await;
+    assert_eq!(session.heartbeats.load(Ordering::SeqCst), 0);
+    let address = core.crash();
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    let mut core = Core::start_at(address, terms).await;
+    assert!(core.session().await.register.held.is_empty());
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_without_dynamic_accounts_says_so_for_each() {
+    let mut core = Core::start(Terms::default()).await;
+    let agent = Agent::start(core.address, "dynamicAccountsEnabled: false\n");
+    let mut session = core.session().await;
+    session.save(account("a", 1, &dead())).await;
+    let cause = session.failure_of("a").await;
+    assert!(cause.contains("dynamicAccountsEnabled is false"), "{cause}");
+    session.delete(&["a"]).await;
+    assert!(matches!(session.state_of("a").await, State::Dropped(_)));
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_of_a_cluster_takes_no_longer_than_timeout_seconds() {
+    let mut core = Core::start(Terms::default()).await;
+    let more = "timeoutSeconds: 1\nkubernetes: {retries: {enabled: false}}\n";
+    let agent = Agent::start(core.address, more);
+    let mut session = core.session().await;
+    let (mute, _listener) = mute();
+    let began = Instant::now();
+    session.save(account("a", 1, &mute)).await;
+    let cause = session.failure_of("a").await;
+    assert!(cause.contains("1 s"), "{cause}");
+    // Without the key a step takes 10 s.
+    assert!(
+        began.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        began.elapsed()
+    );
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_static_account_is_tried_again_after_reconnect_timeout() {
+    let cluster = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("kubeconfig");
+    let server = format!("https://{}", cluster.local_addr().unwrap());
+    std::fs::write(&file, kubeconfig(&server, "")).unwrap();
+    let more = format!(
+        "kubernetes:\n  reconnectTimeoutMs: 100\n  accounts: [{{name: a, kubeconfigFile: {}}}]\n",
+        file.display()
+    );
+    let core = Core::start(Terms::default()).await;
+    let agent = Agent::start(core.address, &more);
+    let began = Instant::now();
+    // Hung up on at once. With the default, the second attempt comes after 5 s.
+    for _ in 0..6 {
+        drop(cluster.accept().await.unwrap());
+    }
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn accounts_of_a_changed_file_are_taken_up_without_a_restart() {
+    let root = tempfile::tempdir().unwrap();
+    let kubeconfig = root.path().join("kubeconfig");
+    std::fs::write(&kubeconfig, dead()).unwrap();
+    let mut core = Core::start(Terms::default()).await;
+    let config = root.path().join("armory-agent.yml");
+    let address = core.address;
+    let write = |accounts: &str| {
+        let yaml = format!(
+            "clouddriver: {{grpc: '{}'}}\nzoneId: zone-1\nserver: {{port: 0}}\n\
+             kubernetes:\n  accounts: {accounts}\n",
+            address
+        );
+        // In its place at once, as Kubernetes does it.
+        let new = root.path().join("new");
+        std::fs::write(&new, yaml).unwrap();
+        std::fs::rename(new, &config).unwrap();
+    };
+    let one = |name: &str, more: &str| {
+        format!(
+            "{{name: {name}, kubeconfigFile: {}{more}}}",
+            kubeconfig.display()
+        )
+    };
+    write(&format!("[{}, {}]", one("a", ""), one("b", "")));
+    let files = Files::named(&config);
+    let agent = Agent::run(Config::load(&files, &Environment::default()).unwrap());
+    let names = |register: &ferry_wire::v1::Register| -> Vec<String> {
+        let accounts = register.static_accounts.iter();
+        accounts.map(|account| account.name.clone()).collect()
+    };
+    assert_eq!(names(&core.session().await.register), ["a", "b"]);
+
+    write("[{name: broken}]");
+    assert!(core.no_session(Duration::from_secs(4)).await);
+    write(&format!(
+        "[{}, {}]",
+        one("b", ", context: other"),
+        one("c", "")
+    ));
+    let register = core.session().await.register;
+    assert_eq!(names(&register), ["b", "c"]);
+    assert!(register.static_accounts[0].definition.contains("other"));
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn people_and_probes_are_answered_over_tls() {
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+    let root = tempfile::tempdir().unwrap();
+    let authority = Authority::new("ours");
+    let (certificate, key) = authority.issue_pem("localhost");
+    let file = |name: &str, text: &str| {
+        let path = root.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let port = free_port();
+    let more = format!(
+        "  port: {port} # port\n  ssl: {{enabled: true, certFile: {}, keyFile: {}, caCertFile: {}, \
+         clientAuth: need}}\n",
+        file("tls.crt", &certificate),
+        file("tls.key", &key),
+        file("ca.crt", &authority.pem)
+    );
+    let mut core = Core::start(Terms::default()).await;
+    let agent = Agent::start(core.address, &more);
+    core.session().await;
+    let mut roots = rustls::RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap())
+        .unwrap();
+    let builder = || {
+        rustls::ClientConfig::builder_with_provider(ferry_tls::provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots.clone())
+    };
+    let ask = async |config: rustls::ClientConfig| -> std::io::Result<String> {
+        let tcp = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
+        let name = ServerName::try_from("localhost").unwrap();
+        let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+        let mut stream = connector.connect(name, tcp).await?;
+        stream
+            .write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        Ok(String::from_utf8(answer).unwrap())
+    };
+    let nobody = ask(builder().with_no_client_auth()).await;
+    assert!(nobody.is_err(), "{nobody:?}");
+    let own = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let known = builder().with_client_auth_cert(vec![own], key).unwrap();
+    let answer = ask(known).await.unwrap();
+    assert!(answer.contains("\"connected\":true"), "{answer}");
+    agent.stop().await;
+}
+
+/// The program itself: a log is a process's own.
+#[tokio::test]
+async fn the_log_goes_to_its_file_with_the_documented_fields() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut core = Core::start(Terms::default()).await;
+    let config = folder.path().join("armory-agent.yml");
+    let log = folder.path().join("logs/agent.log");
+    let yaml = format!(
+        "clouddriver: {{grpc: '{}'}}\nzoneId: zone-1\nserver: {{port: 0}}\nlogging: {{file: {}, \
+         format: json, level: debug, fields: {{agentCluster: '', team: x}}}}\n",
+        core.address,
+        log.display()
+    );
+    std::fs::write(&config, yaml).unwrap();
+    let _program = Program(
+        Command::new(env!("CARGO_BIN_EXE_ferry-agent"))
+            .arg("--config")
+            .arg(&config)
+            .env("HOSTNAME", "logging")
+            .env("KUBERNETES_SERVICE_HOST", "10.9.8.7")
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    let mut session = core.session().await;
+    session.save(account("a", 7, &dead())).await;
+    session.failure_of("a").await;
+    let text = std::fs::read_to_string(&log).unwrap();
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for line in &lines {
+        for field in ["time", "level", "msg"] {
+            assert!(line[field].is_string(), "{line}");
+        }
+        assert_eq!(
+            (&line["agentId"], &line["agentCluster"], &line["team"]),
+            (&"logging".into(), &"10.9.8.7".into(), &"x".into())
+        );
+    }
+    let has = |field: &str, value: &str| lines.iter().any(|line| line[field] == value);
+    assert!(has("operationType", "SaveAccounts"), "{text}");
+    assert!(
+        lines.iter().any(|line| line["account"] == "a"
+            && line["error"]
+                .as_str()
+                .is_some_and(|error| error.contains("refuses"))),
+        "{text}"
+    );
 }

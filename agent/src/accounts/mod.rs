@@ -8,6 +8,7 @@ pub mod definition;
 mod supervise;
 mod table;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use ferry_wire::v1::account::Kubeconfig;
 use ferry_wire::v1::account_report::State;
 use ferry_wire::v1::{Account, AccountReport, Deletion, Failed, Refused, StaticAccount};
 use secrecy::SecretString;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info};
@@ -62,30 +63,72 @@ pub struct Accounts(Arc<Shared>);
 struct Shared {
     folders: Arc<[PathBuf]>,
     clusters: Arc<Settings>,
+    /// Whether the core may give accounts.
+    dynamic: bool,
     tasks: TaskTracker,
     table: Mutex<Table>,
     untold: Notify,
+    /// How often the configuration's accounts have changed.
+    fixed_changes: watch::Sender<u64>,
 }
 
 impl Accounts {
     /// Starts the accounts of the agent's own configuration. `folders` are those below which the
-    /// core may name kubeconfig files.
-    pub fn start(fixed: Vec<FixedAccount>, folders: Vec<PathBuf>, clusters: Settings) -> Self {
+    /// core may name kubeconfig files; `dynamic`: whether it may give accounts at all.
+    pub fn start(
+        fixed: Vec<FixedAccount>,
+        folders: Vec<PathBuf>,
+        clusters: Settings,
+        dynamic: bool,
+    ) -> Self {
         let accounts = Self(Arc::new(Shared {
             clusters: Arc::new(clusters),
             folders: folders.into(),
+            dynamic,
             tasks: TaskTracker::new(),
             table: Mutex::new(Table::default()),
             untold: Notify::new(),
+            fixed_changes: watch::Sender::new(0),
         }));
-        let mut table = accounts.0.table();
+        accounts.replace_fixed(fixed);
+        accounts
+    }
+
+    /// These are the accounts of the agent's own configuration from now on. What has not changed
+    /// goes on as it is. Answers how many were begun, changed or ended.
+    pub fn replace_fixed(&self, fixed: Vec<FixedAccount>) -> usize {
+        let mut table = self.0.table();
+        let mut gone: BTreeSet<String> = (table.held.iter())
+            .filter(|(_, held)| held.fixed.is_some())
+            .map(|(name, _)| name.clone())
+            .collect();
+        let mut changed = 0;
         for account in fixed {
-            let order = Ok((account.source, account.definition));
+            gone.remove(&account.name);
+            let held = table.held.get(&account.name);
             let entry = Some(account.entry);
-            accounts.begin(&mut table, account.name, 0, entry, order, DEFAULT_BUDGET);
+            if held.is_some_and(|held| held.fixed == entry) {
+                continue;
+            }
+            changed += 1;
+            self.end(&mut table, &account.name, None);
+            let order = Ok((account.source, account.definition));
+            self.begin(&mut table, account.name, 0, entry, order, DEFAULT_BUDGET);
+        }
+        changed += gone.len();
+        for name in &gone {
+            self.end(&mut table, name, None);
         }
         drop(table);
-        accounts
+        if changed > 0 {
+            self.0.fixed_changes.send_modify(|changes| *changes += 1);
+        }
+        changed
+    }
+
+    /// Tells when the accounts of the agent's own configuration change.
+    pub(crate) fn fixed_changes(&self) -> watch::Receiver<u64> {
+        self.0.fixed_changes.subscribe()
     }
 
     /// What Register tells: nothing else is left to be told then. Waits until what is ending has
@@ -140,6 +183,14 @@ impl Accounts {
 
     fn save_one(&self, table: &mut Table, account: Account) {
         let name = account.name.clone();
+        if !self.0.dynamic {
+            let cause =
+                "the agent takes no accounts but its own: dynamicAccountsEnabled is false there";
+            let state = State::Failed(Failed {
+                cause: cause.into(),
+            });
+            return table.answer(report(&name, account.generation, state));
+        }
         if let Some(held) = table.held.get(&name) {
             if held.fixed.is_some() {
                 let cause = "the agent has an account of this name in its own configuration: \

@@ -84,17 +84,13 @@ async fn keep(account: Account, publisher: &Publisher) {
                 was_ready = true;
                 waits.reset();
                 let trouble = active.hold(account.clusters.timeout).await;
-                warn!(account = publisher.shown(), "lost: {trouble}");
-                publisher.publish(
-                    State::Lost(Lost {
-                        cause: trouble.to_string(),
-                    }),
-                    Vec::new(),
-                );
+                let error = trouble.to_string();
+                warn!(account = publisher.shown(), error, "lost");
+                publisher.publish(State::Lost(Lost { cause: error }), Vec::new());
             }
             Err(cause) => {
-                info!(account = publisher.shown(), "not reached: {cause}");
                 let cause = cause.to_string();
+                info!(account = publisher.shown(), error = cause, "not reached");
                 if was_ready {
                     publisher.publish(State::Lost(Lost { cause }), Vec::new());
                 } else {

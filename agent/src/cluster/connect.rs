@@ -24,7 +24,7 @@ use tokio_util::either::Either;
 use tower::{BoxError, ServiceBuilder};
 
 use super::reach::{self, Endpoint};
-use crate::metrics::{REQUESTS, count};
+use crate::metrics::REQUESTS;
 
 /// Watches of one client. API servers allow 100 streams and more; questions need some too.
 const WATCHES: usize = 80;
@@ -102,7 +102,7 @@ fn client(config: &kube::Config, endpoint: &Endpoint, limit: Duration) -> kube::
         .build(connector);
     let service = ServiceBuilder::new()
         .map_request(|request| {
-            count(&REQUESTS);
+            REQUESTS.inc();
             request
         })
         .layer(config.base_uri_layer())

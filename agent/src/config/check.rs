@@ -137,7 +137,7 @@ mod tests {
     fn known_keys_are_told_once_each_with_the_reason() {
         let unused = check(&mut json!({
             "clouddriver": {"grpc": "a:1", "responseRetries": {"enabled": true, "maxRetries": 1}},
-            "kubernetes": {"accounts": [{"name": "a", "permissions": [{"READ": ["x"]}]}]},
+            "kubernetes": {"accounts": [{"name": "a", "permissions": [{"READ": ["x"]}], "oAuthScopes": ["x"]}]},
             "pprof": {"enabled": true},
             "logging": null,
         }));
@@ -150,7 +150,7 @@ mod tests {
             names,
             [
                 "clouddriver.responseRetries",
-                "kubernetes.accounts[0].permissions",
+                "kubernetes.accounts[0].oAuthScopes",
                 "pprof"
             ]
         );

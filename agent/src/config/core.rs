@@ -5,8 +5,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
-
 use super::ConfigError;
 use super::read::Document;
 use crate::backoff::Backoff;
@@ -170,23 +168,5 @@ fn raw(document: &Document) -> Result<bool, ConfigError> {
         Some("json") => Ok(false),
         Some("raw") => Ok(true),
         _ => Err(document.wrong(key, "raw or json")),
-    }
-}
-
-impl Document {
-    /// A secret: an error shows nothing of it.
-    fn secret(&self, key: &str) -> Result<Option<SecretString>, ConfigError> {
-        let value = self.at(key);
-        match value.as_str() {
-            _ if value.is_null() => Ok(None),
-            Some("") => Ok(None),
-            Some(text) => Ok(Some(text.into())),
-            None => Err(ConfigError::BadValue {
-                key: key.to_owned(),
-                value: "not shown".into(),
-                expected: "a text".into(),
-                file: self.file.clone(),
-            }),
-        }
     }
 }

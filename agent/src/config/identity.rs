@@ -13,6 +13,8 @@ pub struct Environment {
     pub hostname: String,
     /// The pod's namespace, when it runs in a pod with a service account.
     pub namespace: Option<String>,
+    /// KUBERNETES_SERVICE_HOST: the API server of the cluster that the pod runs in.
+    pub cluster: Option<String>,
 }
 
 impl Environment {
@@ -30,6 +32,7 @@ impl Environment {
         Self {
             hostname: hostname.trim().to_owned(),
             namespace,
+            cluster: std::env::var("KUBERNETES_SERVICE_HOST").ok(),
         }
     }
 
@@ -77,6 +80,7 @@ mod tests {
             Environment {
                 hostname: hostname.into(),
                 namespace,
+                cluster: None,
             }
             .zone()
         };

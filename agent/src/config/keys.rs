@@ -37,7 +37,6 @@ const fn unused(name: &'static str, default: &'static str, doc: &'static str) ->
 const OPERATIONS: &str = "Deployments and other operations do not travel through Ferry.";
 const CONTENTS: &str = "The agent keeps names and versions of objects, never their contents.";
 const CORE: &str = "It acts in the core: set it there, below kubesvc.";
-const LOG_FILES: &str = "The log goes to standard output; whoever keeps it turns and ages it.";
 const GO: &str = "It is about Go's runtime, which this agent does not have.";
 
 /// All of them.
@@ -151,17 +150,17 @@ pub const KEYS: &[Key] = &[
     unused(
         "clouddriver.responseRetries.*",
         "",
-        "What the agent has to say is said again by every registration until the core has it: nothing is lost with a connection.",
+        "What the agent has to say is said again with every registration until the core has it: nothing is lost with a connection, so nothing is to be counted.",
     ),
     used(
         "zoneId",
         "deploymentName_namespace",
         "The zone of the agent's accounts; without a namespace, the host's name.",
     ),
-    unused(
+    used(
         "dynamicAccountsEnabled",
         "true",
-        "An agent without dynamic accounts is one that the core gives none: kubesvc.dynamicAccounts.enabled.",
+        "false: the core gives this agent no accounts, and looks for another one.",
     ),
     unused("dynamicAccounts.*", "", CORE),
     unused("hub.*", "", "Armory's hosted connection is gone."),
@@ -295,15 +294,15 @@ pub const KEYS: &[Key] = &[
         "false",
         CONTENTS,
     ),
-    unused(
+    used(
         "kubernetes.accounts[].permissions.*",
         "",
-        "Clouddriver and Fiat act on permissions; the core is told them with the account.",
+        "Told to the core, which shows them: lists of roles by READ and WRITE, or a list of such objects.",
     ),
     unused(
         "kubernetes.accounts[].metrics",
         "false",
-        "No metrics of pods are read.",
+        "No metrics of pods are read: Clouddriver asks for them itself.",
     ),
     unused(
         "kubernetes.accounts[].maxResumableResourceAgeMs",
@@ -327,10 +326,32 @@ pub const KEYS: &[Key] = &[
         "Where /health and the other answers for people are served.",
     ),
     used("server.port", "8082", "Its port; 0: any."),
-    unused(
-        "server.ssl.*",
+    used("server.ssl.enabled", "false", "HTTPS instead of HTTP."),
+    used(
+        "server.ssl.certFile",
         "",
-        "That server shows no secret and changes nothing; keep it on the loopback or behind a proxy.",
+        "The certificate in PEM; renewed on disk, it is taken without a restart.",
+    ),
+    used(
+        "server.ssl.keyFile",
+        "",
+        "Its key in PEM: PKCS#8, also encrypted, PKCS#1 or SEC1.",
+    ),
+    used(
+        "server.ssl.keyFilePassword",
+        "",
+        "The password of an encrypted key.",
+    ),
+    used("server.ssl.keyPassword", "", "The same, by its other name."),
+    used(
+        "server.ssl.clientAuth",
+        "none",
+        "none, want or need: whether who asks must show a certificate.",
+    ),
+    used(
+        "server.ssl.caCertFile",
+        "",
+        "The authorities of such certificates in PEM.",
     ),
     used("logging.format", "text", "text or json."),
     used(
@@ -338,17 +359,45 @@ pub const KEYS: &[Key] = &[
         "info",
         "panic, fatal, error, warn, info, debug or trace, of the agent's own words.",
     ),
-    unused("logging.file", "stdout", LOG_FILES),
-    unused("logging.multiWrite", "false", LOG_FILES),
-    unused("logging.maxSizeMb", "1", LOG_FILES),
-    unused("logging.maxAgeDays", "10", LOG_FILES),
-    unused("logging.maxBackups", "10", LOG_FILES),
-    unused("logging.localTime", "true", LOG_FILES),
-    unused("logging.compress", "false", LOG_FILES),
-    unused(
+    used(
+        "logging.file",
+        "stdout",
+        "A file instead of standard output; its folders are made.",
+    ),
+    used(
+        "logging.multiWrite",
+        "false",
+        "Standard output has everything, too.",
+    ),
+    used(
+        "logging.maxSizeMb",
+        "1",
+        "A larger file is put aside, with the time after its name.",
+    ),
+    used(
+        "logging.maxAgeDays",
+        "10",
+        "Older ones of those put aside are removed; 0: none.",
+    ),
+    used(
+        "logging.maxBackups",
+        "10",
+        "How many of those put aside are kept; 0: all.",
+    ),
+    used(
+        "logging.localTime",
+        "true",
+        "Local time in their names; false: UTC.",
+    ),
+    used(
+        "logging.compress",
+        "false",
+        "Those put aside are compressed with gzip.",
+    ),
+    used(
         "logging.fields.*",
         "",
-        "Whoever collects the log knows whose it is.",
+        "Fields that every line has besides; agentCluster and agentNamespace are filled when they are empty.",
     ),
     unused("pprof.*", "", GO),
     used(

@@ -6,16 +6,19 @@
 mod accounts;
 mod check;
 mod core;
+mod files;
 mod identity;
 mod keys;
 mod kubernetes;
+mod layers;
+mod logging;
 mod read;
+mod server;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 use thiserror::Error;
-use tracing::level_filters::LevelFilter;
 
 use crate::accounts::FixedAccount;
 use crate::cause::Place;
@@ -24,15 +27,13 @@ use crate::kubeconfig::place;
 use crate::session::Identity;
 use check::{BadKey, check};
 pub use core::CoreLink;
+pub use files::Files;
 pub use identity::Environment;
 pub use keys::{KEYS, Key};
+pub(crate) use layers::Rest;
+pub use logging::{LogFile, LogFormat, Logging};
 use read::Document;
-
-/// Where the Scale Agent has its configuration.
-const USUAL_FILES: [&str; 2] = [
-    "/opt/armory/config/armory-agent.yml",
-    "/opt/armory/config/armory-agent.yaml",
-];
+pub use server::Server;
 
 /// Everything that can be configured.
 #[derive(Debug, Clone)]
@@ -53,35 +54,13 @@ pub struct Config {
     pub metrics: Option<u16>,
     /// `logging.*`
     pub logging: Logging,
+    /// `dynamicAccountsEnabled`: whether the core may give it accounts.
+    pub dynamic_accounts: bool,
+    /// Where it was read from, and in what surroundings: asked again while the agent runs.
+    pub origin: Option<(Files, Environment)>,
+    pub(crate) rest: Rest,
     /// Keys that are documented for the Scale Agent and have no effect here, each with the reason.
     pub unused: Vec<String>,
-}
-
-/// `server.*`: where people and probes ask the agent.
-#[derive(Debug, Clone)]
-pub struct Server {
-    /// A host name or address of this machine.
-    pub host: String,
-    /// 0 takes any.
-    pub port: u16,
-}
-
-/// `logging.*`
-#[derive(Debug, Clone)]
-pub struct Logging {
-    /// Text or JSON.
-    pub format: LogFormat,
-    /// The agent's own level.
-    pub level: LevelFilter,
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// An object a line.
-    Json,
 }
 
 /// Why a configuration is refused.
@@ -148,44 +127,43 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads the file, or the usual one, or takes the defaults when there is none.
-    pub fn load(file: Option<&Path>, environment: &Environment) -> Result<Self, ConfigError> {
-        let usual = || USUAL_FILES.iter().map(Path::new).find(|file| file.exists());
-        let Some(file) = file.or_else(usual) else {
-            return Self::parse("", "no file", environment);
+    /// Reads the files; without any, defaults hold.
+    pub fn load(files: &Files, environment: &Environment) -> Result<Self, ConfigError> {
+        let mut whole = Document {
+            root: Value::Null,
+            file: "no file".into(),
         };
-        let name = file.display().to_string();
-        match std::fs::read_to_string(file) {
-            Ok(text) => Self::parse(&text, &name, environment),
-            Err(source) => Err(ConfigError::Read { file: name, source }),
+        let mut unused = Vec::new();
+        for (at, (file, text)) in files.read()?.into_iter().enumerate() {
+            let (layer, named) = document(&text, &file)?;
+            layers::lay(&mut whole.root, layer);
+            unused.extend(named);
+            whole.file = match at {
+                0 => file,
+                _ => format!("{} and {file}", whole.file),
+            };
         }
+        let config = Self::of(&whole, unused, environment)?;
+        Ok(Self {
+            origin: Some((files.clone(), environment.clone())),
+            ..config
+        })
     }
 
     /// Reads a configuration's text. `file` is for errors.
     pub fn parse(text: &str, file: &str, environment: &Environment) -> Result<Self, ConfigError> {
+        let (root, unused) = document(text, file)?;
         let file = file.to_owned();
-        // A file of nothing but comments is an empty configuration.
-        // Only true and false are booleans: a namespace may be called `on`.
-        let options = serde_saphyr::options! { strict_booleans: true };
-        let root: Option<Value> =
-            serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-                ConfigError::Yaml {
-                    file: file.clone(),
-                    place: place(&error),
-                }
-            })?;
-        let mut document = Document {
-            root: root.unwrap_or_default(),
-            file: file.clone(),
-        };
-        if !document.root.is_object() && !document.root.is_null() {
-            let place = Place { line: 1, column: 1 };
-            return Err(ConfigError::Yaml { file, place });
-        }
-        let unused = check(&mut document.root).map_err(|bad| match bad {
-            BadKey::Unknown { key, nearest } => ConfigError::UnknownKey { key, file, nearest },
-            BadKey::Twice { key } => ConfigError::KeyTwice { key, file },
-        })?;
+        Self::of(&Document { root, file }, unused, environment)
+    }
+
+    fn of(
+        document: &Document,
+        mut unused: Vec<String>,
+        environment: &Environment,
+    ) -> Result<Self, ConfigError> {
+        unused.sort();
+        unused.dedup();
         Ok(Self {
             identity: Identity {
                 agent_id: environment.hostname.clone(),
@@ -193,50 +171,40 @@ impl Config {
                     .text("zoneId")?
                     .unwrap_or_else(|| environment.zone()),
             },
-            core: CoreLink::read(&document)?,
-            accounts: accounts::read(&document)?,
-            clusters: kubernetes::settings(&document)?,
-            kubeconfig_folders: kubernetes::folders(&document)?,
-            server: Server {
-                host: document
-                    .text("server.host")?
-                    .unwrap_or_else(|| "localhost".into()),
-                port: port(&document, "server.port", 8082)?,
-            },
-            metrics: document
-                .flag("prometheus.enabled")?
-                .unwrap_or(false)
-                .then(|| port(&document, "prometheus.port", 8008))
-                .transpose()?,
-            logging: logging(&document)?,
+            core: CoreLink::read(document)?,
+            accounts: accounts::read(document)?,
+            clusters: kubernetes::settings(document)?,
+            kubeconfig_folders: kubernetes::folders(document)?,
+            server: Server::read(document)?,
+            metrics: server::metrics(document)?,
+            logging: Logging::read(document, environment)?,
+            dynamic_accounts: document.flag("dynamicAccountsEnabled")?.unwrap_or(true),
+            origin: None,
+            rest: Rest::of(&document.root),
             unused,
         })
     }
 }
 
-fn port(document: &Document, key: &str, default: u16) -> Result<u16, ConfigError> {
-    let port = document.whole(key, u16::MAX.into())?;
-    Ok(port.map_or(default, |port| {
-        u16::try_from(port).expect("it is not above u16::MAX")
-    }))
-}
-
-fn logging(document: &Document) -> Result<Logging, ConfigError> {
-    let key = "logging.format";
-    let format = match document.text(key)?.as_deref() {
-        None | Some("text") => LogFormat::Text,
-        Some("json") => LogFormat::Json,
-        Some(_) => return Err(document.wrong(key, "text or json")),
-    };
-    let key = "logging.level";
-    let level = document.text(key)?.unwrap_or_else(|| "info".into());
-    let level = match level.to_ascii_lowercase().as_str() {
-        "panic" | "fatal" | "error" => LevelFilter::ERROR,
-        "warn" | "warning" => LevelFilter::WARN,
-        "info" => LevelFilter::INFO,
-        "debug" => LevelFilter::DEBUG,
-        "trace" => LevelFilter::TRACE,
-        _ => return Err(document.wrong(key, "panic, fatal, error, warn, info, debug or trace")),
-    };
-    Ok(Logging { format, level })
+/// A file's content, with its keys as they are documented, and those that are not used.
+fn document(text: &str, file: &str) -> Result<(Value, Vec<String>), ConfigError> {
+    let file = file.to_owned();
+    // Only true and false are booleans: a namespace may be called `on`.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    // A file of nothing but comments is an empty configuration.
+    let root: Option<Value> =
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| ConfigError::Yaml {
+            file: file.clone(),
+            place: place(&error),
+        })?;
+    let mut root = root.unwrap_or_default();
+    if !root.is_object() && !root.is_null() {
+        let place = Place { line: 1, column: 1 };
+        return Err(ConfigError::Yaml { file, place });
+    }
+    let unused = check(&mut root).map_err(|bad| match bad {
+        BadKey::Unknown { key, nearest } => ConfigError::UnknownKey { key, file, nearest },
+        BadKey::Twice { key } => ConfigError::KeyTwice { key, file },
+    })?;
+    Ok((root, unused))
 }

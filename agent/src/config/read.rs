@@ -1,10 +1,11 @@
 //! Typed values out of a configuration file, each by its path.
 //!
 //! Used by `config` after `keys` has checked the names. An error tells the key, its value, what was
-//! expected and the file: the keys read here hold no secrets.
+//! expected and the file; of a secret it shows nothing.
 
 use std::fmt::Display;
 
+use secrecy::SecretString;
 use serde_json::Value;
 
 use super::ConfigError;
@@ -84,6 +85,22 @@ impl Document {
             other => Err(self.wrong_value(key, other, "a list of texts")),
         };
         self.list(key)?.iter().map(text).collect()
+    }
+
+    /// A secret: an error shows nothing of it.
+    pub(super) fn secret(&self, key: &str) -> Result<Option<SecretString>, ConfigError> {
+        let value = self.at(key);
+        match value.as_str() {
+            _ if value.is_null() => Ok(None),
+            Some("") => Ok(None),
+            Some(text) => Ok(Some(text.into())),
+            None => Err(ConfigError::BadValue {
+                key: key.to_owned(),
+                value: "not shown".into(),
+                expected: "a text".into(),
+                file: self.file.clone(),
+            }),
+        }
     }
 
     pub(super) fn wrong(&self, key: &str, expected: impl Display) -> ConfigError {

@@ -2,7 +2,6 @@
 //!
 //! Logged by `session` and shown by `/health`. Never bears a token or a password.
 
-use std::error::Error;
 use std::io::{self, ErrorKind};
 
 use rustls::{AlertDescription, CertificateError};
@@ -155,15 +154,4 @@ fn of_alert(alert: AlertDescription, core: String) -> Fault {
             what: format!("alert {other:?}"),
         },
     }
-}
-
-/// An error with its sources: tonic's own messages say only "transport error".
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    printable(&text)
 }

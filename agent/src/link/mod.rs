@@ -72,7 +72,7 @@ impl Link {
         let (stream, noted) = self.stream().await?;
         let broken = |error: tonic::transport::Error| Fault::Connection {
             core: self.core.grpc.clone(),
-            what: fault::chain(&error),
+            what: crate::cause::chain(&error),
         };
         // The connection is made: this one hands it over, once. When it breaks, the session ends.
         let made = Mutex::new(Some(TokioIo::new(stream)));

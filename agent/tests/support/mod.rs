@@ -299,8 +299,13 @@ pub struct Agent {
 impl Agent {
     /// Starts one. `more` is YAML that is added to its configuration.
     pub fn start(core: SocketAddr, more: &str) -> Self {
+        Self::linked(core, "", more)
+    }
+
+    /// The same with these keys of `clouddriver` besides.
+    pub fn linked(core: SocketAddr, link: &str, more: &str) -> Self {
         let yaml = format!(
-            "clouddriver:\n  grpc: {core}\n  backoff: {{baseDelay: 100000000, maxDelay: 500000000}}\n\
+            "clouddriver:\n  {{grpc: '{core}', backoff: {{baseDelay: 100000000, maxDelay: 500000000}}, {link}}}\n\
              zoneId: {ZONE}\nserver:\n  host: 127.0.0.1\n{}{more}",
             if more.contains("# port") {
                 ""
@@ -311,8 +316,13 @@ impl Agent {
         let environment = Environment {
             hostname: "agent-1".into(),
             namespace: None,
+            cluster: None,
         };
-        let config = Config::parse(&yaml, "test.yml", &environment).unwrap();
+        Self::run(Config::parse(&yaml, "test.yml", &environment).unwrap())
+    }
+
+    /// Starts one with this configuration.
+    pub fn run(config: Config) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
             let stop = async {
