@@ -108,7 +108,7 @@ fn file(document: &Document) -> Result<Option<LogFile>, ConfigError> {
         local_time: flag("logging.localTime", true)?,
         compress: flag("logging.compress", false)?,
     };
-    let standard = file.path.as_os_str().is_empty() || file.path == "stdout";
+    let standard = file.path.as_os_str().is_empty() || *file.path == *"stdout";
     Ok((!standard).then_some(file))
 }
 
