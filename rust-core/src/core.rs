@@ -126,6 +126,8 @@ impl Core {
             core_id: core_id.to_owned(),
             rules: rules(&accounts.scan, source.is_table()),
         }));
+        let announced = lifecycle.announce_keys().await;
+        announced.map_err(away(location))?;
         let (events, heard) = mpsc::channel(EVENTS);
         let settings = SessionSettings {
             core_id: core_id.to_owned(),

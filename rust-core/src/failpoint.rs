@@ -31,6 +31,14 @@ ferry_failpoint::failpoints! {
     FORGET_BEFORE = "core.store.forget.before";
     /// After the secret of an account that refers to none any longer was forgotten.
     FORGET_AFTER = "core.store.forget.after";
+    /// Before a core says which keys it has.
+    KEYS_BEFORE = "core.store.keys.before";
+    /// After a core said which keys it has.
+    KEYS_AFTER = "core.store.keys.after";
+    /// Before secrets are sealed with another key.
+    RESEAL_BEFORE = "core.store.reseal.before";
+    /// After secrets were sealed with another key.
+    RESEAL_AFTER = "core.store.reseal.after";
     /// Before references are taken to be looked at.
     LOOK_BEFORE = "core.store.look.before";
     /// After references were taken to be looked at.

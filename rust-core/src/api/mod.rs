@@ -10,6 +10,7 @@ mod audit;
 mod batch;
 mod body;
 mod dynamic;
+mod keys;
 mod openapi;
 mod query;
 mod routes;
@@ -157,6 +158,8 @@ impl Api {
             }
             Operation::ListClouddrivers => self.clouddrivers().await,
             Operation::ShowClouddriver => self.clouddriver(part).await,
+            Operation::ListKeys => self.keys().await,
+            Operation::RotateKeys => self.rotate_keys(call).await,
             Operation::ListPoolSettings => self.pool_settings(),
             Operation::ShowOpenapi => Ok(answer::json(StatusCode::OK, &openapi::document())),
             Operation::PostDynamic => self.post_dynamic(call).await,

@@ -20,6 +20,8 @@ mod agents;
 mod audit;
 #[path = "tests/dynamic.rs"]
 mod dynamic;
+#[path = "tests/keys.rs"]
+mod keys;
 #[path = "tests/list.rs"]
 mod list;
 #[path = "tests/migrate.rs"]
@@ -39,7 +41,7 @@ const TOKEN: &str = "pla1n-t0ken";
 struct Desk {
     api: Api,
     source: TestSource,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 struct Answer {
@@ -121,7 +123,7 @@ impl Desk {
         Desk {
             api,
             source,
-            _folder: folder,
+            folder: folder,
         }
     }
 

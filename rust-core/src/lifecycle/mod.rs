@@ -4,6 +4,7 @@
 
 mod events;
 mod inline;
+mod keys;
 mod peers;
 mod prepare;
 mod queue;
@@ -13,6 +14,7 @@ mod requests;
 mod scan;
 mod takeover;
 
+pub use keys::{Keys, NotRotated};
 pub use requests::{Ask, Asked, Refusal, Verb};
 pub use takeover::{TakeoverError, take_over};
 
@@ -179,6 +181,7 @@ impl Lifecycle {
     async fn renew(&self) -> Result<(), StoreError> {
         if self.store.seen(&self.core_id, &self.limits).await? {
             self.look_at_all.store(true, Ordering::Relaxed);
+            self.announce_keys().await?;
         }
         Ok(())
     }

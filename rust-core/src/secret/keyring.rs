@@ -52,7 +52,10 @@ impl Keyring {
     /// With keys that open what was sealed with them.
     pub fn with_others(mut self, paths: &[PathBuf]) -> Result<Keyring, SecretError> {
         for path in paths {
-            self.others.push(Key::read(path)?);
+            let key = Key::read(path)?;
+            if self.key_ids().all(|id| id != key.id) {
+                self.others.push(key);
+            }
         }
         Ok(self)
     }
@@ -65,6 +68,11 @@ impl Keyring {
     /// The id of the key that seals.
     pub fn key_id(&self) -> Option<&str> {
         self.sealing.as_ref().map(|key| key.id.as_str())
+    }
+
+    /// The ids of all keys, that of the one that seals first.
+    pub fn key_ids(&self) -> impl Iterator<Item = &str> {
+        self.keys().map(|key| key.id.as_str())
     }
 
     fn keys(&self) -> impl Iterator<Item = &Key> {

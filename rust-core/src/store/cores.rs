@@ -36,7 +36,7 @@ impl Store {
                 Ok(CoreRow {
                     core_id: row.get("core_id")?,
                     last_seen,
-                    ready: last_seen > now - millis(LEASE),
+                    ready: last_seen > live_since(now),
                 })
             })
             .collect()
@@ -68,7 +68,7 @@ impl Store {
             }
             let over = sql("SELECT core_id FROM kubesvc_ferry_cores WHERE last_seen <= ?");
             let over: BTreeSet<String> = over
-                .number(now - millis(LEASE))
+                .number(live_since(now))
                 .column(&mut tx)
                 .await?
                 .into_iter()
@@ -76,7 +76,7 @@ impl Store {
             for other in over {
                 let remove =
                     sql("DELETE FROM kubesvc_ferry_cores WHERE core_id = ? AND last_seen <= ?");
-                let remove = remove.text(other.as_str()).number(now - millis(LEASE));
+                let remove = remove.text(other.as_str()).number(live_since(now));
                 if remove.run(&mut tx).await? == 1 {
                     end_connections(&mut tx, &other, now).await?;
                     taken = true;
@@ -98,7 +98,7 @@ impl Store {
 async fn begin(tx: &mut Tx, core_id: &str, limits: &Limits, now: i64) -> Result<(), StoreError> {
     let others =
         sql("SELECT COUNT(*) FROM kubesvc_ferry_cores WHERE core_id <> ? AND last_seen > ?");
-    let others = others.text(core_id).number(now - millis(LEASE));
+    let others = others.text(core_id).number(live_since(now));
     // A file is one core's; what it says of another is about its own former life.
     let alone = others.count(tx).await? == 0 || tx.dialect() == Dialect::Sqlite;
     let write = tx.dialect().or_update("core_id", &["last_seen"]);
@@ -115,6 +115,11 @@ async fn begin(tx: &mut Tx, core_id: &str, limits: &Limits, now: i64) -> Result<
     let away = sql("UPDATE kubesvc_ferry_agents SET left_at = ?");
     away.number(now).run(tx).await?;
     Ok(())
+}
+
+/// Cores seen after this are up.
+pub(super) fn live_since(now: i64) -> i64 {
+    now - millis(LEASE)
 }
 
 pub(super) fn millis(duration: Duration) -> i64 {

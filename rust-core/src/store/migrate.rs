@@ -20,6 +20,7 @@ const SQLITE: &[&str] = &[
     include_str!("../../migrations/sqlite/0003_lists.sql"),
     include_str!("../../migrations/sqlite/0004_evictions.sql"),
     include_str!("../../migrations/sqlite/0005_references.sql"),
+    include_str!("../../migrations/sqlite/0006_keys.sql"),
 ];
 const MYSQL: &[&str] = &[
     include_str!("../../migrations/mysql/0001_accounts.sql"),
@@ -27,6 +28,7 @@ const MYSQL: &[&str] = &[
     include_str!("../../migrations/mysql/0003_lists.sql"),
     include_str!("../../migrations/mysql/0004_evictions.sql"),
     include_str!("../../migrations/mysql/0005_references.sql"),
+    include_str!("../../migrations/mysql/0006_keys.sql"),
 ];
 const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0001_accounts.sql"),
@@ -34,6 +36,7 @@ const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0003_lists.sql"),
     include_str!("../../migrations/postgres/0004_evictions.sql"),
     include_str!("../../migrations/postgres/0005_references.sql"),
+    include_str!("../../migrations/postgres/0006_keys.sql"),
 ];
 
 pub(super) async fn sqlite(connection: &mut SqliteConnection) -> Result<(), StoreError> {

@@ -20,6 +20,7 @@ mod sqlite {
     mod batches;
     mod cores;
     mod journal;
+    mod keys;
     mod listing;
     mod parts;
     mod reports;
@@ -42,6 +43,7 @@ mod mariadb {
     mod cores;
     mod halves;
     mod journal;
+    mod keys;
     mod listing;
     mod parts;
     mod reports;
@@ -63,6 +65,7 @@ mod postgres {
     mod clashes;
     mod cores;
     mod journal;
+    mod keys;
     mod listing;
     mod parts;
     mod reports;
