@@ -123,7 +123,7 @@ impl Desk {
         Desk {
             api,
             source,
-            folder: folder,
+            folder,
         }
     }
 
