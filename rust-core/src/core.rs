@@ -11,7 +11,7 @@ use crate::lifecycle::{self, Lifecycle, Parts, TakeoverError};
 use crate::metrics::Metrics;
 use crate::secret::{Keyring, Resolver, SecretError};
 use crate::source::Source;
-use crate::store::{BadLocation, Location, Store, StoreError};
+use crate::store::{BadLocation, Location, Retention, Store, StoreError};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 use std::net::SocketAddr;
@@ -69,8 +69,9 @@ impl Core {
     /// not start leaves no connection open.
     pub async fn start(config: Config) -> Result<Core, StartError> {
         let location = Location::parse(&config.place.database, config.place.migration.as_ref())?;
-        let store = Store::open(&location).await.map_err(away(&location))?;
         let core_id = core_id();
+        let store = Store::open(&location).await.map_err(away(&location))?;
+        let store = store.of_core(&core_id);
         match Core::start_on(&store, config, &location, &core_id).await {
             Ok(core) => Ok(core),
             Err(error) => {
@@ -122,6 +123,10 @@ impl Core {
             registry: registry.clone(),
             limits,
             grace: config.account_cleanup,
+            retention: Retention {
+                audit: config.audit_kept,
+                operations: config.operations_kept,
+            },
             metrics: metrics.clone(),
             core_id: core_id.to_owned(),
             rules: rules(&accounts.scan, source.is_table()),
@@ -204,9 +209,15 @@ impl Core {
 
     /// All metrics in Prometheus' text format.
     pub async fn metrics(&self) -> String {
-        let accounts = self.store.count_by_status().await.unwrap_or_default();
-        self.metrics
-            .text(&accounts, self.registry.connected().len())
+        let accounts = self.store.count_by_status().await;
+        if let Err(error) = &accounts {
+            tracing::warn!(
+                error = causes(error),
+                "accounts are as they were counted last"
+            );
+        }
+        let agents = self.registry.connected().len();
+        self.metrics.text(accounts.ok().as_deref(), agents)
     }
 
     /// `Err` with the reason when the core cannot serve now, such as a database that is away.

@@ -123,6 +123,10 @@ ferry_failpoint::failpoints! {
     UNBURY_BEFORE = "core.store.unbury.before";
     /// After marks of deleted accounts were cleared.
     UNBURY_AFTER = "core.store.unbury.after";
+    /// Before old rows of the audit and of the history of operations are removed.
+    PURGE_BEFORE = "core.store.purge.before";
+    /// After they were removed.
+    PURGE_AFTER = "core.store.purge.after";
     /// Before an agent is answered Registered.
     REGISTERED_BEFORE = "core.send.registered.before";
     /// After an agent was answered Registered.

@@ -14,6 +14,7 @@ at_each_door!(
     an_account_of_an_agent,
     names_of_all_letters,
     the_agents,
+    operations_of_an_agent,
 );
 
 fn pages_of_accounts(place: &Place) {
@@ -149,4 +150,26 @@ fn the_agents(place: &Place) {
     let time = agents[0]["lastConnection"].as_str().unwrap();
     let shape = time.replace(|letter: char| letter.is_ascii_digit(), "0");
     assert_eq!(shape, "0000-00-00T00:00:00.000Z");
+}
+
+fn operations_of_an_agent(place: &Place) {
+    place.post("operations-1", &kubeconfig());
+    place.switch("operations-1", "ACTIVE", "ACTIVE");
+    place.switch("operations-1", "INACTIVE", "INACTIVE");
+    let path = "/armory/agent/operations?page=1&items=1000";
+    let mut answer = place.send("GET", path, &[], "");
+    // Those of the other cases come and go.
+    let mut operations = answer.json();
+    let operations = operations.as_array_mut().unwrap();
+    operations.retain(|operation| operation["account"] == "operations-1");
+    answer.body = json!(operations).to_string();
+    let mut talk = Talk::at(place);
+    talk.note("GET", path, &[], "", &answer);
+    let id = operations[0]["operationId"].as_str().unwrap();
+    talk.hide(id, "operation");
+    talk.get(&format!("/armory/agent/operations/{id}"));
+    talk.get("/armory/agent/operations/nobodys");
+    talk.get("/armory/agent/operations?page=0");
+    talk.get("/armory/agent/operations?items=1001");
+    talk.is("operations_of_an_agent");
 }

@@ -16,6 +16,12 @@ const VOLATILE: &[(&str, &str)] = &[
     ("lastUpdated", "«time»"),
     ("lastConnection", "«time»"),
     ("clouddriverId", "«core»"),
+    ("time", "«time»"),
+    ("startTime", "«time»"),
+    ("endTime", "«time»"),
+    ("totalDurationMs", "«milliseconds»"),
+    ("durationMs", "«milliseconds»"),
+    ("operationId", "«operation»"),
     ("certFingerprint", "«fingerprint»"),
     ("kubeVersion", "«version»"),
 ];

@@ -10,6 +10,7 @@ mod failures;
 mod first;
 mod grants;
 mod ground;
+mod history;
 mod keys;
 mod large;
 mod references;

@@ -64,6 +64,14 @@ impl Failure {
         Failure::new(StatusCode::NOT_FOUND, NOT_FOUND, message)
     }
 
+    pub(super) fn unknown_operation(id: &str) -> Failure {
+        let message = format!(
+            "there is no operation of this id, or it is older than \
+             kubesvc.jobs.operation-history.purge.weeks (id: {id})"
+        );
+        Failure::new(StatusCode::NOT_FOUND, NOT_FOUND, message)
+    }
+
     pub(super) fn unknown_core(core_id: &str) -> Failure {
         let message = format!("no core of this id is up (id: {core_id})");
         Failure::new(StatusCode::NOT_FOUND, NOT_FOUND, message)

@@ -18,12 +18,10 @@ impl Api {
         name: &str,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
-        let page = number(&call.query, "page", 1, i64::MAX as u64)?.unwrap_or(1);
-        let limit = number(&call.query, "limit", 1, 1000)?.unwrap_or(PAGE);
-        // What no table can have is past the end, too.
-        let offset = (page - 1).saturating_mul(limit).min(i64::MAX as u64);
-        let (rows, total) = self.store.audit(name, offset, limit).await?;
+        let page = page(&call.query, "limit")?;
+        let (rows, total) = self.store.audit(name, page.offset(), page.limit).await?;
         let items: Value = rows.iter().map(row).collect();
+        let Page { page, limit } = page;
         let body = json!({"items": items, "page": page, "limit": limit, "total": total});
         Ok(answer::json(StatusCode::OK, &body))
     }
@@ -52,6 +50,29 @@ impl Api {
         response.headers_mut().insert(header::CONTENT_TYPE, media);
         Ok(response)
     }
+}
+
+/// Which part of a history is asked for.
+pub(super) struct Page {
+    /// From 1.
+    page: u64,
+    pub(super) limit: u64,
+}
+
+impl Page {
+    /// What no table can have is past the end, too.
+    pub(super) fn offset(&self) -> u64 {
+        let offset = (self.page - 1).saturating_mul(self.limit);
+        offset.min(i64::MAX as u64)
+    }
+}
+
+/// `page`, and the parameter that says how much is in one.
+pub(super) fn page(query: &Query, limit: &str) -> Result<Page, Failure> {
+    Ok(Page {
+        page: number(query, "page", 1, i64::MAX as u64)?.unwrap_or(1),
+        limit: number(query, limit, 1, 1000)?.unwrap_or(PAGE),
+    })
 }
 
 fn number(query: &Query, name: &str, min: u64, max: u64) -> Result<Option<u64>, Failure> {

@@ -12,6 +12,7 @@ mod body;
 mod dynamic;
 mod keys;
 mod openapi;
+mod operations;
 mod query;
 mod routes;
 mod scan;
@@ -153,6 +154,8 @@ impl Api {
             Operation::ShowAgent => self.agent(part).await,
             Operation::DisconnectAgent => self.disconnect(part, call).await,
             Operation::AssignAccounts => self.assign(call).await,
+            Operation::ListOperations => self.operations(call).await,
+            Operation::ShowOperationRecord => self.operation(part).await,
             Operation::ForwardRequest | Operation::ForwardResult | Operation::ForwardDatabase => {
                 Err(Failure::unpublished())
             }

@@ -20,6 +20,8 @@ pub(super) enum Operation {
     ShowAgent,
     DisconnectAgent,
     AssignAccounts,
+    ListOperations,
+    ShowOperationRecord,
     ForwardRequest,
     ForwardResult,
     ForwardDatabase,
@@ -71,15 +73,17 @@ pub(super) struct Route {
     pub(super) answers: &'static [(u16, &'static str)],
 }
 
-const LIST: &[Parameter] = &[
-    Parameter {
-        name: "page",
-        kind: Kind::Number {
-            min: 1,
-            max: i64::MAX as u64,
-        },
-        doc: "From 1.",
+const PAGE: Parameter = Parameter {
+    name: "page",
+    kind: Kind::Number {
+        min: 1,
+        max: i64::MAX as u64,
     },
+    doc: "From 1.",
+};
+
+const LIST: &[Parameter] = &[
+    PAGE,
     Parameter {
         name: "limit",
         kind: Kind::Number { min: 1, max: 1000 },
@@ -115,18 +119,20 @@ pub(super) const STATUSES: &[&str] = &[
 ];
 
 const PAGES: &[Parameter] = &[
-    Parameter {
-        name: "page",
-        kind: Kind::Number {
-            min: 1,
-            max: i64::MAX as u64,
-        },
-        doc: "From 1.",
-    },
+    PAGE,
     Parameter {
         name: "limit",
         kind: Kind::Number { min: 1, max: 1000 },
         doc: "Rows in a page; 100 when it is not given.",
+    },
+];
+
+const OPERATIONS: &[Parameter] = &[
+    PAGE,
+    Parameter {
+        name: "items",
+        kind: Kind::Number { min: 1, max: 1000 },
+        doc: "Operations in a page; 100 when it is not given.",
     },
 ];
 
@@ -352,6 +358,21 @@ pub(super) static ROUTES: &[Route] = &[
         BATCH,
     )
     .body("Names"),
+    route(
+        Method::GET,
+        "/armory/agent/operations",
+        Operation::ListOperations,
+        "What agents were told about accounts and what came of it; the latest first",
+        &[(200, "Operations")],
+    )
+    .query(OPERATIONS),
+    route(
+        Method::GET,
+        "/armory/agent/operations/{opId}",
+        Operation::ShowOperationRecord,
+        "One thing that an agent was told, and what came of it",
+        &[(200, "Operation"), (404, "Error")],
+    ),
     route(
         Method::POST,
         "/armory/agent/operations",

@@ -9,7 +9,7 @@ use crate::lifecycle::Parts;
 use crate::metrics::Metrics;
 use crate::secret::Keyring;
 use crate::source::test_source::TestSource;
-use crate::store::{Held, Location, Registration, StaticAccount};
+use crate::store::{Held, Location, Registration, Retention, StaticAccount};
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -26,6 +26,8 @@ mod keys;
 mod list;
 #[path = "tests/migrate.rs"]
 mod migrate;
+#[path = "tests/operations.rs"]
+mod operations;
 #[path = "tests/patch.rs"]
 mod patch;
 #[path = "tests/refusals.rs"]
@@ -108,6 +110,10 @@ impl Desk {
             registry: Arc::new(Registry::default()),
             limits,
             grace: Duration::from_secs(600),
+            retention: Retention {
+                audit: Duration::from_secs(3600),
+                operations: Duration::from_secs(3600),
+            },
             metrics: Arc::new(Metrics::new()),
             core_id: "core".to_owned(),
             rules,

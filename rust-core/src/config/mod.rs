@@ -43,6 +43,10 @@ pub struct Config {
     pub place: Place,
     /// `kubesvc.dynamicAccounts.*`.
     pub dynamic_accounts: DynamicAccounts,
+    /// `kubesvc.audit.retentionDays`: how long the audit is kept.
+    pub audit_kept: Duration,
+    /// `kubesvc.jobs.operation-history.purge.weeks`: how long the history of operations is kept.
+    pub operations_kept: Duration,
     /// `kubesvc.cache.accountCleanupFrequencySeconds`: how long an account without an agent is
     /// kept before it is ORPHANED.
     pub account_cleanup: Duration,
@@ -134,6 +138,16 @@ impl Scan {
     }
 }
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Of a key whose bounds are within those of u32.
+fn number(values: &mut Values, key: &str) -> u32 {
+    let number = values.number(key);
+    number
+        .try_into()
+        .expect("the key's bounds are those of u32")
+}
+
 impl Config {
     /// Reads the core's keys. Mistakes are left in `values`, so the result counts only when
     /// [`Values::finish`] finds none.
@@ -147,10 +161,7 @@ impl Config {
             place,
             dynamic_accounts: DynamicAccounts {
                 enabled,
-                max_retries: values
-                    .number("kubesvc.dynamicAccounts.maxRetries")
-                    .try_into()
-                    .expect("the key's bounds are those of u32"),
+                max_retries: number(values, "kubesvc.dynamicAccounts.maxRetries"),
                 retry_frequency: values.seconds("kubesvc.dynamicAccounts.retryFrequencySeconds"),
                 transition_timeout: values
                     .seconds("kubesvc.dynamicAccounts.transitionTimeoutSeconds"),
@@ -159,6 +170,8 @@ impl Config {
                 strict: values.flag("kubesvc.dynamicAccounts.interceptor.strict"),
                 scan: Scan::read(values, enabled),
             },
+            audit_kept: DAY * number(values, "kubesvc.audit.retentionDays"),
+            operations_kept: DAY * 7 * number(values, "kubesvc.jobs.operation-history.purge.weeks"),
             heartbeat: grpc::heartbeat(values, account_cleanup),
             account_cleanup,
             grpc: GrpcServer::read(values),

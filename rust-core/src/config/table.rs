@@ -67,6 +67,15 @@ const USED: &[Key] = &[
         "Largest body of a request to /armory/** and /agents/** (Ferry's own).",
     ),
     key(
+        "kubesvc.audit.retentionDays",
+        Kind::Number {
+            min: 1,
+            max: 36_500,
+        },
+        "365",
+        "Days that the audit is kept (Ferry's own).",
+    ),
+    key(
         "kubesvc.cache.accountCleanupFrequencySeconds",
         Kind::SECONDS,
         "600",
@@ -286,6 +295,12 @@ const USED: &[Key] = &[
         Kind::OneOf(TIME_UNITS),
         "SECONDS",
         "The unit of heartbeat.period.",
+    ),
+    key(
+        "kubesvc.jobs.operation-history.purge.weeks",
+        Kind::Number { min: 1, max: 5_200 },
+        "1",
+        "Weeks that the history of operations is kept.",
     ),
     key(
         "kubesvc.secrets.keyFile",

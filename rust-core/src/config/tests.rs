@@ -60,6 +60,11 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(accounts.retry_frequency, Duration::from_secs(5));
     assert_eq!(accounts.transition_timeout, Duration::from_secs(60));
     assert_eq!(config.account_cleanup, Duration::from_secs(600));
+    let days = |days: u64| Duration::from_secs(days * 24 * 60 * 60);
+    assert_eq!(
+        (config.audit_kept, config.operations_kept),
+        (days(365), days(7))
+    );
     assert_eq!(config.heartbeat, Some(Duration::from_secs(60)));
     assert_eq!(config.grpc.listen, "0.0.0.0:9091".parse().unwrap());
     assert_eq!(config.grpc.max_inbound_message_size, 4 << 20);

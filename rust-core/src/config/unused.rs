@@ -147,13 +147,7 @@ pub(super) const UNUSED: &[Key] = &[
         "kubesvc.jobs.operation-history.purge.cron",
         Kind::Text,
         "0 0 0 * * 0",
-        NO_OPERATIONS,
-    ),
-    known(
-        "kubesvc.jobs.operation-history.purge.weeks",
-        NUMBER,
-        "1",
-        NO_OPERATIONS,
+        "What is too old is removed every hour, a batch at a time.",
     ),
     known(
         "kubesvc.loadBalancer",
@@ -213,7 +207,7 @@ pub(super) const UNUSED: &[Key] = &[
         "kubesvc.ops.processTime.metric.result.maxLength",
         NUMBER,
         "255",
-        NO_OPERATIONS,
+        "The results that are counted are four short words.",
     ),
     known(
         "kubesvc.runtime.accounts.*.customResources[].deployPriority",

@@ -8,7 +8,7 @@ use crate::lifecycle::Parts;
 use crate::secret::Keyring;
 use crate::source::test_source::TestSource;
 use crate::store::Location;
-use crate::store::{Held, Registration};
+use crate::store::{Held, Registration, Retention};
 use serde_json::{Value, json};
 
 #[path = "tests/answered.rs"]
@@ -50,6 +50,10 @@ impl Post {
             registry: Arc::new(Registry::default()),
             limits,
             grace: Duration::from_secs(600),
+            retention: Retention {
+                audit: Duration::from_secs(3600),
+                operations: Duration::from_secs(3600),
+            },
             metrics: metrics.clone(),
             core_id: "core".to_owned(),
             rules: crate::account::scan::ScanRules::off(),

@@ -4,7 +4,7 @@ use super::*;
 use crate::account::{Cluster, HoldingState, Status};
 use crate::secret::Keyring;
 use crate::source::test_source::TestSource;
-use crate::store::{Actor, Held, Location, Registration, Report};
+use crate::store::{Actor, Held, Location, Registration, Report, Retention};
 use serde_json::json;
 
 struct Ground {
@@ -32,6 +32,10 @@ impl Ground {
                 max_retries: 3,
             },
             grace: Duration::from_secs(600),
+            retention: Retention {
+                audit: Duration::from_secs(3600),
+                operations: Duration::from_secs(3600),
+            },
             metrics: Arc::new(Metrics::new()),
             core_id: "core".to_owned(),
             rules: crate::account::scan::ScanRules {

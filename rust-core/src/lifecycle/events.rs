@@ -177,6 +177,7 @@ impl Lifecycle {
             );
             self.drop_at(agent_id, name, 0).await;
         }
+        self.ended(&gone.ended);
         self.queue.add(gone.affected);
     }
 }

@@ -24,7 +24,7 @@ use crate::hub::{AgentEvent, Registry};
 use crate::metrics::Metrics;
 use crate::secret::{Keyring, Resolver};
 use crate::source::Source;
-use crate::store::{Store, StoreError};
+use crate::store::{Ended, Retention, Store, StoreError};
 use futures_util::FutureExt;
 use queue::Queue;
 use std::sync::Arc;
@@ -42,6 +42,8 @@ const TOGETHER: usize = 100;
 const BATCH: usize = 500;
 /// How often deadlines, retries and leases are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How often what is too old is removed.
+const PURGE: Duration = Duration::from_secs(60 * 60);
 /// How many due accounts one sweep takes.
 const SWEEP_BATCH: u32 = 1000;
 
@@ -61,6 +63,8 @@ pub struct Parts {
     pub limits: Limits,
     /// How long an agent may be away.
     pub grace: Duration,
+    /// How long the audit and the history of operations are kept.
+    pub retention: Retention,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// This core's id.
@@ -78,6 +82,7 @@ pub struct Lifecycle {
     registry: Arc<Registry>,
     limits: Limits,
     grace: Duration,
+    retention: Retention,
     queue: Queue,
     metrics: Arc<Metrics>,
     core_id: String,
@@ -105,6 +110,7 @@ impl Lifecycle {
             registry,
             limits,
             grace,
+            retention,
             metrics,
             core_id,
             rules,
@@ -118,6 +124,7 @@ impl Lifecycle {
             registry,
             limits,
             grace,
+            retention,
             queue,
             metrics,
             core_id,
@@ -131,7 +138,7 @@ impl Lifecycle {
         &self.rules
     }
 
-    /// Starts the tasks: one takes what agents say, some do their round every second, one scans,
+    /// Starts the tasks: one takes what agents say, some do their rounds, one scans,
     /// some take accounts further.
     pub fn run(self: &Arc<Self>, events: mpsc::Receiver<AgentEvent>) -> Running {
         let stop = CancellationToken::new();
@@ -142,10 +149,13 @@ impl Lifecycle {
         tasks.spawn(cut.clone().run_until_cancelled_owned(listen));
         // Each by itself: an agent that takes nothing must not cost the lease.
         let rounds = [
-            self.clone().rounds("lease", Self::renew).boxed(),
-            self.clone().rounds("sweep", Self::sweep).boxed(),
-            self.clone().rounds("peers", Self::send_for_peers).boxed(),
-            self.clone().rounds("evictions", Self::evict).boxed(),
+            self.clone().rounds("lease", SWEEP, Self::renew).boxed(),
+            self.clone().rounds("sweep", SWEEP, Self::sweep).boxed(),
+            self.clone()
+                .rounds("peers", SWEEP, Self::send_for_peers)
+                .boxed(),
+            self.clone().rounds("evictions", SWEEP, Self::evict).boxed(),
+            self.clone().rounds("purge", PURGE, Self::purge).boxed(),
         ];
         for round in rounds {
             tasks.spawn(stop.clone().run_until_cancelled_owned(round));
@@ -166,9 +176,10 @@ impl Lifecycle {
     async fn rounds(
         self: Arc<Self>,
         what: &'static str,
+        every: Duration,
         round: impl AsyncFn(&Lifecycle) -> Result<(), StoreError>,
     ) {
-        let mut tick = tokio::time::interval(SWEEP);
+        let mut tick = tokio::time::interval(every);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
@@ -188,6 +199,7 @@ impl Lifecycle {
 
     async fn sweep(&self) -> Result<(), StoreError> {
         let gone = self.store.expire(self.grace).await?;
+        self.ended(&gone.ended);
         self.queue.add(gone.affected);
         let all = self.look_at_all.swap(false, Ordering::Relaxed);
         let names = match all {
@@ -199,6 +211,17 @@ impl Lifecycle {
         }
         self.queue.add(names?);
         Ok(())
+    }
+
+    async fn purge(&self) -> Result<(), StoreError> {
+        while self.store.purge(&self.retention).await? {}
+        Ok(())
+    }
+
+    fn ended(&self, operations: &[Ended]) {
+        for Ended { outcome, took } in operations {
+            self.metrics.operation(outcome, *took);
+        }
     }
 
     async fn work(self: Arc<Self>) {

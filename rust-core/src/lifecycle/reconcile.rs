@@ -5,6 +5,7 @@ use super::prepare::Kept;
 use super::{Lifecycle, TOGETHER};
 use crate::account::plan;
 use crate::account::step::{Message, Step};
+use crate::account::transition::Event;
 use crate::account::{Account, View};
 use crate::store::{Actor, Change, StoreError};
 use ferry_wire::v1::core_message::Kind;
@@ -134,6 +135,13 @@ impl Lifecycle {
             .and_then(|account| account.message.as_deref());
         tracing::info!(account = view.account.name, %from, to, ?event, message, "transition");
         self.metrics.transition(from.as_str(), to);
+        if from.is_transient() {
+            let millis = view.now - view.account.last_updated;
+            self.metrics.stood(from.as_str(), to, millis);
+        }
+        if event == Event::Retry {
+            self.metrics.retried();
+        }
     }
 
     /// Tells one agent to drop one account, which we take it to have in this generation.

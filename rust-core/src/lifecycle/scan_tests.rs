@@ -9,7 +9,7 @@ use crate::lifecycle::Parts;
 use crate::metrics::Metrics;
 use crate::secret::Keyring;
 use crate::source::test_source::TestSource;
-use crate::store::{Location, Registration, StaticAccount, Store};
+use crate::store::{Location, Registration, Retention, StaticAccount, Store};
 use serde_json::{Value, json};
 
 struct Ground {
@@ -50,6 +50,10 @@ impl Ground {
                 max_retries: 3,
             },
             grace: Duration::from_secs(600),
+            retention: Retention {
+                audit: Duration::from_secs(3600),
+                operations: Duration::from_secs(3600),
+            },
             metrics: Arc::new(Metrics::new()),
             core_id: "core".to_owned(),
             rules: rules(batch_size),

@@ -1,7 +1,9 @@
-//! What agents said: who is connected, what each brings by its own configuration, and which
-//! accounts each holds in which state. The lifecycle derives its next steps from it.
+//! Agents that connect and leave: what each brings by its own configuration, and which accounts it
+//! holds in which state. The lifecycle derives its next steps from it; `reports` has what they say
+//! in between.
 
 use super::cores::millis;
+use super::operations::{self, Ended, Told};
 use super::{Store, StoreError, failpoint, transaction};
 use crate::account::{Cluster, HoldingState};
 use crate::sql::{CHUNK, Tx, Value, insert, sql};
@@ -61,6 +63,8 @@ pub struct Gone {
     pub affected: Vec<String>,
     /// Accounts the agent holds that nobody knows: it is to drop them.
     pub strays: Vec<String>,
+    /// Operations that have ended by it.
+    pub ended: Vec<Ended>,
 }
 
 impl Store {
@@ -90,6 +94,13 @@ impl Store {
                 let strays: BTreeSet<String> =
                     strays.iter().map(|held| held.account.clone()).collect();
                 affected.retain(|name| !strays.contains(name));
+                let core = registration.core_id.as_str();
+                let brought = &registration.held;
+                let ended = operations::registered(&mut tx, agent, brought, core, now).await?;
+                let told: Vec<Told<'_>> = (strays.iter())
+                    .map(|account| Told::stray(agent, account))
+                    .collect();
+                operations::begin(&mut tx, &told, core, now).await?;
                 replace_holdings(&mut tx, registration, &held, &before, now).await?;
                 let served = sql(
                     "SELECT name FROM kubesvc_accounts WHERE status = 'TO_MIGRATE'
@@ -101,6 +112,7 @@ impl Store {
                 Gone {
                     affected: affected.into_iter().collect(),
                     strays: strays.into_iter().collect(),
+                    ended,
                 }
             }
         )
@@ -128,7 +140,7 @@ impl Store {
                 let affected = away(&mut tx, agent_id).await?;
                 Gone {
                     affected: affected.into_iter().collect(),
-                    strays: Vec::new(),
+                    ..Gone::default()
                 }
             }
         )
@@ -147,17 +159,20 @@ impl Store {
             .column(&mut tx)
             .await?;
         tx.commit().await?;
-        let mut affected = BTreeSet::new();
+        let (mut affected, mut ended) = (BTreeSet::new(), Vec::new());
         for agent_id in gone {
-            affected.extend(self.forget(&agent_id).await?);
+            let (of_agent, ended_there) = self.forget(&agent_id).await?;
+            affected.extend(of_agent);
+            ended.extend(ended_there);
         }
         Ok(Gone {
             affected: affected.into_iter().collect(),
-            strays: Vec::new(),
+            ended,
+            ..Gone::default()
         })
     }
 
-    async fn forget(&self, agent_id: &str) -> Result<BTreeSet<String>, StoreError> {
+    async fn forget(&self, agent_id: &str) -> Result<(BTreeSet<String>, Vec<Ended>), StoreError> {
         transaction!(
             self,
             failpoint::EXPIRE_BEFORE,
@@ -167,15 +182,17 @@ impl Store {
                 let still = sql("DELETE FROM kubesvc_ferry_agents
                  WHERE agent_id = ? AND left_at IS NOT NULL");
                 if still.text(agent_id).run(&mut tx).await? == 0 {
-                    return Ok(BTreeSet::new());
+                    return Ok(Default::default());
                 }
+                let now = tx.now().await?;
                 let affected = holdings_of(&mut tx, agent_id).await?;
                 touch(&mut tx, &affected).await?;
                 let held = sql("DELETE FROM kubesvc_ferry_holdings WHERE agent_id = ?");
                 held.text(agent_id).run(&mut tx).await?;
                 let brought = sql("DELETE FROM kubesvc_ferry_static_accounts WHERE agent_id = ?");
                 brought.text(agent_id).run(&mut tx).await?;
-                affected
+                let ended = operations::forgotten(&mut tx, agent_id, now).await?;
+                (affected, ended)
             }
         )
     }

@@ -21,6 +21,7 @@ const SQLITE: &[&str] = &[
     include_str!("../../migrations/sqlite/0004_evictions.sql"),
     include_str!("../../migrations/sqlite/0005_references.sql"),
     include_str!("../../migrations/sqlite/0006_keys.sql"),
+    include_str!("../../migrations/sqlite/0007_operations.sql"),
 ];
 const MYSQL: &[&str] = &[
     include_str!("../../migrations/mysql/0001_accounts.sql"),
@@ -29,6 +30,7 @@ const MYSQL: &[&str] = &[
     include_str!("../../migrations/mysql/0004_evictions.sql"),
     include_str!("../../migrations/mysql/0005_references.sql"),
     include_str!("../../migrations/mysql/0006_keys.sql"),
+    include_str!("../../migrations/mysql/0007_operations.sql"),
 ];
 const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0001_accounts.sql"),
@@ -37,6 +39,7 @@ const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0004_evictions.sql"),
     include_str!("../../migrations/postgres/0005_references.sql"),
     include_str!("../../migrations/postgres/0006_keys.sql"),
+    include_str!("../../migrations/postgres/0007_operations.sql"),
 ];
 
 pub(super) async fn sqlite(connection: &mut SqliteConnection) -> Result<(), StoreError> {

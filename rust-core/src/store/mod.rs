@@ -16,8 +16,10 @@ mod listing;
 mod migrate;
 mod next;
 mod open;
+mod operations;
 mod origins;
 mod pages;
+mod purge;
 mod references;
 mod reports;
 mod reshape;
@@ -37,7 +39,9 @@ pub use journal::Intent;
 pub use keys::{KeyUse, Place, Resealed};
 pub use listing::AccountDetail;
 pub use open::{BadLocation, Location};
+pub use operations::{Ended, Moment, OperationRow};
 pub use pages::{Filter, Part, Source};
+pub use purge::Retention;
 pub use references::Sent;
 pub use reports::Report;
 pub use rows::{Content, NewRow};
@@ -47,6 +51,7 @@ pub use steps::{Actor, Change, Unsent};
 use crate::failpoint;
 pub use crate::sql::PoolSettings;
 use crate::sql::{Pool, Record};
+use std::sync::Arc;
 
 /// What can go wrong with the tables.
 #[derive(Debug, thiserror::Error)]
@@ -137,6 +142,8 @@ impl StoreError {
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: Pool,
+    /// Whose steps and reports these are, for the history of operations.
+    core_id: Arc<str>,
 }
 
 /// Runs a transaction, again when it clashed with another.
@@ -166,6 +173,12 @@ macro_rules! transaction {
 use transaction;
 
 impl Store {
+    /// The same store as that of the core of this id.
+    pub fn of_core(self, core_id: &str) -> Store {
+        let core_id = core_id.into();
+        Store { core_id, ..self }
+    }
+
     /// `Ok` when the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let mut tx = self.pool.read().await?;

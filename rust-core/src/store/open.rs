@@ -161,7 +161,8 @@ impl Store {
                 Pool::Postgres(pool.connect_with((**service).clone()).await?)
             }
         };
-        Ok(Store { pool })
+        let core_id = "".into();
+        Ok(Store { pool, core_id })
     }
 }
 

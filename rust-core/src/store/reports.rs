@@ -3,6 +3,7 @@
 //! written at once. `lifecycle` hands them over; what follows from them is decided there.
 
 use super::agents::{lock, remove_holding, update_static};
+use super::operations::{self, Told};
 use super::rows::read_holding;
 use super::steps::write_holdings;
 use super::{Gone, Held, Store, StoreError, failpoint, transaction};
@@ -37,7 +38,19 @@ impl Store {
                 for report in reports {
                     gone.push(heard.hear(&mut tx, report, now).await?);
                 }
+                let said: Vec<_> = reports.iter().map(|report| heard.said(report)).collect();
                 heard.write(&mut tx, now).await?;
+                let core = &self.core_id;
+                let ended = operations::reported(&mut tx, &said, core, now).await?;
+                for (gone, ended) in gone.iter_mut().zip(ended) {
+                    gone.ended.extend(ended);
+                }
+                let strays = reports.iter().zip(&gone).flat_map(|(report, gone)| {
+                    let strays = gone.strays.iter();
+                    strays.map(|account| Told::stray(&report.agent_id, account))
+                });
+                let strays: Vec<Told<'_>> = strays.collect();
+                operations::begin(&mut tx, &strays, core, now).await?;
                 gone
             }
         )
@@ -104,6 +117,13 @@ impl Heard {
         Ok(heard)
     }
 
+    /// What a report says for the history of operations, if it counts: by whom, of what.
+    fn said<'a>(&self, report: &'a Report) -> Option<(&'a str, &'a Held)> {
+        let session = self.sessions.get(&report.agent_id);
+        let counts = session.is_some_and(|(session, _)| *session == report.session_id);
+        (counts && !is_static(&report.held)).then_some((&report.agent_id, &report.held))
+    }
+
     async fn hear(&mut self, tx: &mut Tx, report: &Report, now: i64) -> Result<Gone, StoreError> {
         let Report {
             agent_id,
@@ -116,7 +136,7 @@ impl Heard {
         };
         let affected = Gone {
             affected: vec![held.account.clone()],
-            strays: Vec::new(),
+            ..Gone::default()
         };
         if is_static(held) {
             update_static(tx, agent_id, held, now).await?;
@@ -133,8 +153,8 @@ impl Heard {
             }
             Says::State(_) if known.is_none() && !self.rows.contains(&held.account) => {
                 return Ok(Gone {
-                    affected: Vec::new(),
                     strays: vec![held.account.clone()],
+                    ..Gone::default()
                 });
             }
             Says::State(state) => {

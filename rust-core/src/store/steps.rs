@@ -1,9 +1,10 @@
 //! Writing a step: row, holdings and audit in one transaction, a compare-and-swap on the version.
 
 use super::agents::remove_holding;
+use super::operations::{self, Told};
 use super::rows::{Content, read_holding};
 use super::{Store, StoreError, failpoint, next, origins, references, tombstones, transaction};
-use crate::account::step::Step;
+use crate::account::step::{Message, Step};
 use crate::account::transition::Event;
 use crate::account::{Account, Agent, Holding, Status, View};
 use crate::sql::{CHUNK, Statement, Tx, Value, insert, insert_or, sql};
@@ -73,12 +74,15 @@ impl Store {
             }
             let done = changes.iter().zip(&written).filter(|(_, done)| **done);
             let (mut entries, mut holdings) = (Vec::new(), Vec::new());
+            let mut messages = Vec::new();
             for (change, _) in done {
-                entries.extend(told(change));
+                entries.extend(said(change));
+                messages.extend(told(change, here));
                 holdings.extend(end_holdings(&mut tx, change, here).await?);
             }
             write_holdings(&mut tx, holdings.into_iter(), now).await?;
             audit(&mut tx, entries, actor, now).await?;
+            operations::begin(&mut tx, &messages, &self.core_id, now).await?;
             written
         })
     }
@@ -113,6 +117,9 @@ impl Store {
                 .number(unsent.left_at)
                 .run(&mut tx)
                 .await?;
+            let (account, agent_id) = (&unsent.account, &unsent.holding.agent_id);
+            let now = tx.now().await?;
+            operations::sent(&mut tx, account, agent_id, &self.core_id, now).await?;
         })
     }
 }
@@ -289,8 +296,27 @@ const HOLDING: [&str; 11] = [
     "unsent",
 ];
 
+/// What agents are told by a change.
+fn told<'a>(change: &'a Change<'_>, here: &'a [Agent]) -> impl Iterator<Item = Told<'a>> {
+    let Change { view, step, .. } = change;
+    step.messages.iter().map(move |message| {
+        let agent_id = message.agent_id();
+        let held = step.holdings.iter().find(|held| held.agent_id == agent_id);
+        Told {
+            account: &view.account.name,
+            agent_id,
+            operation: match message {
+                Message::Save { .. } => operations::SAVE,
+                Message::Delete { .. } => operations::DELETE,
+            },
+            generation: held.map_or(0, |held| held.generation),
+            here: here.iter().any(|agent| agent.id == agent_id),
+        }
+    })
+}
+
 /// What the audit says of a change.
-fn told<'a>(change: &'a Change<'_>) -> impl Iterator<Item = Entry<'a>> {
+fn said<'a>(change: &'a Change<'_>) -> impl Iterator<Item = Entry<'a>> {
     let after = change.step.account.as_ref();
     let message = after.and_then(|account| account.message.as_deref());
     let transitions = change.step.transitions(&change.view).into_iter();
@@ -348,7 +374,7 @@ pub(super) async fn audit(
 }
 
 /// Sorts after every id that this core gave before, also within one millisecond.
-fn next_id() -> String {
+pub(super) fn next_id() -> String {
     static IDS: Mutex<ulid::Generator> = Mutex::new(ulid::Generator::new());
     let mut ids = IDS
         .lock()

@@ -22,7 +22,9 @@ mod sqlite {
     mod journal;
     mod keys;
     mod listing;
+    mod operations;
     mod parts;
+    mod purge;
     mod reports;
     mod rows;
     mod scanned;
@@ -45,7 +47,9 @@ mod mariadb {
     mod journal;
     mod keys;
     mod listing;
+    mod operations;
     mod parts;
+    mod purge;
     mod reports;
     mod rows;
     mod scanned;
@@ -67,7 +71,9 @@ mod postgres {
     mod journal;
     mod keys;
     mod listing;
+    mod operations;
     mod parts;
+    mod purge;
     mod reports;
     mod rows;
     mod scanned;

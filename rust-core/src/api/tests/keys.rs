@@ -31,6 +31,10 @@ impl Desk {
                 max_retries: 3,
             },
             grace: Duration::from_secs(600),
+            retention: Retention {
+                audit: Duration::from_secs(3600),
+                operations: Duration::from_secs(3600),
+            },
             metrics: Arc::new(Metrics::new()),
             core_id: "core".to_owned(),
             rules: ScanRules::off(),

@@ -220,7 +220,7 @@ async fn without_a_journal_the_request_goes_on_and_is_counted() {
     let post = Post::open().await;
     post.store.close().await;
     let begun = post.post("a").await;
-    let metrics = post.metrics.text(&[], 0);
+    let metrics = post.metrics.text(None, 0);
     assert!(
         metrics.contains("kubesvc_intercept_unjournaled_total 1"),
         "{metrics}"

@@ -1,0 +1,139 @@
+//! What is kept of what happened: counts and times in `/metrics`, operations, the audit; and how it goes.
+
+use crate::ground::{PATIENCE, Pair, QUICK, dead_kubeconfig, ground};
+use ferry_tests::{http, wait};
+use serde_json::Value;
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+
+/// A pair with one account that is served, and one that failed as often as it is tried.
+fn walked() -> (Pair, String, String) {
+    let pair = Pair::start(QUICK);
+    let good = pair.post("good", &ground().kubeconfig);
+    let dead = pair.post("dead", &dead_kubeconfig());
+    pair.patch(&good, "ACTIVE");
+    pair.patch(&dead, "ACTIVE");
+    pair.reaches(&good, "ACTIVE");
+    let tried = wait::until(PATIENCE, || {
+        let account = pair.account(&dead)?;
+        match account["status"] == "FAILED" && account["retryCount"] == 3 {
+            true => Ok(()),
+            false => Err(account.to_string()),
+        }
+    });
+    tried.unwrap();
+    (pair, good, dead)
+}
+
+#[test]
+fn accounts_transitions_tries_and_operations_are_counted() {
+    let (pair, ..) = walked();
+    let metrics = http::get(&format!("{}/metrics", pair.sidecar.admin)).unwrap();
+    let count = |name: &str| {
+        let line = metrics.body.lines().find(|line| line.starts_with(name));
+        let value = line.and_then(|line| line.rsplit(' ').next());
+        let value = value.unwrap_or_else(|| panic!("{name}: {}", metrics.body));
+        value.parse::<f64>().unwrap()
+    };
+    for (name, expected) in [
+        (r#"kubesvc_accounts{status="ACTIVE"}"#, 1.0),
+        (r#"kubesvc_accounts{status="FAILED"}"#, 1.0),
+        (r#"kubesvc_accounts{status="INACTIVE"}"#, 0.0),
+        (
+            r#"kubesvc_transitions_total{from="none",to="INACTIVE"}"#,
+            2.0,
+        ),
+        (
+            r#"kubesvc_transitions_total{from="ACTIVATING",to="ACTIVE"}"#,
+            1.0,
+        ),
+        (
+            r#"kubesvc_transition_seconds_count{from="ACTIVATING",to="ACTIVE"}"#,
+            1.0,
+        ),
+        (
+            r#"kubesvc_transition_seconds_count{from="ACTIVATING",to="FAILED"}"#,
+            3.0,
+        ),
+        ("kubesvc_retries_total", 2.0),
+        ("kubesvc_agents", 1.0),
+    ] {
+        assert_eq!(count(name), expected, "{name}");
+    }
+    let ended = |result: &str| {
+        count(&format!(
+            "kubesvc_ops_processTime_seconds_count{{result=\"{result}\"}}"
+        ))
+    };
+    assert!(ended("completed") >= 1.0 && ended("failed") >= 3.0);
+}
+
+#[test]
+fn every_operation_ends_and_history_that_is_too_old_goes() {
+    let (mut pair, good, dead) = walked();
+    let ask = |pair: &Pair, path: &str| pair.sidecar.request("GET", path, None);
+    let operations = || ask(&pair, "/armory/agent/operations").unwrap().json();
+    let ended = wait::until(PATIENCE, || {
+        let all = operations();
+        let under_way = |operation: &Value| operation.get("finalOutcome").is_none();
+        match all.as_array().unwrap().iter().any(under_way) {
+            true => Err(all.to_string()),
+            false => Ok(all),
+        }
+    });
+    let ended = ended.unwrap();
+    let of = |account: &str, outcome: &str| {
+        let is = |operation: &&Value| {
+            operation["account"] == account && operation["finalOutcome"] == outcome
+        };
+        ended.as_array().unwrap().iter().filter(is).count()
+    };
+    assert_eq!(of(&good, "completed"), 1, "{ended}");
+    assert_eq!(
+        (of(&dead, "failed"), of(&dead, "completed")),
+        (3, 3),
+        "{ended}"
+    );
+
+    pair.sidecar.process().terminate(PATIENCE);
+    let tables = [
+        ("kubesvc_ferry_operations", "received_at"),
+        ("kubesvc_ferry_audit", "at"),
+    ];
+    for (table, time) in tables {
+        // From 1970, all but the account's that is served.
+        change(
+            &pair,
+            &format!(
+                "UPDATE {table} SET id = '00000000' || substr(id, 9), {time} = 0
+                 WHERE account <> '{good}'"
+            ),
+        );
+    }
+    pair.sidecar.start(&[]).unwrap();
+    let gone = wait::until(PATIENCE, || {
+        let operations = ask(&pair, "/armory/agent/operations")?.body;
+        let audit = ask(&pair, "/armory/audit")?.body;
+        match operations.contains(&dead) || audit.contains(&dead) {
+            true => Err(audit),
+            false => Ok((operations, audit)),
+        }
+    });
+    let (operations, audit) = gone.unwrap();
+    assert!(operations.contains(&good), "{operations}");
+    assert!(audit.contains(&good), "{audit}");
+}
+
+/// Runs this SQL in the sidecar's database.
+fn change(pair: &Pair, text: &str) {
+    let options = SqliteConnectOptions::new().filename(pair.sidecar.database());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut connection = options.connect().await.unwrap();
+        let text = sqlx::AssertSqlSafe(text.to_owned());
+        sqlx::query(text).execute(&mut connection).await.unwrap();
+    });
+}
