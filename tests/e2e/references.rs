@@ -2,9 +2,10 @@
 //! sent anew when they change, the account ACTIVE all the while.
 
 use crate::ground::{PATIENCE, PLANTED, Pair, QUICK, fresh, ground};
+use crate::secrets::assert_clean_files;
 use ferry_tests::database::{Database, Kind};
 use ferry_tests::place::cluster_program;
-use ferry_tests::{Agent, Clouddriver, Sidecar, clouddriver, wait};
+use ferry_tests::{Agent, Clouddriver, Sidecar, Vault, clouddriver, wait};
 use serde_json::{Value, json};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
@@ -132,17 +133,107 @@ fn a_secret_is_resolved_when_it_is_sent_and_sent_anew_when_it_changes() {
             "{message}"
         );
     }
-    for file in std::fs::read_dir(pair.sidecar.folder()).unwrap() {
-        let path = file.unwrap().path();
-        if path.is_dir() {
-            continue;
+    assert_clean_files(pair.sidecar.folder());
+}
+
+/// With a Vault, and its token in the environment alone.
+fn vaulted(vault: &Vault) -> Pair {
+    let settings = format!(
+        "{QUICK}sidecar.log.level: trace\nsecrets.vault:\n  enabled: true\n  url: {}\n  caFile: {}\n",
+        vault.url,
+        vault.authority.display()
+    );
+    Pair::new(&settings)
+}
+
+fn vault_token() -> String {
+    format!("{PLANTED}-of-vault")
+}
+
+/// POSTs an account of no source whose kubeconfig is in Vault at `path`; answers its name.
+fn post_vaulted(pair: &Pair, path: &str) -> String {
+    let name = format!("{}-{path}", pair.name);
+    let reference = format!("encryptedFile:vault!e:kv!p:clusters/{path}!k:it.yml");
+    let body = json!([{"name": name, "kubeconfigFile": reference}]);
+    let path = "/armory/accounts/dynamic";
+    let posted = pair.sidecar.request("POST", path, Some(&body)).unwrap();
+    assert_eq!(posted.status, 202, "{}", posted.body);
+    name
+}
+
+/// Where the account was brought to, the latest first.
+fn statuses(pair: &Pair, name: &str) -> Vec<String> {
+    let path = format!("/armory/accounts/{name}/audit?limit=1000");
+    let audit = pair.sidecar.request("GET", &path, None).unwrap().json();
+    let rows = audit["items"].as_array().unwrap();
+    let to = rows
+        .iter()
+        .map(|row| row["to"].as_str().unwrap_or_default());
+    to.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_secret_of_vaults_changes_under_an_account_that_has_no_source() {
+    let (unique, _) = fresh();
+    let vault = Vault::start(&ground().folder.path().join(format!("vault-{unique}")));
+    vault.let_in(&vault_token());
+    let mut pair = vaulted(&vault);
+    let token = vault_token();
+    let environment = [("VAULT_TOKEN", token.as_str())];
+    pair.sidecar.start(&environment).unwrap();
+    pair.agent.start(&[]);
+    let kubeconfig = &ground().kubeconfig;
+    vault.put("kv", "clusters/one", "it.yml", kubeconfig);
+    vault.put("kv", "clusters/late", "other.yml", kubeconfig);
+    let (one, late) = (post_vaulted(&pair, "one"), post_vaulted(&pair, "late"));
+    pair.patch(&one, "ACTIVE");
+    pair.patch(&late, "ACTIVE");
+    let served = pair.reaches(&one, "ACTIVE");
+    assert_eq!(
+        served["definition"]["kubeconfigFile"],
+        "encryptedFile:vault!e:kv!p:clusters/one!k:it.yml"
+    );
+    let at = served["kubeHost"].as_str().unwrap();
+    assert!(at.contains("127.0.0.1"), "{at}");
+
+    // Tried again until there are no tries left; after that the secret alone can bring it on.
+    let given_up = wait::until(PATIENCE, || {
+        let failures = statuses(&pair, &late);
+        match failures.iter().filter(|to| *to == "FAILED").count() {
+            3 => Ok(()),
+            _ => Err(failures.join(" ")),
         }
-        let bytes = std::fs::read(&path).unwrap_or_default();
-        let found = bytes
-            .windows(PLANTED.len())
-            .any(|text| text == PLANTED.as_bytes());
-        assert!(!found, "the token is in {}", path.display());
+    });
+    given_up.unwrap();
+    let failed = pair.reaches(&late, "FAILED");
+    let said = failed["errorMessage"].as_str().unwrap();
+    for part in ["vault", "clusters/late", "has no text `it.yml`"] {
+        assert!(said.contains(part), "{said}");
     }
+    vault.put("kv", "clusters/late", "it.yml", kubeconfig);
+
+    let changed = Instant::now();
+    let moved = kubeconfig.replace("https://127.0.0.1:", "https://localhost:");
+    vault.put("kv", "clusters/one", "it.yml", &moved);
+    until(&pair, &one, ROTATED, |account| {
+        assert_eq!(account["status"], "ACTIVE", "{account}");
+        account["kubeHost"].as_str().unwrap().contains("localhost")
+    });
+    assert!(changed.elapsed() < ROTATED);
+    let path = statuses(&pair, &one);
+    let since = path.iter().take_while(|to| *to == "ACTIVE").count();
+    assert!(since >= 2, "it was updated, and stayed: {path:?}");
+    pair.reaches(&late, "ACTIVE");
+
+    // What is served does not need Vault, also when the core comes back.
+    vault.seal(true);
+    pair.sidecar.process().terminate(PATIENCE);
+    pair.sidecar.start(&environment).unwrap();
+    until(&pair, &one, PATIENCE, |account| {
+        assert_eq!(account["status"], "ACTIVE", "{account}");
+        account["connections"] == 1
+    });
+    assert_clean_files(pair.sidecar.folder());
 }
 
 #[test]

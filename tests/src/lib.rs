@@ -17,6 +17,7 @@ pub mod plugin;
 pub mod process;
 mod reaper;
 pub mod sidecar;
+pub mod vault;
 pub mod wait;
 
 pub use agent::Agent;
@@ -29,3 +30,4 @@ pub use http::Answer;
 pub use plugin::Plugin;
 pub use process::Process;
 pub use sidecar::Sidecar;
+pub use vault::Vault;

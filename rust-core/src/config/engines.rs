@@ -2,7 +2,7 @@
 //! [`super::Config::read`]; asks nobody.
 
 use super::Values;
-use crate::secret::{Engines, VaultLogin, VaultSettings};
+use crate::secret::{Engines, POD_TOKEN, VaultLogin, VaultSettings};
 use secrecy::SecretString;
 use std::path::PathBuf;
 
@@ -41,7 +41,11 @@ fn login(values: &mut Values) -> VaultLogin {
             values.refuse("secrets.vault.role", reason);
         }
         let path = text(values, "secrets.vault.path").unwrap_or_default();
-        return VaultLogin::Kubernetes { role, path };
+        return VaultLogin::Kubernetes {
+            role,
+            path,
+            token_file: PathBuf::from(POD_TOKEN),
+        };
     }
     let variable = || std::env::var("VAULT_TOKEN").ok();
     let token = text(values, "secrets.vault.token").or_else(variable);

@@ -12,7 +12,7 @@ mod vault;
 
 pub use keyring::Keyring;
 pub use resolve::{Engines, Resolver};
-pub use vault::{VaultLogin, VaultSettings};
+pub use vault::{POD_TOKEN, VaultLogin, VaultSettings};
 
 use key::KEY_BYTES;
 use std::path::PathBuf;

@@ -1,55 +1,43 @@
-//! Vault's KV v2, as far as it is asked, on a real socket. The engine `k8s` is tested on a real API
-//! server, in the integration suite.
+//! Vault's KV v2 and the login of pods, by TLS on a real socket. The engine `k8s` is tested on a real
+//! API server, in the integration suite.
 
 use super::super::VaultLogin;
 use super::*;
+use ferry_tests::vault::{MOUNT, Vault as Server};
 use secrecy::ExposeSecret;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 
-/// Answers by path; wants the token. It serves until the process ends.
-fn vault() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
-            let asked = lines.next().unwrap_or_default();
-            let headers: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-            let token = "x-vault-token: t0ken";
-            let let_in = headers.iter().any(|line| line.eq_ignore_ascii_case(token));
-            let (status, body) = match asked.split(' ').nth(1).unwrap_or_default() {
-                _ if !let_in => ("403 Forbidden", r#"{"errors":["permission denied"]}"#),
-                "/v1/kv/data/spin/it" => (
-                    "200 OK",
-                    r#"{"data":{"data":{"plain":"s3cret","coded":"czNjcmV0","empty":" "}}}"#,
-                ),
-                _ => ("404 Not Found", r#"{"errors":[]}"#),
-            };
-            let length = body.len();
-            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n");
-            (&stream).write_all(format!("{head}{body}").as_bytes()).ok();
-        }
-    });
-    url
+const PLAIN: &str = "encryptedFile:vault!e:kv!p:spin/it!k:plain";
+
+/// With a secret and a token.
+fn server(folder: &tempfile::TempDir) -> Server {
+    let server = Server::start(folder.path());
+    server.let_in("t0ken");
+    for (key, text) in [("plain", "s3cret"), ("coded", "czNjcmV0"), ("empty", " ")] {
+        server.put("kv", "spin/it", key, text);
+    }
+    server
 }
 
-fn resolver(token: &str) -> Resolver {
-    let settings = VaultSettings {
-        url: vault(),
-        login: VaultLogin::Token(SecretString::from(token)),
-        authority: None,
-    };
-    let vault = Some(settings);
+fn resolver(server: &Server, login: VaultLogin) -> Resolver {
+    let vault = Some(VaultSettings {
+        url: server.url.clone(),
+        login,
+        authority: Some(server.authority.clone()),
+    });
     let kubeconfig = Some(PathBuf::from("/nowhere/kubeconfig"));
     Resolver::new(Engines { kubeconfig, vault }).unwrap()
 }
 
+fn token(token: &str) -> VaultLogin {
+    VaultLogin::Token(SecretString::from(token))
+}
+
 #[tokio::test]
 async fn vault_is_read_by_path_and_key() {
-    let resolver = resolver("t0ken");
+    let folder = tempfile::tempdir().unwrap();
+    let resolver = resolver(&server(&folder), token("t0ken"));
     for reference in [
-        "encryptedFile:vault!e:kv!p:spin/it!k:plain",
+        PLAIN,
         "encrypted:vault!e:kv!n:spin/it!k:plain",
         "encryptedFile:vault!e:kv!p:spin/it!k:coded!b:true",
     ] {
@@ -60,7 +48,9 @@ async fn vault_is_read_by_path_and_key() {
 
 #[tokio::test]
 async fn what_cannot_be_read_is_said_with_the_reference_and_without_the_content() {
-    let mut resolver = resolver("t0ken");
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(&folder);
+    let mut own = resolver(&server, token("t0ken"));
     for (reference, said) in [
         ("encryptedFile:vault!e:kv!p:spin/none!k:a", "nothing at"),
         (
@@ -80,16 +70,90 @@ async fn what_cannot_be_read_is_said_with_the_reference_and_without_the_content(
         ("encryptedFile:s3!b:a", "the engine `s3`"),
         ("secret://x", "neither"),
     ] {
-        let error = resolver.resolve(reference).await.unwrap_err();
+        let error = own.resolve(reference).await.unwrap_err();
         assert!(error.contains(said) && error.contains(reference), "{error}");
         assert!(!error.contains("s3cret"), "{error}");
     }
-    resolver.vault = None;
-    let unset = resolver.resolve("encrypted:vault!e:kv!p:x!k:a").await;
+    let other = resolver(&server, token("other")).resolve(PLAIN).await;
+    assert!(other.unwrap_err().contains("does not let us"));
+    server.seal(true);
+    let sealed = own.resolve(PLAIN).await.unwrap_err();
+    assert!(sealed.contains("Vault answered 503"), "{sealed}");
+    own.vault = None;
+    let unset = own.resolve("encrypted:vault!e:kv!p:x!k:a").await;
     assert!(unset.unwrap_err().contains("secrets.vault.url"));
-    let other = super::tests::resolver("other");
-    let refused = other
-        .resolve("encrypted:vault!e:kv!p:spin/it!k:plain")
-        .await;
-    assert!(refused.unwrap_err().contains("does not let us"));
+}
+
+#[tokio::test]
+async fn a_pod_logs_in_and_does_so_again_when_its_token_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(&folder);
+    let token_file = folder.path().join("token");
+    let pod = || VaultLogin::Kubernetes {
+        role: "ferry".to_owned(),
+        path: MOUNT.to_owned(),
+        token_file: token_file.clone(),
+    };
+    let resolver = resolver(&server, pod());
+    let nobody = resolver.resolve(PLAIN).await.unwrap_err();
+    assert!(nobody.contains("token cannot be read"), "{nobody}");
+    std::fs::write(&token_file, "j.w.t\n").unwrap();
+    let refused = resolver.resolve(PLAIN).await.unwrap_err();
+    let said = format!("Vault answered 403 Forbidden to the login as role `ferry` at `{MOUNT}`");
+    assert!(refused.contains(&said), "{refused}");
+    assert!(!refused.contains("j.w.t"), "{refused}");
+    server.let_log_in("ferry", "j.w.t");
+    for _ in 0..3 {
+        let secret = resolver.resolve(PLAIN).await.unwrap();
+        assert_eq!(secret.expose_secret(), "s3cret");
+    }
+    assert_eq!(server.logins(), 1, "a token serves as long as it is taken");
+    server.revoke();
+    resolver.resolve(PLAIN).await.unwrap();
+    assert_eq!(server.logins(), 2);
+    // The next token of the pod is another.
+    server.revoke();
+    std::fs::write(&token_file, "n.e.w").unwrap();
+    server.let_log_in("ferry", "n.e.w");
+    resolver.resolve(PLAIN).await.unwrap();
+    assert_eq!(server.logins(), 3);
+}
+
+#[tokio::test]
+async fn only_the_vault_of_the_authority_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (mut server, other) = (server(&folder), Server::start(elsewhere.path()));
+    server.authority = other.authority;
+    let resolver = resolver(&server, token("t0ken"));
+    let stranger = resolver.resolve(PLAIN).await.unwrap_err();
+    assert!(stranger.contains("is not reached by TLS"), "{stranger}");
+    assert!(!stranger.contains("t0ken"), "{stranger}");
+}
+
+#[tokio::test]
+async fn an_engine_that_is_away_keeps_nobody_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = server(&folder);
+    let port = ferry_tests::place::free_port();
+    server.url = format!("https://127.0.0.1:{port}");
+    let resolver = resolver(&server, token("t0ken"));
+    let away = resolver.resolve(PLAIN).await.unwrap_err();
+    assert!(away.contains("is not reached"), "{away}");
+    // Who would ask it now would be heard.
+    let listener = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let rested = resolver.resolve(PLAIN).await.unwrap_err();
+    assert_eq!(rested, away);
+    let heard = listener.accept().map(drop).unwrap_err();
+    assert_eq!(heard.kind(), std::io::ErrorKind::WouldBlock);
+    let other = resolver.resolve("encryptedFile:k8s!n:a!k:b").await;
+    assert!(other.unwrap_err().contains("/nowhere"));
+    // When it has rested it is asked again.
+    *resolver.vault_rests.lock().unwrap() = Some((Instant::now(), away));
+    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+    tokio::select! {
+        answer = resolver.resolve(PLAIN) => panic!("nobody was asked: {answer:?}"),
+        heard = listener.accept() => drop(heard.unwrap()),
+    }
 }

@@ -16,7 +16,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
-const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+/// Where a pod has its service account's token.
+pub const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 /// Where systems keep the certificates that they trust.
 const SYSTEM: [&str; 3] = [
     "/etc/ssl/certs/ca-certificates.crt",
@@ -46,6 +47,8 @@ pub enum VaultLogin {
         role: String,
         /// The mount, such as `kubernetes`.
         path: String,
+        /// The service account's token, such as [`POD_TOKEN`].
+        token_file: PathBuf,
     },
 }
 
@@ -116,17 +119,21 @@ impl Vault {
     }
 
     async fn token(&self, anew: bool) -> Result<SecretString, Reason> {
-        let (role, path) = match &self.settings.login {
+        let (role, path, token_file) = match &self.settings.login {
             VaultLogin::Token(token) => return Ok(token.clone()),
-            VaultLogin::Kubernetes { role, path } => (role, path),
+            VaultLogin::Kubernetes {
+                role,
+                path,
+                token_file,
+            } => (role, path, token_file),
         };
         let mut kept = self.token.lock().await;
         if let Some(token) = kept.as_ref().filter(|_| !anew) {
             return Ok(token.clone());
         }
-        let jwt = tokio::fs::read_to_string(POD_TOKEN)
-            .await
-            .map_err(|error| format!("{POD_TOKEN} cannot be read: {error}"))?;
+        let shown = token_file.display();
+        let jwt = tokio::fs::read_to_string(token_file).await;
+        let jwt = jwt.map_err(|error| format!("{shown} cannot be read: {error}"))?;
         let body = json!({"role": role, "jwt": jwt.trim()});
         let login = format!("/v1/auth/{path}/login");
         let (status, answer) = self.ask(Method::POST, &login, Some(&body), None).await?;
