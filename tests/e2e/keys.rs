@@ -4,7 +4,7 @@
 use crate::ground::{PATIENCE, PLANTED, QUICK, fresh, ground};
 use ferry_core::failpoint;
 use ferry_tests::database::{Database, Kind};
-use ferry_tests::{Agent, Sidecar, wait};
+use ferry_tests::{Agent, Door, Ferry, Sidecar, wait};
 use serde_json::{Value, json};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::ExitStatusExt;
@@ -22,10 +22,9 @@ fn key(path: PathBuf) -> PathBuf {
     path
 }
 
-/// Gives a sidecar, which does not run, these keys: the first seals.
-fn configure(sidecar: &Sidecar, keys: &[&Path]) {
-    let path = sidecar.folder().join("ferry.yml");
-    let config = std::fs::read_to_string(&path).unwrap();
+/// Gives a core, which does not run, these keys: the first seals.
+fn configure(path: &Path, keys: &[&Path]) {
+    let config = std::fs::read_to_string(path).unwrap();
     let kept = config
         .lines()
         .filter(|line| !line.starts_with("kubesvc.secrets."));
@@ -39,11 +38,11 @@ fn configure(sidecar: &Sidecar, keys: &[&Path]) {
 
 fn restart(sidecar: &mut Sidecar, keys: &[&Path], environment: &[(&str, &str)]) {
     sidecar.process().terminate(PATIENCE);
-    configure(sidecar, keys);
+    configure(&sidecar.folder().join("ferry.yml"), keys);
     sidecar.start(environment).unwrap();
 }
 
-fn rotate(sidecar: &Sidecar) -> Result<Value, String> {
+fn rotate(sidecar: &Ferry) -> Result<Value, String> {
     let answer = sidecar.request("POST", "/armory/keys/rotate", None)?;
     match answer.status {
         200 => Ok(answer.json()),
@@ -55,7 +54,7 @@ fn account(name: &str, kubeconfig: &str) -> Value {
     json!({"name": name, "kubeconfigContents": kubeconfig})
 }
 
-fn post(sidecar: &Sidecar, names: &[String]) {
+fn post(sidecar: &Ferry, names: &[String]) {
     let accounts = names.iter().map(|name| account(name, &ground().kubeconfig));
     let accounts = Value::from(accounts.collect::<Vec<_>>());
     let posted = sidecar.request("POST", "/armory/accounts/dynamic", Some(&accounts));
@@ -203,4 +202,35 @@ fn write<'a>(sidecar: &Sidecar, names: &[String], done: &AtomicBool) -> Vec<&'a 
         }
     }
     unreachable!("it ends when it is done")
+}
+
+/// The plugin has no command line; its door is Clouddriver's.
+#[test]
+fn keys_change_at_the_plugins_door() {
+    let (name, folder) = fresh();
+    let schema = Database::shared(Kind::Postgres).schema();
+    std::fs::create_dir_all(&folder).unwrap();
+    let (old, new) = (key(folder.join("old.key")), key(folder.join("new.key")));
+    let mut door = Door::plugin(&schema, &folder, QUICK);
+    let config = folder.join("clouddriver.yml");
+    configure(&config, &[&old]);
+    door.start(&[]).unwrap();
+    post(&door, &[format!("{name}-a"), format!("{name}-b")]);
+    let refused = door.request("POST", "/armory/keys", None).unwrap();
+    assert_eq!(refused.status, 405);
+
+    door.process().terminate(PATIENCE);
+    configure(&config, &[&new, &old]);
+    door.start(&[]).unwrap();
+    let before = door.request("GET", "/armory/keys", None).unwrap().json();
+    let key_of = |used: &Value| (used["keyId"].clone(), used["count"].clone());
+    let old_id = before["otherKeyIds"][0].clone();
+    assert_eq!(key_of(&before["secrets"][0]), (old_id, json!(2)));
+    let rotated = rotate(&door).unwrap();
+    assert_eq!(rotated["resealed"], 2);
+    assert_eq!(
+        key_of(&rotated["secrets"][0]),
+        (before["keyId"].clone(), json!(2))
+    );
+    assert_eq!(rotated["secrets"].as_array().unwrap().len(), 1);
 }

@@ -2,11 +2,13 @@
 //! sent anew when they change, the account ACTIVE all the while.
 
 use crate::ground::{PATIENCE, PLANTED, Pair, QUICK, fresh, ground};
-use crate::secrets::assert_clean_files;
+use crate::secrets::{assert_clean_files, refer};
 use ferry_tests::database::{Database, Kind};
 use ferry_tests::place::cluster_program;
 use ferry_tests::{Agent, Clouddriver, Sidecar, Vault, clouddriver, wait};
 use serde_json::{Value, json};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -15,7 +17,7 @@ use std::time::{Duration, Instant};
 const ROTATED: Duration = Duration::from_secs(60);
 
 /// Makes the Secret `name` of namespace `default`, or gives it this content.
-fn secret(name: &str, kubeconfig: &str) {
+pub fn secret(name: &str, kubeconfig: &str) {
     let kubectl = |arguments: &[&str]| {
         let file = ground().folder.path().join("cluster/token.kubeconfig");
         let done = Command::new(cluster_program())
@@ -137,28 +139,26 @@ fn a_secret_is_resolved_when_it_is_sent_and_sent_anew_when_it_changes() {
 }
 
 /// With a Vault, and its token in the environment alone.
-fn vaulted(vault: &Vault) -> Pair {
+pub fn vaulted(vault: &Vault) -> Pair {
+    let kubeconfig = ground().folder.path().join("cluster/token.kubeconfig");
     let settings = format!(
-        "{QUICK}sidecar.log.level: trace\nsecrets.vault:\n  enabled: true\n  url: {}\n  caFile: {}\n",
+        "{QUICK}sidecar.log.level: trace\nsecrets.vault:\n  enabled: true\n  url: {}\n  caFile: {}\n\
+         kubesvc.secrets.kubernetes.kubeconfigFile: {}\n",
         vault.url,
-        vault.authority.display()
+        vault.authority.display(),
+        kubeconfig.display(),
     );
     Pair::new(&settings)
 }
 
-fn vault_token() -> String {
+pub fn vault_token() -> String {
     format!("{PLANTED}-of-vault")
 }
 
 /// POSTs an account of no source whose kubeconfig is in Vault at `path`; answers its name.
 fn post_vaulted(pair: &Pair, path: &str) -> String {
-    let name = format!("{}-{path}", pair.name);
     let reference = format!("encryptedFile:vault!e:kv!p:clusters/{path}!k:it.yml");
-    let body = json!([{"name": name, "kubeconfigFile": reference}]);
-    let path = "/armory/accounts/dynamic";
-    let posted = pair.sidecar.request("POST", path, Some(&body)).unwrap();
-    assert_eq!(posted.status, 202, "{}", posted.body);
-    name
+    refer(pair, path, &reference)
 }
 
 /// Where the account was brought to, the latest first.
@@ -255,4 +255,60 @@ fn a_sidecar_that_dies_around_a_reference_sends_it_all_the_same() {
         pair.sidecar.start(&[]).unwrap();
         pair.reaches(&name, "ACTIVE");
     }
+}
+
+#[test]
+fn a_sidecar_that_dies_while_a_reference_is_forgotten_forgets_it_all_the_same() {
+    let (unique, _) = fresh();
+    let vault = Vault::start(&ground().folder.path().join(format!("vault-{unique}")));
+    vault.let_in(&vault_token());
+    vault.put("kv", "clusters/one", "it.yml", &ground().kubeconfig);
+    let token = vault_token();
+    std::thread::scope(|scope| {
+        for point in ["core.store.forget.before", "core.store.forget.after"] {
+            let (vault, token) = (&vault, &token);
+            scope.spawn(move || forgets(vault, token, point));
+        }
+    });
+}
+
+fn forgets(vault: &Vault, token: &str, point: &str) {
+    let mut pair = vaulted(vault);
+    let environment = [("VAULT_TOKEN", token), ("FERRY_FAILPOINT", point)];
+    pair.sidecar.start(&environment).unwrap();
+    pair.agent.start(&[]);
+    let name = post_vaulted(&pair, "one");
+    pair.patch(&name, "ACTIVE");
+    pair.reaches(&name, "ACTIVE");
+    assert_eq!(remembered(&pair), 1);
+    let body = json!({"name": name, "kubeconfigContents": ground().kubeconfig});
+    let path = "/armory/accounts/dynamic";
+    let put = pair.sidecar.request("PUT", path, Some(&body)).unwrap();
+    assert_eq!(put.status, 202, "{}", put.body);
+    let died = wait::until(PATIENCE, || match pair.sidecar.process().ended() {
+        Some(status) if status.signal() == Some(6) => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    died.unwrap_or_else(|error| panic!("{point}: {error}"));
+    pair.sidecar.start(&environment[..1]).unwrap();
+    let forgotten = wait::until(PATIENCE, || match remembered(&pair) {
+        0 => Ok(()),
+        left => Err(format!("{left} secrets are remembered")),
+    });
+    forgotten.unwrap_or_else(|error| panic!("{point}: {error}"));
+    pair.reaches(&name, "ACTIVE");
+}
+
+/// Of how many accounts' secrets the sidecar's tables know the fingerprint.
+fn remembered(pair: &Pair) -> i64 {
+    let options = SqliteConnectOptions::new().filename(pair.sidecar.database());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut connection = options.connect().await.unwrap();
+        let count = sqlx::query_scalar("SELECT COUNT(*) FROM kubesvc_ferry_references");
+        count.fetch_one(&mut connection).await.unwrap()
+    })
 }

@@ -1,16 +1,29 @@
-//! A token planted in kubeconfigs is found nowhere: no log, no answer of ours, no metric, no file
+//! A token planted in kubeconfigs, in Vault and in a Secret is found nowhere: no log, no answer of ours, no metric, no file
 //! of the database. `GET /credentials/*` is Clouddriver's own answer and passes as it is.
 
-use crate::ground::{PLANTED, Pair, QUICK, ground, kubeconfig_of};
+use crate::ground::{PLANTED, Pair, fresh, ground, kubeconfig_of};
+use crate::references::{secret, vault_token, vaulted};
 use base64::Engine;
-use ferry_tests::{clouddriver, http};
+use ferry_tests::{Vault, clouddriver, http};
 use serde_json::json;
 use std::path::Path;
 
 #[test]
 fn a_planted_token_is_found_nowhere() {
-    let mut pair = Pair::new(&format!("{QUICK}sidecar.log.level: trace\n"));
-    pair.sidecar.start(&[]).unwrap();
+    let (unique, _) = fresh();
+    let vault = Vault::start(&ground().folder.path().join(format!("vault-{unique}")));
+    let token = vault_token();
+    vault.let_in(&token);
+    vault.put("kv", "clusters/it", "it.yml", &ground().kubeconfig);
+    vault.put(
+        "kv",
+        "clusters/it",
+        "broken",
+        &format!("users: [{{token: {PLANTED}"),
+    );
+    let mut pair = vaulted(&vault);
+    let environment = [("VAULT_TOKEN", token.as_str())];
+    pair.sidecar.start(&environment).unwrap();
     pair.agent.start(&[]);
     let good = pair.post("good", &ground().kubeconfig);
     let dead = pair.post("dead", &kubeconfig_of("https://127.0.0.1:1"));
@@ -27,23 +40,42 @@ fn a_planted_token_is_found_nowhere() {
             .status,
         202
     );
-    for name in [&good, &dead, &broken] {
+    secret(&unique, &ground().kubeconfig);
+    let in_vault = "encryptedFile:vault!e:kv!p:clusters/it";
+    let [vaulted, half, absent, secreted] = [
+        ("vaulted", format!("{in_vault}!k:it.yml")),
+        ("half", format!("{in_vault}!k:broken")),
+        ("absent", format!("{in_vault}!k:{unique}")),
+        ("secreted", format!("encryptedFile:k8s!n:{unique}!k:it.yml")),
+    ]
+    .map(|(name, reference)| refer(&pair, name, &reference));
+    for name in [&good, &dead, &broken, &vaulted, &half, &absent, &secreted] {
         pair.patch(name, "ACTIVE");
     }
     pair.reaches(&good, "ACTIVE");
     pair.reaches(&dead, "FAILED");
     pair.reaches(&broken, "FAILED");
+    pair.reaches(&vaulted, "ACTIVE");
+    pair.reaches(&secreted, "ACTIVE");
+    pair.reaches(&half, "FAILED");
+    pair.reaches(&absent, "FAILED");
+    let rotated = pair.sidecar.request("POST", "/armory/keys/rotate", None);
+    assert_eq!(rotated.unwrap().status, 200);
 
     let sidecar = |path: &str| format!("{}{path}", pair.sidecar.url);
     let mut urls = vec![
         sidecar("/armory/accounts"),
         sidecar("/armory/agents"),
+        sidecar("/armory/keys"),
+        sidecar("/armory/audit?limit=10000"),
         format!("{}/metrics", pair.sidecar.admin),
         format!("{}/ready", pair.sidecar.admin),
         format!("{}/accounts", pair.agent.url),
         format!("{}/health", pair.agent.url),
     ];
-    for name in [&good, &dead, &broken, &manual] {
+    for name in [
+        &good, &dead, &broken, &manual, &vaulted, &half, &absent, &secreted,
+    ] {
         urls.push(sidecar(&format!("/armory/accounts/{name}")));
         urls.push(sidecar(&format!("/agents/kubernetes/accounts/{name}")));
     }
@@ -81,6 +113,16 @@ fn a_planted_token_is_found_nowhere() {
     // The check can fail: Clouddriver's own answer has the token.
     let stored = ground().clouddriver.stored(&good).unwrap();
     assert!(stored.to_string().contains(PLANTED));
+}
+
+/// POSTs an account of no source whose kubeconfig is what `reference` names; answers its name.
+pub fn refer(pair: &Pair, name: &str, reference: &str) -> String {
+    let name = format!("{}-{name}", pair.name);
+    let body = json!([{"name": name, "kubeconfigFile": reference}]);
+    let path = "/armory/accounts/dynamic";
+    let posted = pair.sidecar.request("POST", path, Some(&body)).unwrap();
+    assert_eq!(posted.status, 202, "{}", posted.body);
+    name
 }
 
 /// Holds that the planted token is in no file of this folder; answers their names.

@@ -96,17 +96,17 @@ impl Lifecycle {
             return Ok(None);
         };
         let account = &view.account;
-        // A generation that is still to be sent is resolved when it is.
-        if account.status == Status::Active && account.generation > sent.generation {
-            return Ok(None);
-        }
         let Ok(definition) = self.open(name, &content).await else {
             return Ok(None);
         };
         let Ok(Found::Reference(reference)) = kubeconfig(account, &definition) else {
-            self.store.forget_reference(name).await?;
+            self.store.forget_reference(sent).await?;
             return Ok(None);
         };
+        // A generation that is still to be sent is resolved when it is.
+        if account.status == Status::Active && account.generation > sent.generation {
+            return Ok(None);
+        }
         match self.resolver.resolve(&reference).await {
             Ok(secret) if self.keyring.is_of(&sent.fingerprint, &secret) => Ok(None),
             Ok(_) => {

@@ -32,14 +32,17 @@ impl Store {
         )
     }
 
-    /// Forgets the secret of an account that refers to none any longer.
-    pub async fn forget_reference(&self, name: &str) -> Result<(), StoreError> {
+    /// Forgets the secret of an account that refers to none any longer; one that was sent since stays.
+    pub async fn forget_reference(&self, sent: &Sent) -> Result<(), StoreError> {
         transaction!(
             self,
             failpoint::FORGET_BEFORE,
             failpoint::FORGET_AFTER,
             |tx| {
-                forget(&mut tx, name).await?;
+                let forget = sql("DELETE FROM kubesvc_ferry_references
+                     WHERE account = ? AND generation = ?");
+                let forget = forget.text(sent.account.as_str()).number(sent.generation);
+                forget.run(&mut tx).await?;
             }
         )
     }

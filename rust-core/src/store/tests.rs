@@ -25,6 +25,7 @@ mod sqlite {
     mod operations;
     mod parts;
     mod purge;
+    mod references;
     mod reports;
     mod rows;
     mod scanned;
@@ -50,6 +51,7 @@ mod mariadb {
     mod operations;
     mod parts;
     mod purge;
+    mod references;
     mod reports;
     mod rows;
     mod scanned;
@@ -74,6 +76,7 @@ mod postgres {
     mod operations;
     mod parts;
     mod purge;
+    mod references;
     mod reports;
     mod rows;
     mod scanned;
