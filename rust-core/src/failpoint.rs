@@ -107,6 +107,14 @@ ferry_failpoint::failpoints! {
     CLOSE_BEFORE = "core.store.close.before";
     /// After an intent was closed.
     CLOSE_AFTER = "core.store.close.after";
+    /// Before the key of a request is kept.
+    KEY_BEFORE = "core.store.key.before";
+    /// After the key of a request was kept.
+    KEY_AFTER = "core.store.key.after";
+    /// Before the answer to a request with a key is kept.
+    ANSWER_BEFORE = "core.store.answer.before";
+    /// After the answer to a request with a key was kept.
+    ANSWER_AFTER = "core.store.answer.after";
     /// Before a lease is taken or renewed.
     LEASE_BEFORE = "core.store.lease.before";
     /// After a lease was taken or renewed.

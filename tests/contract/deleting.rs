@@ -11,6 +11,7 @@ at_each_door!(
     delete_of_unknown_accounts,
     delete_of_what_is_no_list,
     delete_of_an_active_account,
+    rollback_of_accounts,
 );
 
 fn delete_of_accounts(place: &Place) {
@@ -74,4 +75,42 @@ fn delete_of_an_active_account(place: &Place) {
     // Clouddriver's own record is never touched.
     let listed = place.request("GET", "/armory/accounts/held-1", None);
     assert_eq!(listed.unwrap().json()["source"], "clouddriver");
+}
+
+fn rollback_of_accounts(place: &Place) {
+    const PATH: &str = "/armory/accounts/rollback";
+    place.post("back-1", &kubeconfig());
+    place.post("back-2", "apiVersion: v1");
+    place.switch("back-1", "ACTIVE", "ACTIVE");
+    let inline = json!({"name": "back-inline", "kubeconfigFile": "/kubeconfigfiles/back"});
+    let mut talk = Talk::at(place);
+    talk.ask("POST", "/armory/accounts/dynamic", &inline);
+    let names = json!({"names": ["back-1", "back-2", "back-inline", "on-premises"]});
+    talk.ask("POST", PATH, &names);
+    place.forgets("back-1");
+    place.forgets("back-2");
+    talk.get("/armory/accounts?name=back-");
+    talk.ask("POST", PATH, &json!({"names": ["back-1"]}));
+    talk.ask("POST", PATH, &json!({"names": ["back-1", "back-unknown"]}));
+    talk.ask("POST", PATH, &json!({"zoneId": "zone-without-accounts"}));
+    talk.ask(
+        "POST",
+        PATH,
+        &json!({"names": ["back-1"], "zoneId": "zone-a"}),
+    );
+    let seen = place
+        .request("GET", "/credentials/type/kubernetes", None)
+        .unwrap()
+        .json();
+    let stored = seen.as_array().unwrap().iter();
+    let names: Vec<_> = stored
+        .filter_map(|account| account["name"].as_str())
+        .collect();
+    assert!(
+        names.contains(&"back-1") && names.contains(&"back-2"),
+        "{names:?}"
+    );
+    let entry = json!([{"name": "back-1"}]);
+    talk.ask("POST", "/armory/accounts", &entry);
+    talk.is("rollback_of_accounts");
 }

@@ -16,6 +16,8 @@ at_each_door!(
     post_of_what_is_no_batch,
     post_of_an_account_that_was_deleted,
     an_account_by_hand_is_migrated_and_activated,
+    reports_of_items,
+    requests_with_a_key,
 );
 
 /// Accounts that Clouddriver has, and Ferry has not.
@@ -145,4 +147,77 @@ fn an_account_by_hand_is_migrated_and_activated(place: &Place) {
     let migrated = place.request("POST", "/armory/accounts", Some(&entry));
     assert_eq!(migrated.unwrap().status, 202);
     place.switch("by-hand", "ACTIVE", "ACTIVE");
+}
+
+fn reports_of_items(place: &Place) {
+    unmigrated(place, &["item-1", "item-2", "item-3"]);
+    place.post("item-0", "apiVersion: v1");
+    let mut talk = Talk::at(place);
+    let path = "/armory/accounts?report=items";
+    talk.ask(
+        "POST",
+        path,
+        &json!([{"name": "item-1"}, {"name": "item-2"}]),
+    );
+    talk.ask(
+        "POST",
+        path,
+        &json!([{"name": "item-0"}, {"name": "item-3"}]),
+    );
+    talk.ask(
+        "POST",
+        path,
+        &json!([{"name": "item-0"}, {"name": "item-unknown"}]),
+    );
+    let patch = json!([
+        {"name": "item-0", "state": "INACTIVE"},
+        {"name": "item-1", "state": "ACTIVE", "zoneId": "zone-of-items"},
+        {"name": "on-premises", "state": "INACTIVE"},
+    ]);
+    talk.ask("PATCH", path, &patch);
+    talk.ask("DELETE", path, &json!(["item-0", "item-2"]));
+    talk.ask(
+        "DELETE",
+        "/armory/accounts/item-3?report=items",
+        &json!(null),
+    );
+    talk.ask("DELETE", "/armory/accounts/item-3?report=all", &json!(null));
+    let dynamic = "/armory/accounts/dynamic?report=items";
+    let body = json!({"name": "item-4", "kubeconfigFile": "/kubeconfigfiles/item-4"});
+    talk.ask("POST", dynamic, &body);
+    talk.ask(
+        "PUT",
+        dynamic,
+        &json!({"name": "item-4", "kubeconfigFile": "/other"}),
+    );
+    talk.ask(
+        "PATCH",
+        dynamic,
+        &json!([{"name": "item-4", "state": "INACTIVE"}]),
+    );
+    talk.is("reports_of_items");
+}
+
+fn requests_with_a_key(place: &Place) {
+    unmigrated(place, &["key-1", "key-2"]);
+    let mut talk = Talk::at(place);
+    let path = "/armory/accounts";
+    let too_long = "k".repeat(256);
+    for (key, name) in [
+        ("first", "key-1"),
+        ("first", "key-1"),
+        ("first", "key-2"),
+        ("second", "key-1"),
+        ("second", "key-1"),
+        ("", "key-2"),
+        (&too_long, "key-2"),
+    ] {
+        let headers = [
+            ("Content-Type", "application/json"),
+            ("Idempotency-Key", key),
+        ];
+        talk.say("POST", path, &headers, &json!([{"name": name}]).to_string());
+    }
+    talk.get("/armory/accounts?name=key-");
+    talk.is("requests_with_a_key");
 }

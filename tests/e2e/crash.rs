@@ -417,9 +417,18 @@ impl Walk {
     }
 
     fn patch(&mut self, name: &str, state: &str) -> Result<(), String> {
-        let body = json!([{"name": name, "state": state}]);
-        self.ask("PATCH", "/armory/accounts", Some(&body), &[202])
-            .map(drop)
+        let body = json!([{"name": name, "state": state}]).to_string();
+        let key = format!("{name} {state}");
+        let headers = [
+            ("Content-Type", "application/json"),
+            ("Idempotency-Key", &key),
+        ];
+        self.until(|walk| {
+            let url = format!("{}/armory/accounts", walk.pair.sidecar.url);
+            let answer = http::send("PATCH", &url, &headers, &body)?;
+            assert_eq!(answer.status, 202, "PATCH {name}: {answer:?}");
+            Ok(())
+        })
     }
 
     /// Repeats a request until it is answered, with one of these codes.

@@ -16,6 +16,8 @@ pub(super) struct Failure {
     message: String,
     /// Per account what was wrong, for batches.
     accounts: Option<Vec<Value>>,
+    /// What came of every item, for batches whose request asks for it.
+    items: Option<Vec<Value>>,
     header: Option<(header::HeaderName, String)>,
 }
 
@@ -29,6 +31,7 @@ impl Failure {
             exception,
             message,
             accounts: None,
+            items: None,
             header: None,
         }
     }
@@ -126,6 +129,23 @@ impl Failure {
         failure
     }
 
+    /// With what came of every item, in place of what could not be done.
+    pub(super) fn with_items(mut self, items: Vec<Value>) -> Failure {
+        self.accounts = None;
+        self.items = Some(items);
+        self
+    }
+
+    pub(super) fn other_request() -> Failure {
+        Failure::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            INVALID,
+            "this Idempotency-Key was sent with another request within the last day: send a new key \
+             with a new request; nothing was done"
+                .into(),
+        )
+    }
+
     fn unavailable(exception: &'static str, message: String) -> Failure {
         let mut failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, exception, message);
         failure.header = Some((header::RETRY_AFTER, "5".to_owned()));
@@ -176,6 +196,9 @@ pub(super) fn error(failure: &Failure) -> Response<Bytes> {
     if let Some(accounts) = &failure.accounts {
         body["accounts"] = Value::from(accounts.clone());
     }
+    if let Some(items) = &failure.items {
+        body["items"] = Value::from(items.clone());
+    }
     let mut response = json(failure.status, &body);
     if let Some((name, value)) = &failure.header {
         let value = value.parse().expect("made of plain letters and digits");
@@ -186,10 +209,15 @@ pub(super) fn error(failure: &Failure) -> Response<Bytes> {
 
 /// A JSON body.
 pub(super) fn json(status: StatusCode, body: &Value) -> Response<Bytes> {
+    text(status, body.to_string())
+}
+
+/// A body that is JSON already.
+pub(super) fn text(status: StatusCode, body: String) -> Response<Bytes> {
     Response::builder()
         .status(status)
         .header(header::CONTENT_TYPE, "application/json")
-        .body(Bytes::from(body.to_string()))
+        .body(Bytes::from(body))
         .expect("status and header are valid")
 }
 

@@ -1,16 +1,17 @@
 //! Writing, in batches: what is right is always processed, what is wrong is named. 400 wins over
 //! 409, and an answer of either says which accounts it is about.
 
-use super::answer::{self, Failure};
+use super::answer::Failure;
 use super::body::body;
+use super::report::Report;
 use super::{Api, Call};
 use crate::account::bound;
 use crate::account::definition::Definition;
 use crate::lifecycle::{Ask, Asked, Refusal, Verb};
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::Response;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many accounts are sealed before others have their turn on the thread.
@@ -59,82 +60,15 @@ fn given(text: &Option<String>) -> Option<String> {
     text.clone().filter(|text| !text.is_empty())
 }
 
-/// What a batch could not do.
-#[derive(Default)]
-pub(super) struct Trouble {
-    wrong: Vec<Value>,
-    conflicts: Vec<Value>,
-}
-
-impl Trouble {
-    pub(super) fn wrong(&mut self, name: &str, reason: impl Into<String>) {
-        self.wrong
-            .push(json!({"name": name, "reason": reason.into()}));
-    }
-
-    /// Keeps what concerns this account alone; the rest ends the request.
-    fn take(&mut self, ask: &Ask, refusal: Refusal) -> Result<(), Failure> {
-        self.refused(&ask.name, ask.verb.asks_for(), refusal)
-    }
-
-    pub(super) fn refused(
-        &mut self,
-        name: &str,
-        asked: &str,
-        refusal: Refusal,
-    ) -> Result<(), Failure> {
-        self.conflicts.push(match refusal {
-            Refusal::Illegal { status, reason } => json!({
-                "name": name, "state": status.as_str(), "asked": asked, "reason": reason,
-            }),
-            Refusal::Static | Refusal::Unmigrated => json!({
-                "name": name, "asked": asked, "reason": refusal.to_string(),
-            }),
-            other => return Err(other.into()),
-        });
-        Ok(())
-    }
-
-    pub(super) fn failure(self) -> Option<Failure> {
-        let (status, accounts) = match (self.wrong.is_empty(), self.conflicts.is_empty()) {
-            (true, true) => return None,
-            (true, false) => (StatusCode::CONFLICT, self.conflicts),
-            (false, _) => (
-                StatusCode::BAD_REQUEST,
-                [self.wrong, self.conflicts].concat(),
-            ),
-        };
-        let names: Vec<String> = (accounts.iter().take(5))
-            .map(|account| format!("{}: {}", text(&account["name"]), text(&account["reason"])))
-            .collect();
-        let more = accounts.len().saturating_sub(5);
-        let more = if more > 0 {
-            format!(" (and {more} more)")
-        } else {
-            String::new()
-        };
-        let message = format!(
-            "not done for {}{more}; everything else was",
-            names.join("; ")
-        );
-        Some(Failure::batch(status, message, accounts))
-    }
-
-    pub(super) fn accepted(self) -> Result<Response<Bytes>, Failure> {
-        self.failure()
-            .map_or_else(|| Ok(answer::empty(StatusCode::ACCEPTED)), Err)
-    }
-}
-
 impl Api {
     /// POST /armory/accounts: Clouddriver's accounts become INACTIVE here.
     pub(super) async fn migrate(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         self.require_enabled()?;
-        let mut trouble = Trouble::default();
-        let mut entries = entries(call, &mut trouble)?;
+        let mut report = Report::of(call)?;
+        let mut entries = entries(call, &mut report)?;
         for entry in entries.extract_if(.., |entry| entry.state.is_some()) {
             let reason = "`state` belongs to PATCH; POST makes an account INACTIVE";
-            trouble.wrong(&entry.name, reason);
+            report.wrong(&entry.name, reason);
         }
         let known = self.store.known(&names(entries.iter())).await?;
         let is_new = |entry: &&Entry| !known.contains(&entry.name);
@@ -147,7 +81,7 @@ impl Api {
         for entry in new {
             let name = &entry.name;
             let Some(account) = found.remove(name) else {
-                trouble.wrong(name, "Clouddriver has no kubernetes account of this name");
+                report.wrong(name, "Clouddriver has no kubernetes account of this name");
                 continue;
             };
             let definition = Definition::part(account);
@@ -163,38 +97,36 @@ impl Api {
             known.contains(&entry.name)
                 || rowed.contains(entry.name.as_str()) && !made.contains(&entry.name)
         };
+        made.iter().for_each(|name| report.created(name));
         let present = entries.iter().filter(is_present);
-        let present: Vec<Value> = present.map(|entry| json!(entry)).collect();
-        match (trouble.failure(), present.is_empty()) {
-            (Some(failure), _) => Err(failure),
-            (None, true) => Ok(answer::json(StatusCode::ACCEPTED, &json!([]))),
-            (None, false) => Ok(answer::json(StatusCode::CONFLICT, &Value::from(present))),
-        }
+        let present = present.map(|entry| (entry.name.as_str(), json!(entry)));
+        self.note_present(&mut report, present.collect()).await?;
+        report.posted()
     }
 
     /// PATCH /armory/accounts: to ACTIVE or INACTIVE.
     pub(super) async fn patch(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         self.require_enabled()?;
-        let mut trouble = Trouble::default();
+        let mut report = Report::of(call)?;
         let mut asks = Vec::new();
-        for entry in entries(call, &mut trouble)? {
+        for entry in entries(call, &mut report)? {
             let verb = match entry.state.as_deref().unwrap_or_default() {
                 "ACTIVE" => Verb::Activate(entry.asked()),
                 "INACTIVE" => Verb::Deactivate,
                 "" => {
-                    trouble.wrong(&entry.name, "`state` is missing: ACTIVE or INACTIVE");
+                    report.wrong(&entry.name, "`state` is missing: ACTIVE or INACTIVE");
                     continue;
                 }
                 other => {
                     let reason = format!("`state` is `{other}`: ACTIVE or INACTIVE");
-                    trouble.wrong(&entry.name, reason);
+                    report.wrong(&entry.name, reason);
                     continue;
                 }
             };
             let name = entry.name;
             asks.push(Ask { name, verb });
         }
-        self.ask(&asks, trouble, call).await
+        self.ask(&asks, report, call).await
     }
 
     /// DELETE /armory/accounts with names in the body.
@@ -220,46 +152,46 @@ impl Api {
         names: BTreeSet<String>,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
-        let mut trouble = Trouble::default();
+        let mut report = Report::of(call)?;
         let mut asks = Vec::with_capacity(names.len());
         for name in names {
             // Not every database can be asked for such a name.
             if name.contains('\0') {
-                trouble.wrong(&name, Refusal::Unknown.to_string());
+                report.wrong(&name, Refusal::Unknown.to_string());
                 continue;
             }
             let verb = Verb::Delete;
             asks.push(Ask { name, verb });
         }
-        self.ask(&asks, trouble, call).await
+        self.ask(&asks, report, call).await
     }
 
     async fn ask(
         &self,
         asks: &[Ask],
-        mut trouble: Trouble,
+        mut report: Report,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
         let mut rowless = Vec::new();
         let outcomes = self.lifecycle.ask_all(asks, &call.actor()).await?;
         for (ask, outcome) in asks.iter().zip(outcomes) {
             match outcome {
-                Ok(()) => {}
+                Ok(moved) => report.moved(&ask.name, &moved),
                 Err(Refusal::Unknown) => rowless.push(ask),
-                Err(refusal) => trouble.take(ask, refusal)?,
+                Err(refusal) => report.refused(&ask.name, ask.verb.asks_for(), refusal)?,
             }
         }
         if !rowless.is_empty() {
-            self.explain(rowless, &mut trouble, call.user()).await?;
+            self.explain(rowless, &mut report, call.user()).await?;
         }
-        trouble.accepted()
+        report.accepted()
     }
 
     /// Says of names without a row what they are instead, once all others are done.
     async fn explain(
         &self,
         rowless: Vec<&Ask>,
-        trouble: &mut Trouble,
+        report: &mut Report,
         user: Option<&str>,
     ) -> Result<(), Failure> {
         let named =
@@ -269,13 +201,16 @@ impl Api {
             .into_iter()
             .partition(|ask| brought.contains(&ask.name));
         for ask in own {
-            trouble.take(ask, Refusal::Static)?;
+            report.refused(&ask.name, ask.verb.asks_for(), Refusal::Static)?;
         }
         let accounts = self.source.some(&named(&others), user).await?;
         for ask in others {
             match accounts.contains_key(&ask.name) {
-                true => trouble.take(ask, Refusal::Unmigrated)?,
-                false => trouble.wrong(&ask.name, Refusal::Unknown.to_string()),
+                true => {
+                    let asked = ask.verb.asks_for();
+                    report.refused(&ask.name, asked, Refusal::Unmigrated)?;
+                }
+                false => report.wrong(&ask.name, Refusal::Unknown.to_string()),
             }
         }
         Ok(())
@@ -287,7 +222,7 @@ fn names<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<&'a str> {
 }
 
 /// The entries of a batch: identical ones once, contradicting ones refused by name.
-fn entries(call: &Call<'_>, trouble: &mut Trouble) -> Result<Vec<Entry>, Failure> {
+fn entries(call: &Call<'_>, report: &mut Report) -> Result<Vec<Entry>, Failure> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut at: BTreeMap<String, usize> = BTreeMap::new();
     let mut contradicting = BTreeSet::new();
@@ -304,7 +239,7 @@ fn entries(call: &Call<'_>, trouble: &mut Trouble) -> Result<Vec<Entry>, Failure
         }
     }
     for name in &contradicting {
-        trouble.wrong(
+        report.wrong(
             name,
             "the batch has it more than once, with contradicting values",
         );
@@ -312,7 +247,7 @@ fn entries(call: &Call<'_>, trouble: &mut Trouble) -> Result<Vec<Entry>, Failure
     entries.retain(|entry| !contradicting.contains(&entry.name));
     entries.retain(|entry| match entry.unfit() {
         Some(reason) => {
-            trouble.wrong(&entry.name, reason);
+            report.wrong(&entry.name, reason);
             false
         }
         None => true,
@@ -332,8 +267,4 @@ pub(super) fn array<T: serde::de::DeserializeOwned>(
         )));
     }
     Ok(items)
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }

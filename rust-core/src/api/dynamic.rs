@@ -1,13 +1,13 @@
 //! `/armory/accounts/dynamic`: accounts whose definitions come with the request, kept here alone. A
 //! PATCH of them is that of every account, in `batch`.
 
-use super::answer::{self, Failure};
-use super::batch::Trouble;
+use super::answer::Failure;
+use super::report::Report;
 use super::{Api, Call};
 use crate::account::definition::{Definition, REDACTED};
 use crate::lifecycle::{Asked, Refusal};
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::Response;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,13 +20,12 @@ impl Api {
     /// POST /armory/accounts/dynamic: one definition, or an array of them.
     pub(super) async fn post_dynamic(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         self.require_enabled()?;
-        call.query.only(&[])?;
-        let mut trouble = Trouble::default();
+        let mut report = Report::of(call)?;
         let mut entries = BTreeMap::new();
-        for (name, object) in self.objects(call, &mut trouble)? {
+        for (name, object) in self.objects(call, &mut report)? {
             match Entry::new(object).and_then(|entry| entry.of_a_new_account()) {
                 Ok(entry) => drop(entries.insert(name, entry)),
-                Err(reason) => trouble.wrong(&name, reason),
+                Err(reason) => report.wrong(&name, reason),
             }
         }
         let names: Vec<&String> = entries.keys().collect();
@@ -34,7 +33,7 @@ impl Api {
         let (mut rows, mut present) = (Vec::new(), Vec::new());
         for (name, entry) in &entries {
             if known.contains(name) {
-                present.push(entry.shown());
+                present.push((name.as_str(), entry.shown()));
                 continue;
             }
             let row = self
@@ -42,24 +41,22 @@ impl Api {
                 .inline_row(name, &entry.definition, entry.asked());
             match row {
                 Ok(row) => rows.push(row),
-                Err(Refusal::NoKey) => trouble.wrong(name, Refusal::NoKey.to_string()),
+                Err(Refusal::NoKey) => report.wrong(name, Refusal::NoKey.to_string()),
                 Err(refusal) => return Err(refusal.into()),
             }
         }
         let made = self.lifecycle.create(&rows, &call.actor()).await?;
         let lost = rows.iter().filter(|row| !made.contains(&row.name));
-        present.extend(lost.map(|row| entries[&row.name].shown()));
-        match (trouble.failure(), present.is_empty()) {
-            (Some(failure), _) => Err(failure),
-            (None, true) => Ok(answer::json(StatusCode::ACCEPTED, &json!([]))),
-            (None, false) => Ok(answer::json(StatusCode::CONFLICT, &Value::from(present))),
-        }
+        present.extend(lost.map(|row| (row.name.as_str(), entries[&row.name].shown())));
+        made.iter().for_each(|name| report.created(name));
+        self.note_present(&mut report, present).await?;
+        report.posted()
     }
 
     /// PUT /armory/accounts/dynamic: a new definition of one account that is here.
     pub(super) async fn put_dynamic(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         self.require_enabled()?;
-        call.query.only(&[])?;
+        let mut report = Report::of(call)?;
         let mut object = match body(call)? {
             Value::Object(object) if !object.is_empty() => object,
             _ => return Err(Failure::bad("the body is to be one object: an account")),
@@ -83,33 +80,39 @@ impl Api {
         let (object, actor) = (entry.object, call.actor());
         let revised = self.lifecycle.revise(&name, object, at_agent, &actor);
         match revised.await {
-            Ok(()) => Ok(answer::json(StatusCode::ACCEPTED, &json!([]))),
-            Err(Refusal::Unknown) => self.not_dynamic(&name, call).await,
+            Ok(moved) => {
+                report.moved(&name, &moved);
+                report.posted()
+            }
+            Err(Refusal::Unknown) => self.not_dynamic(&name, report, call).await,
             Err(refusal) => {
-                let mut trouble = Trouble::default();
-                trouble.refused(&name, "UPDATED", refusal)?;
-                trouble.accepted()
+                report.refused(&name, "UPDATED", refusal)?;
+                report.accepted()
             }
         }
     }
 
-    async fn not_dynamic(&self, name: &str, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
-        let mut trouble = Trouble::default();
+    async fn not_dynamic(
+        &self,
+        name: &str,
+        mut report: Report,
+        call: &Call<'_>,
+    ) -> Result<Response<Bytes>, Failure> {
         if !self.store.known(&[name]).await?.is_empty() {
-            trouble.refused(name, "UPDATED", Refusal::Static)?;
+            report.refused(name, "UPDATED", Refusal::Static)?;
         } else if self.source.find(name, call.user()).await?.is_some() {
-            trouble.refused(name, "UPDATED", Refusal::Unmigrated)?;
+            report.refused(name, "UPDATED", Refusal::Unmigrated)?;
         } else {
-            trouble.wrong(name, Refusal::Unknown.to_string());
+            report.wrong(name, Refusal::Unknown.to_string());
         }
-        trouble.accepted()
+        report.accepted()
     }
 
     /// The objects of a POST by name: identical ones once, contradicting ones refused.
     fn objects(
         &self,
         call: &Call<'_>,
-        trouble: &mut Trouble,
+        report: &mut Report,
     ) -> Result<BTreeMap<String, Object>, Failure> {
         let items = match body(call)? {
             Value::Array(items) => items,
@@ -130,7 +133,7 @@ impl Api {
                 return Err(Failure::bad(message));
             };
             match name_of(&object) {
-                Err(reason) => trouble.wrong(&format!("entry {at}"), reason),
+                Err(reason) => report.wrong(&format!("entry {at}"), reason),
                 Ok(name) => match objects.get(&name) {
                     Some(earlier) if *earlier != object => drop(contradicting.insert(name)),
                     Some(_) => {}
@@ -140,7 +143,7 @@ impl Api {
         }
         for name in contradicting {
             objects.remove(&name);
-            trouble.wrong(
+            report.wrong(
                 &name,
                 "the batch has it more than once, with contradicting values",
             );

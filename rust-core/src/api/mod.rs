@@ -14,6 +14,9 @@ mod keys;
 mod openapi;
 mod operations;
 mod query;
+mod repeat;
+mod report;
+mod rollback;
 mod routes;
 mod scan;
 mod show;
@@ -47,6 +50,8 @@ pub struct Api {
 
 /// One request, taken apart.
 struct Call<'a> {
+    /// Path and query, as received.
+    target: &'a str,
     query: query::Query,
     headers: &'a HeaderMap,
     body: &'a Bytes,
@@ -80,7 +85,9 @@ impl Api {
         let path = request.uri().path();
         let outcome = match query::Query::parse(request.uri().query().unwrap_or_default()) {
             Ok(query) => {
+                let target = request.uri().path_and_query();
                 let call = Call {
+                    target: target.map_or(path, |target| target.as_str()),
                     query,
                     headers: request.headers(),
                     body: request.body(),
@@ -119,7 +126,13 @@ impl Api {
         if !route.body.is_empty() {
             self.check_body(call)?;
         }
-        self.operate(route.operation, &parts, call).await
+        match repeat::key(call)? {
+            Some(key) if route.is_write() => {
+                let operation = route.operation;
+                self.once(key, method, operation, &parts, call).await
+            }
+            _ => self.operate(route.operation, &parts, call).await,
+        }
     }
 
     fn check_body(&self, call: &Call<'_>) -> Result<(), Failure> {
@@ -168,6 +181,7 @@ impl Api {
             Operation::PostDynamic => self.post_dynamic(call).await,
             Operation::PutDynamic => self.put_dynamic(call).await,
             Operation::PatchDynamic => self.patch(call).await,
+            Operation::RollBack => self.rollback(call).await,
             Operation::ExplainScan => self.scan(part, call).await,
             Operation::ListNames => self.names(call).await,
             Operation::ListItems => self.items(call).await,

@@ -42,7 +42,9 @@ fn operation(route: &Route) -> Value {
         let schema = json!({"type": "string", "minLength": 1});
         json!({"name": name, "in": "path", "required": true, "schema": schema})
     });
-    let parameters: Vec<Value> = in_path.chain(route.query.iter().map(parameter)).collect();
+    let key = route.is_write().then(idempotency_key);
+    let parameters = in_path.chain(route.query.iter().map(parameter));
+    let parameters: Vec<Value> = parameters.chain(key).collect();
     if !parameters.is_empty() {
         operation["parameters"] = Value::from(parameters);
     }
@@ -53,6 +55,14 @@ fn operation(route: &Route) -> Value {
         operation["requestBody"] = json!({"required": required, "content": content});
     }
     operation
+}
+
+fn idempotency_key() -> Value {
+    let schema = json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"});
+    json!({
+        "name": "Idempotency-Key", "in": "header", "schema": schema,
+        "description": "The same request with the same key is answered as at first, for a day.",
+    })
 }
 
 fn parameter(parameter: &Parameter) -> Value {

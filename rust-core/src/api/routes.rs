@@ -35,6 +35,7 @@ pub(super) enum Operation {
     PostDynamic,
     PutDynamic,
     PatchDynamic,
+    RollBack,
     /// The list's names alone, for the plugin.
     ListNames,
     /// The list's items of some names, for the plugin.
@@ -136,6 +137,12 @@ const OPERATIONS: &[Parameter] = &[
     },
 ];
 
+const REPORT: &[Parameter] = &[Parameter {
+    name: "report",
+    kind: Kind::OneOf(&["items"]),
+    doc: "items: the answer says of each account what came of it.",
+}];
+
 const EXPORT: &[Parameter] = &[
     text(
         "after",
@@ -204,10 +211,20 @@ impl Route {
     /// Errors that it may answer whatever is asked: a wrong query or body, a database or a
     /// Clouddriver that is away.
     pub(super) fn refusals(&self) -> Vec<u16> {
-        match self.body {
-            "" => vec![400, 503],
-            _ => vec![400, 413, 415, 503],
+        let mut refusals = vec![400];
+        if !self.body.is_empty() {
+            refusals.extend([413, 415]);
         }
+        if self.is_write() {
+            refusals.push(422);
+        }
+        refusals.push(503);
+        refusals
+    }
+
+    /// Whether it changes something, so that an Idempotency-Key counts.
+    pub(super) fn is_write(&self) -> bool {
+        self.is_public() && self.method != Method::GET && self.answers != UNPUBLISHED
     }
 
     /// Whether other programs than the plugin may ask for it.
@@ -217,7 +234,7 @@ impl Route {
 }
 
 const UNPUBLISHED: &[(u16, &str)] = &[(501, "Error")];
-const BATCH: &[(u16, &str)] = &[(202, ""), (409, "Error"), (501, "Error")];
+const BATCH: &[(u16, &str)] = &[(202, "Accepted"), (409, "Error"), (501, "Error")];
 
 /// Every route. Where two paths fit, the earlier one is taken.
 pub(super) static ROUTES: &[Route] = &[
@@ -234,8 +251,9 @@ pub(super) static ROUTES: &[Route] = &[
         "/armory/accounts",
         Operation::MigrateAccounts,
         "Takes Clouddriver's accounts over: they become INACTIVE here",
-        &[(202, "Nothing"), (409, "Present"), (501, "Error")],
+        &[(202, "Taken"), (409, "Present"), (501, "Error")],
     )
+    .query(REPORT)
     .body("Entries"),
     route(
         Method::PATCH,
@@ -244,6 +262,7 @@ pub(super) static ROUTES: &[Route] = &[
         "Brings accounts to ACTIVE or INACTIVE",
         BATCH,
     )
+    .query(REPORT)
     .body("Entries"),
     route(
         Method::DELETE,
@@ -252,6 +271,7 @@ pub(super) static ROUTES: &[Route] = &[
         "Ends the migration of accounts: agents drop them, Clouddriver keeps them",
         BATCH,
     )
+    .query(REPORT)
     .body("Names"),
     route(
         Method::GET,
@@ -282,22 +302,25 @@ pub(super) static ROUTES: &[Route] = &[
         Operation::DeleteAccount,
         "Ends the migration of one account",
         BATCH,
-    ),
+    )
+    .query(REPORT),
     route(
         Method::POST,
         "/armory/accounts/dynamic",
         Operation::PostDynamic,
         "Makes accounts whose definitions come with the request: they become INACTIVE",
-        &[(202, "Nothing"), (409, "PresentDynamic"), (501, "Error")],
+        &[(202, "Taken"), (409, "PresentDynamic"), (501, "Error")],
     )
+    .query(REPORT)
     .body("DynamicAccounts"),
     route(
         Method::PUT,
         "/armory/accounts/dynamic",
         Operation::PutDynamic,
         "Gives an account that is here a new definition; agents that hold it are sent it",
-        &[(202, "Nothing"), (409, "Error"), (501, "Error")],
+        &[(202, "Taken"), (409, "Error"), (501, "Error")],
     )
+    .query(REPORT)
     .body("DynamicAccount"),
     route(
         Method::PATCH,
@@ -306,7 +329,16 @@ pub(super) static ROUTES: &[Route] = &[
         "Brings accounts to ACTIVE or INACTIVE",
         BATCH,
     )
+    .query(REPORT)
     .body("Entries"),
+    route(
+        Method::POST,
+        "/armory/accounts/rollback",
+        Operation::RollBack,
+        "Brings accounts back to Clouddriver's care, by name or all of a zone",
+        &[(202, "Items"), (409, "Error"), (501, "Error")],
+    )
+    .body("Rollback"),
     route(
         Method::GET,
         "/armory/accounts/{name}/scan",

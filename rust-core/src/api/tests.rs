@@ -32,6 +32,12 @@ mod operations;
 mod patch;
 #[path = "tests/refusals.rs"]
 mod refusals;
+#[path = "tests/repeat.rs"]
+mod repeat;
+#[path = "tests/report.rs"]
+mod report;
+#[path = "tests/rollback.rs"]
+mod rollback;
 #[path = "tests/scan.rs"]
 mod scan;
 #[path = "tests/shape.rs"]
@@ -161,12 +167,16 @@ impl Desk {
     }
 
     async fn say(&self, method: &str, path: &str, body: &str) -> Answer {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("X-SPINNAKER-USER", "anna")
-            .body(Bytes::from(body.to_owned()))
-            .unwrap();
+        self.send(method, path, &[("X-SPINNAKER-USER", "anna")], body)
+            .await
+    }
+
+    async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Bytes::from(body.to_owned())).unwrap();
         let (parts, body) = self.api.handle(request).await.into_parts();
         let text = String::from_utf8(body.to_vec()).unwrap();
         assert!(

@@ -182,7 +182,7 @@ impl Interceptor {
             .ask(name, Verb::DeleteWithSource, &actor)
             .await
         {
-            Ok(()) | Err(Refusal::Unknown) => {}
+            Ok(_) | Err(Refusal::Unknown) => {}
             Err(refusal) => return Err(refusal.into()),
         }
         // Another write may have brought it back, and settled before the row went.
@@ -249,7 +249,7 @@ impl Interceptor {
                         .ask(name, Verb::DeleteWithSource, &actor)
                         .await
                     {
-                        Ok(()) | Err(Refusal::Unknown) => {}
+                        Ok(_) | Err(Refusal::Unknown) => {}
                         Err(refusal) => return Err(refusal.into()),
                     }
                     return Ok(Effect::Settled);

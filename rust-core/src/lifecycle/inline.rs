@@ -1,6 +1,6 @@
 //! Definitions that come with a request and are kept here alone.
 
-use super::{Asked, Lifecycle, Refusal, Verb};
+use super::{Asked, Lifecycle, Moved, Refusal, Verb};
 use crate::account::definition::{Definition, REDACTED};
 use crate::account::transition::Event;
 use crate::store::{Actor, NewRow};
@@ -34,7 +34,7 @@ impl Lifecycle {
         mut object: Map<String, Value>,
         at_agent: Option<String>,
         actor: &Actor,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Moved, Refusal> {
         let view = self.store.view(name).await?.ok_or(Refusal::Unknown)?;
         if view.account.status.is_deleting() {
             return Err(super::requests::refusal(&view, Event::Update));
@@ -53,7 +53,7 @@ impl Lifecycle {
         let definition = Definition::part(object);
         let same_place = at_agent.is_none() || at_agent == view.account.kubeconfig_file;
         if same_place && self.is_kept(name, &kept, &definition) {
-            return Ok(());
+            return Ok(Moved::not(view.account.status));
         }
         if definition.secrets.is_some() && !self.keyring.has_key() {
             return Err(Refusal::NoKey);

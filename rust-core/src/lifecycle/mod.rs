@@ -15,7 +15,7 @@ mod scan;
 mod takeover;
 
 pub use keys::{Keys, NotRotated};
-pub use requests::{Ask, Asked, Refusal, Verb};
+pub use requests::{Ask, Asked, Moved, Refusal, Verb};
 pub use takeover::{TakeoverError, take_over};
 
 use crate::account::Limits;

@@ -118,6 +118,37 @@ pub struct Ask {
     pub verb: Verb,
 }
 
+/// What came of something that was asked of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// Where it stood.
+    pub before: Status,
+    /// Where it stands once it is answered; what follows goes on. `None`: its row is gone.
+    pub after: Option<Status>,
+    /// Whether anything was written; else it was so already.
+    pub changed: bool,
+}
+
+impl Moved {
+    /// It was so already.
+    pub(super) fn not(status: Status) -> Moved {
+        Moved {
+            before: status,
+            after: Some(status),
+            changed: false,
+        }
+    }
+
+    fn by(change: &Change<'_>) -> Moved {
+        let after = change.step.account.as_ref();
+        Moved {
+            before: change.view.account.status,
+            after: after.map(|account| account.status),
+            changed: true,
+        }
+    }
+}
+
 /// Why a request was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
@@ -235,7 +266,8 @@ impl Lifecycle {
             false => Wanted::Inactive,
         };
         let content = self.close(name, definition)?;
-        self.ask(name, Verb::Succeed(content, wanted), actor).await
+        let verb = Verb::Succeed(content, wanted);
+        self.ask(name, verb, actor).await.map(drop)
     }
 
     /// A new definition; one that is the same changes nothing.
@@ -254,11 +286,12 @@ impl Lifecycle {
             return Ok(());
         }
         let content = self.close(name, definition)?;
-        self.ask(name, Verb::Update(content), actor).await
+        let verb = Verb::Update(content);
+        self.ask(name, verb, actor).await.map(drop)
     }
 
     /// Asks this of one account.
-    pub async fn ask(&self, name: &str, verb: Verb, actor: &Actor) -> Result<(), Refusal> {
+    pub async fn ask(&self, name: &str, verb: Verb, actor: &Actor) -> Result<Moved, Refusal> {
         let name = name.to_owned();
         let mut outcomes = self.ask_all(&[Ask { name, verb }], actor).await?;
         outcomes.pop().expect("each that is asked has an outcome")
@@ -270,8 +303,8 @@ impl Lifecycle {
         &self,
         asks: &[Ask],
         actor: &Actor,
-    ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
-        let mut outcomes: Vec<_> = asks.iter().map(|_| Ok(())).collect();
+    ) -> Result<Vec<Result<Moved, Refusal>>, StoreError> {
+        let mut outcomes: Vec<_> = asks.iter().map(|_| Err(Refusal::Unknown)).collect();
         let mut order: Vec<usize> = (0..asks.len()).collect();
         order.sort_by_key(|at| &asks[*at].name);
         for chunk in order.chunks(BATCH) {
@@ -289,18 +322,25 @@ impl Lifecycle {
         asks: &[Ask],
         open: &[usize],
         actor: &Actor,
-        outcomes: &mut [Result<(), Refusal>],
+        outcomes: &mut [Result<Moved, Refusal>],
     ) -> Result<Vec<usize>, StoreError> {
         let names: Vec<&str> = open.iter().map(|at| asks[*at].name.as_str()).collect();
         let mut views = self.store.views(&names).await?;
         let (mut changing, mut changes) = (Vec::new(), Vec::new());
         for at in open {
             let Ask { name, verb } = &asks[*at];
-            match views.remove(name).map(|view| self.change(view, verb)) {
-                None => outcomes[*at] = Err(Refusal::Unknown),
-                Some(Err(refusal)) => outcomes[*at] = Err(refusal),
-                Some(Ok(None)) => self.queue.add([name.clone()]),
-                Some(Ok(Some(change))) => {
+            let Some(view) = views.remove(name) else {
+                outcomes[*at] = Err(Refusal::Unknown);
+                continue;
+            };
+            let status = view.account.status;
+            match self.change(view, verb) {
+                Err(refusal) => outcomes[*at] = Err(refusal),
+                Ok(None) => {
+                    outcomes[*at] = Ok(Moved::not(status));
+                    self.queue.add([name.clone()]);
+                }
+                Ok(Some(change)) => {
                     changing.push(*at);
                     changes.push(change);
                 }
@@ -313,6 +353,7 @@ impl Lifecycle {
         let mut lost = Vec::new();
         for ((at, change), written) in changing.into_iter().zip(&changes).zip(written) {
             if written {
+                outcomes[at] = Ok(Moved::by(change));
                 self.moved(&change.view, &change.step);
                 self.queue.add([change.view.account.name.clone()]);
             } else {

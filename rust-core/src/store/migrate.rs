@@ -22,6 +22,7 @@ const SQLITE: &[&str] = &[
     include_str!("../../migrations/sqlite/0005_references.sql"),
     include_str!("../../migrations/sqlite/0006_keys.sql"),
     include_str!("../../migrations/sqlite/0007_operations.sql"),
+    include_str!("../../migrations/sqlite/0008_answers.sql"),
 ];
 const MYSQL: &[&str] = &[
     include_str!("../../migrations/mysql/0001_accounts.sql"),
@@ -31,6 +32,7 @@ const MYSQL: &[&str] = &[
     include_str!("../../migrations/mysql/0005_references.sql"),
     include_str!("../../migrations/mysql/0006_keys.sql"),
     include_str!("../../migrations/mysql/0007_operations.sql"),
+    include_str!("../../migrations/mysql/0008_answers.sql"),
 ];
 const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0001_accounts.sql"),
@@ -40,6 +42,7 @@ const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0005_references.sql"),
     include_str!("../../migrations/postgres/0006_keys.sql"),
     include_str!("../../migrations/postgres/0007_operations.sql"),
+    include_str!("../../migrations/postgres/0008_answers.sql"),
 ];
 
 pub(super) async fn sqlite(connection: &mut SqliteConnection) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@
 
 mod adopt;
 mod agents;
+mod answers;
 mod audit;
 mod connected;
 mod cores;
@@ -32,6 +33,8 @@ mod tombstones;
 pub use adopt::ARMORY_AGENTS;
 pub use adopt::Adopted;
 pub use agents::{Gone, Held, Registration, StaticAccount};
+#[cfg(test)]
+pub use answers::Kept;
 pub use audit::{AuditRow, Export};
 pub use connected::AgentRow;
 pub use cores::CoreRow;

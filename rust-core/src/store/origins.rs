@@ -2,9 +2,23 @@
 //! came with a request of ours; and of some, Clouddriver has the account no longer.
 
 use super::{Store, StoreError};
-use crate::sql::{Record, Tx, Value, insert, sql};
+use crate::sql::{CHUNK, Record, Tx, Value, insert, sql};
+use std::collections::BTreeSet;
 
 impl Store {
+    /// Those of these rows whose definitions came with a request of ours.
+    pub async fn inline(&self, names: &[impl AsRef<str>]) -> Result<BTreeSet<String>, StoreError> {
+        let mut tx = self.pool.read().await?;
+        let mut inline = BTreeSet::new();
+        for names in names.chunks(CHUNK) {
+            let query =
+                "SELECT name FROM kubesvc_ferry_origins WHERE inline_definition = 1 AND name IN";
+            inline.extend(sql(query).list(names).column(&mut tx).await?);
+        }
+        tx.commit().await?;
+        Ok(inline)
+    }
+
     /// Since when Clouddriver has had no account `name`, as far as the scan saw; `None`: it has.
     pub async fn gone_at(&self, name: &str) -> Result<Option<i64>, StoreError> {
         let mut tx = self.pool.read().await?;

@@ -17,6 +17,7 @@ mod sqlite {
     const DATABASE: On = On::File;
 
     mod agents;
+    mod answers;
     mod batches;
     mod cores;
     mod journal;
@@ -41,6 +42,7 @@ mod mariadb {
     const DATABASE: On = On::Server(Kind::MariaDb);
 
     mod agents;
+    mod answers;
     mod batches;
     mod clashes;
     mod cores;
@@ -67,6 +69,7 @@ mod postgres {
     const DATABASE: On = On::Server(Kind::Postgres);
 
     mod agents;
+    mod answers;
     mod batches;
     mod clashes;
     mod cores;

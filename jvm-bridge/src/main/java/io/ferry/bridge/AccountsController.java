@@ -73,7 +73,7 @@ class AccountsController {
     if (access.manages()) {
       return access.mayModifyAll() || route.kind != Route.Kind.MANAGEMENT
           ? Answers.of(answer.get())
-          : written(route, body, access, answer);
+          : written(route, path, body, access, answer);
     }
     VisibleAccounts visible =
         new VisibleAccounts(
@@ -103,7 +103,7 @@ class AccountsController {
   }
 
   private static ResponseEntity<byte[]> written(
-      Route route, byte[] body, Access access, Supplier<Reply> answer) {
+      Route route, String path, byte[] body, Access access, Supplier<Reply> answer) {
     List<String> names = new ArrayList<>();
     try {
       names.addAll(Names.in(body));
@@ -114,6 +114,12 @@ class AccountsController {
               e.getLocation().getLineNr(), e.getLocation().getColumnNr()));
     } catch (IOException e) {
       return Answers.bad("the body is not text in UTF-8");
+    }
+    if (Route.isRollback(path) && names.isEmpty()) {
+      return Answers.forbidden(
+          String.format(
+              "%s may not bring back a whole zone: that needs to be admin; name the accounts",
+              access.user()));
     }
     if (route.account != null) {
       names.add(route.account);

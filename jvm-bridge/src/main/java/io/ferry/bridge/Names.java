@@ -9,7 +9,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The accounts that a request's body names: an object with a name, or an array of those or of names.
+ * The accounts that a request's body names: an object with a name or with names, or an array of
+ * objects with a name, or of names.
  *
  * <p>What two readers of JSON could take for different names is refused.
  */
@@ -27,6 +28,7 @@ final class Names {
     List<String> names = new ArrayList<>();
     if (body.length > 0) {
       JsonNode root = MAPPER.readTree(body);
+      root.path("names").forEach(name -> names.add(name.asText()));
       for (JsonNode entry : root.isArray() ? root : List.of(root)) {
         JsonNode name = entry.isObject() ? entry.path("name") : entry;
         if (name.isTextual()) {

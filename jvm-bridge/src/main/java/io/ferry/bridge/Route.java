@@ -41,8 +41,8 @@ final class Route {
   /** {@code path}: as received, percent-encoding kept. */
   static Route of(String method, String path) {
     List<String> segments = segments(path);
-    boolean inline = segments.equals(List.of("armory", "accounts", "dynamic"));
-    boolean named = !inline || method.equals("GET") || method.equals("DELETE");
+    boolean batch = segments.equals(List.of("armory", "accounts", "dynamic")) || isRollback(segments);
+    boolean named = !batch || method.equals("GET") || method.equals("DELETE");
     String account = named ? account(segments) : null;
     if (!method.equals("GET")) {
       return new Route(Kind.MANAGEMENT, account);
@@ -60,6 +60,15 @@ final class Route {
       return new Route(Kind.AGENT, null);
     }
     return new Route(account == null ? Kind.MANAGEMENT : Kind.ACCOUNT, account);
+  }
+
+  /** Whether it may be about all accounts of a zone, whose names it does not say. */
+  static boolean isRollback(String path) {
+    return isRollback(segments(path));
+  }
+
+  private static boolean isRollback(List<String> segments) {
+    return segments.equals(List.of("armory", "accounts", "rollback"));
   }
 
   private static String account(List<String> segments) {

@@ -134,6 +134,24 @@ class AuthorizationTest {
         host.http().get("/armory/accounts/private", as("admin")).json().path("status").asText());
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "manager | {'names':['private','writable1']} | 403",
+        "manager | {'names':['unknown']}             | 400",
+        "manager | {'zoneId':'nowhere'}              | 403",
+        "manager | {'names':[],'zoneId':'nowhere'}   | 403",
+        "admin   | {'zoneId':'nowhere'}              | 400",
+        "writer  | {'names':['writable1']}           | 403",
+      })
+  void whoBringsBackAccountsMayModifyEach(String user, String body, int status) {
+    Http.Reply reply =
+        host.http()
+            .send("POST", "/armory/accounts/rollback", body.replace('\'', '"'), as(user));
+    assertEquals(status, reply.status, reply.body);
+  }
+
   @Test
   void aListShowsWhatOneMaySee() {
     assertEquals(List.of("private", "writable1", "writable2"), listed("", as("manager")));

@@ -36,6 +36,8 @@ class RouteTest {
     "POST, /armory/accounts/dynamic, MANAGEMENT,",
     "PUT, /armory/accounts/dynamic, MANAGEMENT,",
     "PATCH, /armory/accounts/dynamic, MANAGEMENT,",
+    "POST, /armory/accounts/rollback, MANAGEMENT,",
+    "GET, /armory/accounts/rollback, ACCOUNT, rollback",
     "GET, /armory, MANAGEMENT,",
     "GET, /, MANAGEMENT,",
     "GET, /armory//accounts, MANAGEMENT,",

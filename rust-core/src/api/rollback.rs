@@ -1,0 +1,131 @@
+//! POST /armory/accounts/rollback: brings accounts back to Clouddriver's care, by name or all of a
+//! zone. It asks of each what a DELETE here asks, of those alone that Clouddriver has: agents drop
+//! them, then their rows go; docs/rollback.md follows one. Once it is answered, `wanted` says so in
+//! SQL, and the sweeps see to the end.
+
+use super::answer::Failure;
+use super::report::Report;
+use super::{Api, Call};
+use crate::lifecycle::{Ask, Refusal, Verb};
+use crate::store::{Filter, Source};
+use bytes::Bytes;
+use http::Response;
+use serde::Deserialize;
+use std::collections::BTreeSet;
+
+const ASKED: &str = "ROLLED_BACK";
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Body {
+    names: Option<Vec<String>>,
+    zone_id: Option<String>,
+}
+
+impl Api {
+    pub(super) async fn rollback(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
+        self.require_enabled()?;
+        let expected = "{\"names\": [...]} or {\"zoneId\": ...}";
+        let body: Body = super::body::body(call, expected)?;
+        let mut report = Report::itemised();
+        let names = match (body.names, body.zone_id) {
+            (Some(names), None) if !names.is_empty() => known_letters(names, &mut report),
+            (None, Some(zone_id)) if !zone_id.is_empty() => self.of_zone(zone_id).await?,
+            _ => return Err(Failure::bad(format!("the body is to be {expected}"))),
+        };
+        let inline = self.store.inline(&names).await?;
+        let inline_rows: Vec<&str> = inline.iter().map(String::as_str).collect();
+        let inline_rows = self.store.views(&inline_rows).await?;
+        let mut at_source = self.source.some(&names, call.user()).await?;
+        let mut asks = Vec::with_capacity(names.len());
+        let mut nowhere = Vec::new();
+        for name in names {
+            if inline.contains(&name) {
+                let status = inline_rows.get(&name).map(|view| view.account.status);
+                report.conflict(
+                    &name,
+                    ASKED,
+                    status,
+                    "its definition came with a request and is kept here alone: Clouddriver has \
+                     nothing to go back to; POST it to /credentials, then DELETE it here",
+                );
+            } else if at_source.remove(&name).is_some() {
+                let verb = Verb::Delete;
+                asks.push(Ask { name, verb });
+            } else {
+                nowhere.push(name);
+            }
+        }
+        let outcomes = self.lifecycle.ask_all(&asks, &call.actor()).await?;
+        let mut rowless = Vec::new();
+        for (ask, outcome) in asks.iter().zip(outcomes) {
+            match outcome {
+                Ok(moved) => report.moved(&ask.name, &moved),
+                Err(Refusal::Unknown) => rowless.push(ask.name.as_str()),
+                Err(refusal) => report.refused(&ask.name, ASKED, refusal)?,
+            }
+        }
+        self.without_row(rowless, &mut report).await?;
+        self.without_source(nowhere, &mut report).await?;
+        report.accepted()
+    }
+
+    async fn of_zone(&self, zone_id: String) -> Result<Vec<String>, Failure> {
+        let nobody = format!("no migrated account is in the zone `{zone_id}`; nothing was done");
+        let filter = Filter {
+            zone_id: Some(zone_id),
+            source: Some(Source::Clouddriver),
+            ..Filter::default()
+        };
+        let listed = self.store.names(&filter).await?;
+        match listed.is_empty() {
+            true => Err(Failure::bad(nobody)),
+            false => Ok(listed.into_iter().map(|listed| listed.name).collect()),
+        }
+    }
+
+    /// Clouddriver has them, and there is no row: it has never ceased to care for them, or an agent
+    /// brings them by its own configuration.
+    async fn without_row(&self, names: Vec<&str>, report: &mut Report) -> Result<(), Failure> {
+        let brought = self.store.known(&names).await?;
+        for name in names {
+            match brought.contains(name) {
+                true => report.refused(name, ASKED, Refusal::Static)?,
+                false => report.absent(name),
+            }
+        }
+        Ok(())
+    }
+
+    /// Clouddriver does not have them.
+    async fn without_source(&self, names: Vec<String>, report: &mut Report) -> Result<(), Failure> {
+        let known = self.store.known(&names).await?;
+        let named: Vec<&str> = names.iter().map(String::as_str).collect();
+        let rows = self.store.views(&named).await?;
+        for name in &names {
+            let status = rows.get(name).map(|view| view.account.status);
+            match (known.contains(name), status) {
+                (false, _) => report.wrong(name, "neither Clouddriver nor Ferry has this account"),
+                (true, None) => report.refused(name, ASKED, Refusal::Static)?,
+                (true, status) => report.conflict(
+                    name,
+                    ASKED,
+                    status,
+                    "Clouddriver has no account of this name any longer; POST it to /credentials, \
+                     or DELETE it here",
+                ),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Each once, and none that no table can have.
+fn known_letters(names: Vec<String>, report: &mut Report) -> Vec<String> {
+    let names: BTreeSet<String> = names.into_iter().collect();
+    let (wrong, names): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| name.contains('\0'));
+    for name in wrong {
+        report.wrong(&name, Refusal::Unknown.to_string());
+    }
+    names
+}

@@ -1,0 +1,142 @@
+//! Idempotency-Key.
+
+use super::*;
+
+const ON: &str = r#"[{"name":"a","state":"ACTIVE"}]"#;
+const OFF: &str = r#"[{"name":"a","state":"INACTIVE"}]"#;
+
+impl Desk {
+    async fn keyed(&self, key: &str, method: &str, path: &str, body: &str) -> Answer {
+        let headers = [("X-SPINNAKER-USER", "anna"), ("Idempotency-Key", key)];
+        self.send(method, path, &headers, body).await
+    }
+}
+
+fn is_again(answer: &Answer) -> bool {
+    answer.headers.contains_key("idempotent-replayed")
+}
+
+#[tokio::test]
+async fn the_same_request_is_answered_as_at_first() {
+    let desk = Desk::open().await;
+    desk.source.put("a", json!({}));
+    let entry = r#"[{"name":"a"}]"#;
+    let first = desk.keyed("k1", "POST", "/armory/accounts", entry).await;
+    assert_eq!((first.status.as_u16(), is_again(&first)), (202, false));
+    for _ in 0..2 {
+        let again = desk.keyed("k1", "POST", "/armory/accounts", entry).await;
+        assert_eq!((again.status, &again.text), (first.status, &first.text));
+        assert!(is_again(&again));
+        assert_eq!(again.headers["content-type"], "application/json");
+    }
+    // What was switched on and off since is not switched on by an old request.
+    assert_eq!(
+        desk.keyed("k2", "PATCH", "/armory/accounts", ON)
+            .await
+            .status,
+        202
+    );
+    assert_eq!(
+        desk.keyed("k3", "PATCH", "/armory/accounts", OFF)
+            .await
+            .status,
+        202
+    );
+    let late = desk.keyed("k2", "PATCH", "/armory/accounts", ON).await;
+    assert_eq!((late.status.as_u16(), late.text.as_str()), (202, ""));
+    assert_eq!(desk.status("a").await, Some(Status::Inactive));
+    let refused = r#"[{"name":"a"},{"name":"nobody"}]"#;
+    let first = desk.keyed("k4", "POST", "/armory/accounts", refused).await;
+    let again = desk.keyed("k4", "POST", "/armory/accounts", refused).await;
+    assert_eq!(first.status, StatusCode::BAD_REQUEST);
+    assert_eq!((first.status, first.text), (again.status, again.text));
+}
+
+#[tokio::test]
+async fn another_request_with_the_key_is_refused_and_does_nothing() {
+    let desk = Desk::with(&["a"]).await;
+    desk.keyed("k", "PATCH", "/armory/accounts", ON).await;
+    for (method, path, body) in [
+        ("PATCH", "/armory/accounts", OFF),
+        ("PATCH", "/armory/accounts?report=items", ON),
+        ("DELETE", "/armory/accounts/a", ""),
+    ] {
+        let answer = desk.keyed("k", method, path, body).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
+        assert!(answer.message().contains("Idempotency-Key"));
+    }
+    assert_eq!(desk.status("a").await, Some(Status::ToMigrate));
+    // A key is its sender's own.
+    let other = [("X-SPINNAKER-USER", "bert"), ("Idempotency-Key", "k")];
+    let answer = desk.send("PATCH", "/armory/accounts", &other, OFF).await;
+    assert_eq!(answer.status, 202);
+    // A read has none.
+    assert_eq!(
+        desk.keyed("k", "GET", "/armory/accounts", "").await.status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_is_none_is_refused() {
+    let desk = Desk::with(&["a"]).await;
+    let (most, too_long) = ("k".repeat(255), "k".repeat(256));
+    for key in ["", &too_long, "schlüssel"] {
+        let answer = desk.keyed(key, "PATCH", "/armory/accounts", ON).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{key}");
+        assert!(answer.message().contains("Idempotency-Key"));
+    }
+    let twice = [("Idempotency-Key", "one"), ("Idempotency-Key", "two")];
+    let answer = desk.send("PATCH", "/armory/accounts", &twice, ON).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert_eq!(desk.status("a").await, Some(Status::Inactive));
+    assert_eq!(
+        desk.keyed(&most, "PATCH", "/armory/accounts", ON)
+            .await
+            .status,
+        202
+    );
+}
+
+#[tokio::test]
+async fn a_request_whose_process_died_is_carried_out() {
+    let desk = Desk::with(&["a"]).await;
+    let id = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"anna\nk");
+    let id = crate::encoding::hex(id.as_ref());
+    let text = secrecy::SecretString::from(format!("PATCH /armory/accounts\n{ON}"));
+    let request = desk.api.lifecycle.fingerprint(&text).unwrap();
+    let claimed = desk.api.store.claim_key(&id, &request).await.unwrap();
+    assert!(claimed.is_none());
+    let answer = desk.keyed("k", "PATCH", "/armory/accounts", ON).await;
+    assert_eq!((answer.status.as_u16(), is_again(&answer)), (202, false));
+    assert_eq!(desk.status("a").await, Some(Status::ToMigrate));
+    assert!(is_again(
+        &desk.keyed("k", "PATCH", "/armory/accounts", ON).await
+    ));
+}
+
+#[tokio::test]
+async fn of_many_at_the_same_time_all_are_answered_the_same() {
+    let desk = Desk::open().await;
+    desk.source.put("a", json!({}));
+    let body = r#"[{"name":"a"}]"#;
+    let post = || desk.keyed("k", "POST", "/armory/accounts", body);
+    let answers = tokio::join!(post(), post(), post(), post());
+    let first = post().await;
+    for answer in [answers.0, answers.1, answers.2, answers.3] {
+        assert_eq!((answer.status, &answer.text), (first.status, &first.text));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_come_again_is_not_kept() {
+    let desk = Desk::open().await;
+    desk.source.put("a", json!({}));
+    desk.source.answer(Some(StatusCode::INTERNAL_SERVER_ERROR));
+    let body = r#"[{"name":"a"}]"#;
+    let away = desk.keyed("k", "POST", "/armory/accounts", body).await;
+    assert_eq!(away.status, StatusCode::SERVICE_UNAVAILABLE);
+    desk.source.answer(None);
+    let answer = desk.keyed("k", "POST", "/armory/accounts", body).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+}

@@ -1,0 +1,101 @@
+//! POST /armory/accounts/rollback.
+
+use super::*;
+
+const PATH: &str = "/armory/accounts/rollback";
+
+fn outcomes(answer: &Answer) -> Vec<String> {
+    let body = answer.json();
+    let items = body["items"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap_or("none").to_owned();
+    items
+        .map(|item| {
+            let [name, outcome, after] =
+                ["name", "outcome", "after"].map(|field| text(&item[field]));
+            format!("{name} {outcome} {after}")
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn accounts_go_back_to_clouddriver_by_name() {
+    let desk = Desk::with(&["held", "idle"]).await;
+    desk.source.put("unmigrated", json!({}));
+    desk.agent("agent", "Z", &["held"], &[]).await;
+    let names = json!({"names": ["held", "idle", "unmigrated", "held"]});
+    let answer = desk.ask("POST", PATH, names.clone()).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+    let said = outcomes(&answer);
+    assert_eq!(said[0], "held changed DELETING");
+    assert!(said[1].starts_with("idle changed"), "{said:?}");
+    assert_eq!(said[2], "unmigrated unchanged none");
+    let held = desk.api.store.view("held").await.unwrap().unwrap().account;
+    assert_eq!(held.wanted, crate::account::state::Wanted::Deleted);
+    // Asked again, nothing is refused.
+    let again = desk.ask("POST", PATH, names).await;
+    assert_eq!(again.status, StatusCode::ACCEPTED, "{}", again.text);
+}
+
+#[tokio::test]
+async fn what_has_nobody_to_go_back_to_is_refused_by_name() {
+    let desk = Desk::with(&["gone", "good"]).await;
+    let inline = json!({"name": "inline", "kubeconfigFile": "/k"});
+    desk.ask("POST", "/armory/accounts/dynamic", inline).await;
+    desk.agent("agent", "Z", &[], &[("own", json!({}))]).await;
+    desk.source.remove("gone");
+    let names = json!({"names": ["gone", "good", "inline", "own"]});
+    let answer = desk.ask("POST", PATH, names).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    let said = outcomes(&answer);
+    assert_eq!(said[0], "gone refused INACTIVE");
+    assert!(said[1].starts_with("good changed"), "{said:?}");
+    assert_eq!(said[2], "inline refused INACTIVE");
+    assert_eq!(said[3], "own refused none");
+    assert_eq!(desk.status("gone").await, Some(Status::Inactive));
+    assert_eq!(desk.status("inline").await, Some(Status::Inactive));
+    let answer = desk.ask("POST", PATH, json!({"names": ["nobody"]})).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_whole_zone_goes_back() {
+    let desk = Desk::open().await;
+    for name in ["a", "b", "c"] {
+        desk.source.put(name, json!({}));
+    }
+    let body = json!([{"name": "a", "zoneId": "Z"}, {"name": "b", "zoneId": "Z"}, {"name": "c"}]);
+    desk.ask("POST", "/armory/accounts", body).await;
+    let answer = desk.ask("POST", PATH, json!({"zoneId": "Z"})).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+    assert_eq!(answer.json()["items"].as_array().unwrap().len(), 2);
+    assert_eq!(desk.status("c").await, Some(Status::Inactive));
+    let answer = desk.ask("POST", PATH, json!({"zoneId": "nowhere"})).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(answer.message().contains("nowhere"));
+}
+
+#[tokio::test]
+async fn a_body_that_is_neither_names_nor_a_zone_does_nothing() {
+    let desk = Desk::with(&["a"]).await;
+    for body in [
+        json!({}),
+        json!({"names": []}),
+        json!({"names": ["a"], "zoneId": "Z"}),
+        json!({"zoneId": ""}),
+        json!({"names": "a"}),
+        json!({"name": "a"}),
+    ] {
+        let answer = desk.ask("POST", PATH, body.clone()).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}");
+    }
+    assert_eq!(desk.status("a").await, Some(Status::Inactive));
+}
+
+#[tokio::test]
+async fn while_clouddriver_is_away_nothing_is_done() {
+    let desk = Desk::with(&["a"]).await;
+    desk.source.answer(Some(StatusCode::INTERNAL_SERVER_ERROR));
+    let answer = desk.ask("POST", PATH, json!({"names": ["a"]})).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(desk.status("a").await, Some(Status::Inactive));
+}
