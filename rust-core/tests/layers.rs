@@ -109,7 +109,7 @@ const CHANGES: &[(&str, &[&str])] = &[
     (
         ".execute(",
         &[
-            "sql.rs",
+            "sql/statement.rs",
             "store/migrate.rs",
             "store/open.rs",
             "store/reshape.rs",

@@ -9,6 +9,7 @@ pub mod definition;
 mod diagram;
 pub mod model;
 pub mod plan;
+mod rule;
 pub mod scan;
 #[cfg(test)]
 mod scene;
