@@ -66,7 +66,30 @@ func runAPIServer(ctx context.Context, listener net.Listener, keys keys) error {
 	if errs := completed.Validate(); len(errs) > 0 {
 		return utilerrors.NewAggregate(errs)
 	}
-	return app.Run(ctx, completed)
+	return runUnderAliases(ctx, completed)
+}
+
+// runUnderAliases is app.Run, with the aliases before everything else.
+func runUnderAliases(ctx context.Context, options options.CompletedOptions) error {
+	config, err := app.NewConfig(options)
+	if err != nil {
+		return err
+	}
+	completed, err := config.Complete()
+	if err != nil {
+		return err
+	}
+	server, err := app.CreateServerChain(completed)
+	if err != nil {
+		return err
+	}
+	handler := server.GenericAPIServer.Handler
+	handler.FullHandlerChain = underAliases(handler.FullHandlerChain)
+	prepared, err := server.PrepareRun()
+	if err != nil {
+		return err
+	}
+	return prepared.Run(ctx)
 }
 
 // waitReady returns when /readyz is ok and the namespace `default`, which /readyz does not wait for, exists.

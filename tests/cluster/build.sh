@@ -32,9 +32,8 @@ if [ ! -x "$dir/ferry-cluster" ]; then
   rm -rf "$dir"
   mv "$dir.part" "$dir"
 
-  for old in "$cache"/cluster-*; do
-    [ "$old" = "$dir" ] || [ ! -d "$old" ] || rm -rf "$old"
-  done
+  # Other worktrees may need the one before.
+  find "$cache" -maxdepth 1 -type d -name 'cluster-*' -mtime +7 -exec rm -rf {} +
   echo "built $dir/ferry-cluster" >&2
 fi
 echo "$dir/ferry-cluster"

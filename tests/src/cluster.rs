@@ -48,6 +48,11 @@ impl Cluster {
         std::fs::read_to_string(self.folder.join(format!("{who}.kubeconfig"))).unwrap()
     }
 
+    /// The process, to look at it.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) {
         self.process.kill();

@@ -1,6 +1,7 @@
 //! Many accounts at once, some of them dead: put in service through a sidecar by two agents, each in
-//! a zone of its own, over a few API servers. What it takes until all that live are served is
-//! measured. A dead one refuses connections, or takes them and never answers.
+//! a zone of its own, over a few API servers; each account has a server URL of its own there. What it
+//! takes until all that live are served is measured. A dead one refuses connections, or takes them and
+//! never answers.
 
 use crate::clouddriver::account;
 use crate::ferry::Ferry;
@@ -8,16 +9,19 @@ use crate::place::free_port;
 use crate::process::Process;
 use crate::{Agent, Cluster, Door, wait};
 use serde_json::{Value, json};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 const ZONES: [&str; 2] = ["zone-a", "zone-b"];
 /// Clients that POST accounts at once.
 const CLIENTS: usize = 8;
-/// Longer than all of it takes: what hangs is being tried until the end.
+/// Longer than all of it takes: what hangs is being tried until the end. An API server that so many ask
+/// at once may cut connections; that is tried again.
 const SETTINGS: &str = "kubesvc:\n  dynamicAccounts:\n    \
-    transitionTimeoutSeconds: 1800\n    retryFrequencySeconds: 5\n";
+    transitionTimeoutSeconds: 1800\n    retryFrequencySeconds: 5\n    maxRetries: 100\n";
+/// Of the agents: as long, for one step towards a cluster.
+const AGENTS: &str = "timeoutSeconds: 600";
 const PATIENCE: Duration = Duration::from_secs(1500);
 
 /// How many of what.
@@ -38,7 +42,7 @@ pub struct Cost {
     pub what: &'static str,
     /// Resident memory in KiB, when all that live were served.
     pub rss_kib: u64,
-    /// Processor time from its start until then.
+    /// Processor time from the PATCH until then.
     pub cpu: Duration,
     /// Open file descriptors then.
     pub files: usize,
@@ -55,7 +59,7 @@ pub struct Outcome {
     pub risen: usize,
     /// How many of those that hang were given up by then.
     pub given_up: usize,
-    /// Sidecar and agents.
+    /// Sidecar, agents and API servers.
     pub costs: Vec<Cost>,
 }
 
@@ -66,8 +70,8 @@ struct Crowd {
     agents: Vec<Agent>,
     clusters: Vec<Cluster>,
     refuses: String,
-    /// It takes connections as long as it is here, and says nothing.
-    hangs: TcpListener,
+    /// Takes connections and says nothing.
+    hangs: SocketAddr,
 }
 
 /// Starts everything in `folder`, puts all accounts in service by one request and waits until those
@@ -81,6 +85,7 @@ pub fn run(folder: &Path, size: Size) -> Outcome {
     let patch: Value = (0..size.accounts)
         .map(|at| json!({"name": name(at), "state": "ACTIVE", "zoneId": ZONES[at % 2]}))
         .collect();
+    let before = crowd.costs();
     let answer = crowd
         .door
         .request("PATCH", "/armory/accounts", Some(&patch));
@@ -97,7 +102,7 @@ pub fn run(folder: &Path, size: Size) -> Outcome {
         all,
         risen: active - live,
         given_up: crowd.given_up(),
-        costs: crowd.costs(),
+        costs: crowd.costs_since(&before),
     }
 }
 
@@ -136,7 +141,7 @@ impl Crowd {
         started.unwrap_or_else(|not| panic!("the sidecar does not start: {}", not.log));
         let agents = ZONES.map(|zone| {
             let folder = folder.join(zone);
-            let mut agent = Agent::new(&folder, zone, zone, door.grpc(), "");
+            let mut agent = Agent::new(&folder, zone, zone, door.grpc(), AGENTS);
             agent.start(&[]);
             agent
         });
@@ -146,7 +151,7 @@ impl Crowd {
             agents: agents.into(),
             clusters,
             refuses: format!("https://127.0.0.1:{}", free_port()),
-            hangs: TcpListener::bind("127.0.0.1:0").unwrap(),
+            hangs: hanging(),
         }
     }
 
@@ -154,11 +159,12 @@ impl Crowd {
         let cluster = &self.clusters[at / 2 % self.clusters.len()];
         let kubeconfig = cluster.kubeconfig("token");
         let server = match self.size.life(at) {
-            Life::Lives => return kubeconfig,
+            Life::Lives => cluster.server.clone(),
             Life::Refuses => self.refuses.clone(),
-            Life::Hangs => format!("https://{}", self.hangs.local_addr().unwrap()),
+            Life::Hangs => format!("https://{}", self.hangs),
         };
-        kubeconfig.replace(&cluster.server, &server)
+        let alias = format!("{server}/clusters/{}", name(at));
+        kubeconfig.replace(&cluster.server, &alias)
     }
 
     fn post(&self) {
@@ -212,8 +218,26 @@ impl Crowd {
         {
             costs.push(cost(what, agent.process()));
         }
+        let servers = self.clusters.iter().map(Cluster::process);
+        costs.extend(servers.map(|process| cost("API server", process)));
         costs
     }
+
+    fn costs_since(&mut self, before: &[Cost]) -> Vec<Cost> {
+        let mut costs = self.costs();
+        for (cost, before) in costs.iter_mut().zip(before) {
+            cost.cpu -= before.cpu;
+        }
+        costs
+    }
+}
+
+/// Where connections are taken, kept until the process ends, and never answered.
+fn hanging() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || listener.incoming().flatten().collect::<Vec<TcpStream>>());
+    address
 }
 
 fn cost(what: &'static str, process: &Process) -> Cost {

@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 )
 
@@ -35,6 +36,7 @@ func TestClusterSurvivesAKill(t *testing.T) {
 	createAndWatch(t, holder)
 	checkRights(t, first)
 	checkKubectl(t, first)
+	checkAliases(t, first)
 	checkDirIsClaimed(t, dir)
 
 	if err := first.process.Process.Kill(); err != nil {
@@ -64,6 +66,58 @@ func TestClusterSurvivesAKill(t *testing.T) {
 	}
 	if err := second.waitEnd(t); err != nil {
 		t.Errorf("after SIGTERM: %v", err)
+	}
+}
+
+// checkAliases asks the same cluster under another URL: a list, a watch, discovery, and a path with an escape.
+func checkAliases(t *testing.T, c *cluster) {
+	t.Helper()
+	config, err := clientcmd.BuildConfigFromFlags("", c.TokenKubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Host += "/clusters/some-name"
+	alias, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := alias.CoreV1().ConfigMaps("default").List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	changes, err := alias.CoreV1().ConfigMaps("default").Watch(t.Context(), metav1.ListOptions{ResourceVersion: "0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer changes.Stop()
+	first := <-changes.ResultChan()
+	if len(found.Items) == 0 || first.Type != watch.Added {
+		t.Errorf("%d config maps, then %v", len(found.Items), first.Type)
+	}
+	if _, err := alias.Discovery().ServerPreferredResources(); err != nil {
+		t.Error(err)
+	}
+	plain, err := rest.HTTPClientFor(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{
+		"/clusters/other": 200,
+		// What is escaped stays so.
+		"/clusters/other/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Anode": 200,
+		"/clusters/other/api/nothing": 404,
+		"/clusters":                   404,
+		"/clusters/":                  404,
+		"/clusters//api":              404,
+	} {
+		answer, err := plain.Get(c.Server + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("%s: %d, want %d", path, answer.StatusCode, want)
+		}
 	}
 }
 
