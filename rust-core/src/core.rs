@@ -200,6 +200,11 @@ impl Core {
         }
     }
 
+    /// The largest body of a request to [`Core::handle`], in bytes; a larger one is answered 413.
+    pub fn max_body(&self) -> usize {
+        self.api.max_body
+    }
+
     /// Whether a write to `/credentials` that cannot be journaled is to be refused.
     pub fn is_strict(&self) -> bool {
         self.interceptor

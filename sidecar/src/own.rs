@@ -17,9 +17,6 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::sync::Arc;
 
-/// The largest body, in bytes.
-const BOUND: usize = 64 << 20;
-
 pub(crate) async fn handle(
     proxy: Arc<Proxy>,
     client: Client,
@@ -30,12 +27,16 @@ pub(crate) async fn handle(
         drain(body.map_err(Into::into).boxed_unsync());
         return proxy.refused(answer::error(StatusCode::FORBIDDEN, reason));
     }
-    let body = match collect(body, BOUND, proxy.idle_timeout).await {
+    let bound = proxy.core.max_body();
+    let body = match collect(body, bound, proxy.idle_timeout).await {
         Collected::Whole(body, _) => body,
         Collected::Larger(body) => {
             drain(body.boxed_unsync());
-            let message = "the body is larger than 64 MiB: send it in several requests";
-            return proxy.refused(answer::error(StatusCode::PAYLOAD_TOO_LARGE, message));
+            let message = format!(
+                "the body is larger than {bound} bytes: send it in several requests, or raise \
+                 kubesvc.api.maxBodySize"
+            );
+            return proxy.refused(answer::error(StatusCode::PAYLOAD_TOO_LARGE, &message));
         }
         Collected::Broken => return proxy.broken(),
         Collected::Stalled => return proxy.stalled(),

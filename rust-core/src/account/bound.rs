@@ -8,7 +8,7 @@ pub const LONGEST: usize = 255;
 /// it is.
 pub fn name(text: &str) -> Result<(), &'static str> {
     match text.len() {
-        1..=LONGEST => no_nul(text),
+        1..=LONGEST => fits(text),
         _ => Err("must have 1 to 255 bytes"),
     }
 }
@@ -16,8 +16,15 @@ pub fn name(text: &str) -> Result<(), &'static str> {
 /// The same for what may be left out.
 pub fn optional(text: &str) -> Result<(), &'static str> {
     match text.len() {
-        0..=LONGEST => no_nul(text),
+        0..=LONGEST => fits(text),
         _ => Err("must have at most 255 bytes"),
+    }
+}
+
+fn fits(text: &str) -> Result<(), &'static str> {
+    match text.ends_with(' ') {
+        true => Err("must not end with a space, without which some databases take it for the same"),
+        false => no_nul(text),
     }
 }
 
@@ -44,9 +51,10 @@ mod tests {
         let long = "x".repeat(LONGEST);
         assert!(name("a").is_ok() && name(&long).is_ok() && optional("").is_ok());
         let longer = format!("{long}x");
-        for wrong in ["", longer.as_str(), "a\0b"] {
+        for wrong in ["", longer.as_str(), "a\0b", "a ", " "] {
             assert!(name(wrong).is_err(), "{wrong:?}");
         }
+        assert!(name(" a").is_ok() && optional("zone ").is_err());
         assert!(optional(&longer).is_err() && optional("\0").is_err());
     }
 

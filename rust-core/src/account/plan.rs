@@ -68,6 +68,13 @@ pub fn unpreparable(view: &View, cause: String, limits: &Limits) -> Option<Step>
     Some(step)
 }
 
+/// Whether a push that could not be prepared waits for its next try.
+pub fn is_withheld(view: &View) -> bool {
+    let account = &view.account;
+    let is_due = account.due_at.is_some_and(|due| due <= view.now);
+    account.failure == Some(Failure::Definition) && !is_due
+}
+
 /// Why a claimed account is switched off.
 pub const CLAIMED: &str = "an agent brings an account of this name by its own configuration, \
     which goes before; rename or remove that one to activate this one";
@@ -89,9 +96,8 @@ impl Planner<'_> {
             .is_some_and(|due| due <= self.view.now)
     }
 
-    /// A push that could not be prepared waits for its next try.
     fn is_withheld(&self) -> bool {
-        self.is_blocked() && !self.is_due()
+        is_withheld(self.view)
     }
 
     fn is_blocked(&self) -> bool {

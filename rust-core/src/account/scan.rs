@@ -1,6 +1,7 @@
 //! Which accounts are migrated by themselves: those whose whole name a pattern matches. `lifecycle`
 //! scans by these rules, `intercept` asks them of a new account, `api` says why.
 
+use super::bound;
 use regex::Regex;
 use std::time::Duration;
 
@@ -40,8 +41,9 @@ impl ScanRules {
         }
     }
 
-    /// The first pattern that matches this name.
+    /// The first pattern that matches this name; none matches one that cannot be kept.
     pub fn matching(&self, name: &str) -> Option<&Pattern> {
+        bound::name(name).ok()?;
         let mut patterns = self.patterns.iter();
         patterns.find(|pattern| pattern.regex.is_match(name))
     }

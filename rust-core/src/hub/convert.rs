@@ -1,7 +1,7 @@
 //! From the wire's messages to what the store keeps. What an agent says is not trusted: names and
 //! ids that cannot be are refused with the reason, texts are made to fit their columns.
 
-use crate::account::{Cluster, HoldingState};
+use crate::account::{Cluster, HoldingState, bound};
 use crate::store::{Held, Registration, StaticAccount};
 use ferry_wire::v1::account_report::State;
 use ferry_wire::v1::{AccountReport, Register};
@@ -130,10 +130,9 @@ fn text(said: &str, length: usize) -> String {
 
 /// Whether this can be an id, or why not.
 fn fits(text: &str) -> Result<(), &'static str> {
-    match text.chars().count() {
-        0 | 256.. => Err("must have 1 to 255 characters"),
-        _ if text.chars().any(char::is_control) => Err("must not have control characters"),
-        _ => Ok(()),
+    match text.chars().any(char::is_control) {
+        true => Err("must not have control characters"),
+        false => bound::name(text),
     }
 }
 
@@ -189,8 +188,8 @@ mod tests {
     fn names_and_ids_that_cannot_be_are_refused_with_the_reason() {
         let long = "n".repeat(256);
         for (name, reason) in [
-            ("", "1 to 255 characters"),
-            (&long, "1 to 255 characters"),
+            ("", "1 to 255 bytes"),
+            (&long, "1 to 255 bytes"),
             ("a\0", "control characters"),
             ("a\nb", "control characters"),
             ("a/b", "must not have `/`"),
@@ -209,7 +208,7 @@ mod tests {
         assert!(refusal(agent).contains("agentId must not have control characters"));
         let mut zone = register(&[]);
         zone.zone_id = long;
-        assert!(refusal(zone).contains("zoneId must have 1 to 255 characters"));
+        assert!(refusal(zone).contains("zoneId must have 1 to 255 bytes"));
     }
 
     #[test]

@@ -3,7 +3,6 @@
 //! Called by `session` before anything else is heard. Bounded in time and in size, so that nobody
 //! who only talks fills the memory.
 
-use crate::account::bound;
 use ferry_wire::v1::agent_message::Kind;
 use ferry_wire::v1::{AgentMessage, Register};
 use prost::Message;
@@ -18,11 +17,6 @@ const LARGEST: usize = 256 * 1024 * 1024;
 /// Reads until the last part.
 pub(super) async fn read(inbound: &mut Streaming<AgentMessage>) -> Result<Register, Status> {
     let mut whole = part(inbound).await?;
-    for (what, text) in [("agentId", &whole.agent_id), ("zoneId", &whole.zone_id)] {
-        if let Err(reason) = bound::name(text) {
-            return Err(Status::invalid_argument(format!("{what} {reason}")));
-        }
-    }
     let mut size = whole.encoded_len();
     while whole.more {
         let mut next = part(inbound).await?;

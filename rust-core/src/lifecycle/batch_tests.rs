@@ -1,4 +1,5 @@
-//! Batches of which one row cannot be read: it fails alone, and the others go on.
+//! Batches of which one account cannot be read, prepared or sent: it fails alone, and the others go
+//! on.
 
 use super::*;
 use crate::account::{Cluster, HoldingState, Status};
@@ -38,12 +39,7 @@ impl Ground {
             },
             metrics: Arc::new(Metrics::new()),
             core_id: "core".to_owned(),
-            rules: crate::account::scan::ScanRules {
-                enabled: false,
-                patterns: Vec::new(),
-                batch_size: 1,
-                frequency: Duration::from_secs(60),
-            },
+            rules: crate::account::scan::ScanRules::off(),
         });
         let names: Vec<String> = (0..7).map(|number| format!("account-{number}")).collect();
         for name in &names {
@@ -88,6 +84,19 @@ impl Ground {
         let others: Vec<&str> = others.map(String::as_str).collect();
         let views = self.lifecycle.store.views(&others).await.unwrap();
         views.values().map(|view| view.account.status).collect()
+    }
+
+    async fn account(&self, name: &str) -> crate::account::Account {
+        let view = self.lifecycle.store.view(name).await.unwrap();
+        view.unwrap().account
+    }
+
+    /// Accounts with a message that another core left to this one.
+    async fn unsent(&self) -> Vec<String> {
+        let unsent = self.lifecycle.store.unsent("core").await.unwrap();
+        let mut names: Vec<String> = unsent.into_iter().map(|unsent| unsent.account).collect();
+        names.sort();
+        names
     }
 
     async fn all_ready(&self) {
@@ -150,13 +159,63 @@ async fn one_that_cannot_be_prepared_fails_alone() {
     assert!(ground.reconcile().await.is_empty());
     let others = ground.statuses_but("account-6").await;
     assert_eq!(others, [Status::Activating; 6]);
-    let view = ground.lifecycle.store.view("account-6").await.unwrap();
-    let account = view.unwrap().account;
+    let account = ground.account("account-6").await;
     assert_eq!(account.status, Status::Failed);
     assert!(
         account
             .message
             .unwrap()
             .contains("neither kubeconfigContents")
+    );
+}
+
+#[tokio::test]
+async fn what_another_core_left_and_cannot_be_prepared_is_tried_again() {
+    let ground = Ground::open().await;
+    // This core has no session with the agent: what follows is left to the one that has.
+    assert!(ground.reconcile().await.is_empty());
+    for text in [
+        "UPDATE kubesvc_ferry_holdings SET unsent = 0 WHERE account <> 'account-3'",
+        "UPDATE kubesvc_accounts SET status = 'ACTIVE', zone_id = 'Z', due_at = NULL
+         WHERE name = 'account-3'",
+        "UPDATE kubesvc_accounts SET definition = '{}' WHERE name = 'account-3'",
+    ] {
+        ground.run(text).await;
+    }
+    // The second time is not due.
+    for _ in 0..2 {
+        ground.lifecycle.send_for_peers().await.unwrap();
+        assert_eq!(ground.unsent().await, ["account-3"]);
+        let account = ground.account("account-3").await;
+        assert_eq!((account.status, account.failed_count), (Status::Active, 1));
+        assert!(account.message.unwrap().contains("neither"));
+    }
+    ground
+        .run(
+            "UPDATE kubesvc_accounts SET definition = '{\"serviceAccount\": true}', due_at = 1
+             WHERE name = 'account-3'",
+        )
+        .await;
+    assert!(ground.reconcile().await.is_empty());
+    ground.lifecycle.send_for_peers().await.unwrap();
+    assert!(ground.unsent().await.is_empty());
+}
+
+#[tokio::test]
+async fn what_another_core_left_fails_with_its_cause_while_it_is_activated() {
+    let ground = Ground::open().await;
+    assert!(ground.reconcile().await.is_empty());
+    assert_eq!(ground.unsent().await.len(), 7);
+    ground
+        .run("UPDATE kubesvc_accounts SET definition = '{}' WHERE name = 'account-3'")
+        .await;
+    ground.lifecycle.send_for_peers().await.unwrap();
+    let account = ground.account("account-3").await;
+    assert_eq!(account.status, Status::Failed);
+    assert!(account.message.unwrap().contains("neither"));
+    assert_eq!(ground.unsent().await, ["account-3"]);
+    assert_eq!(
+        ground.statuses_but("account-3").await,
+        [Status::Activating; 6]
     );
 }

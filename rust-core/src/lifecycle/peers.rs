@@ -1,8 +1,8 @@
 //! Several cores on one database: what one core leaves to be done with the agents of another.
 
 use super::Lifecycle;
-use crate::account::HoldingState;
-use crate::store::{StoreError, Unsent};
+use crate::account::{HoldingState, plan};
+use crate::store::{Change, StoreError, Unsent};
 use ferry_wire::v1::SaveAccounts;
 use ferry_wire::v1::core_message::Kind;
 
@@ -13,14 +13,17 @@ impl Lifecycle {
             let Unsent {
                 account, holding, ..
             } = &unsent;
-            match holding.state {
+            let done = match holding.state {
                 HoldingState::Dropping => {
                     self.drop_at(&holding.agent_id, account, holding.generation)
                         .await;
+                    true
                 }
                 _ => self.save_at(&holding.agent_id, account).await?,
+            };
+            if done {
+                self.store.sent(&unsent).await?;
             }
-            self.store.sent(&unsent).await?;
         }
         Ok(())
     }
@@ -47,29 +50,44 @@ impl Lifecycle {
         self.store.forget_evictions().await
     }
 
-    async fn save_at(&self, agent_id: &str, name: &str) -> Result<(), StoreError> {
+    /// Sends SaveAccounts; `false`: it cannot be prepared, and stays to be sent, which the account
+    /// says.
+    async fn save_at(&self, agent_id: &str, name: &str) -> Result<bool, StoreError> {
         let Some(view) = self.store.view(name).await? else {
-            return Ok(());
+            return Ok(true);
         };
         let holding = view
             .holdings
             .iter()
             .find(|holding| holding.agent_id == agent_id);
         let Some(holding) = holding else {
-            return Ok(());
+            return Ok(true);
         };
+        if plan::is_withheld(&view) {
+            return Ok(false);
+        }
         let kept = self.kept(&[name]).await?;
-        match self.prepare(&view.account, &kept).await? {
+        let cause = match self.prepare(&view.account, &kept).await? {
             Ok(account) => {
-                let accounts = vec![account];
                 let save = SaveAccounts {
                     zone_id: holding.zone_id.clone(),
-                    accounts,
+                    accounts: vec![account],
                 };
                 self.registry.send(agent_id, Kind::SaveAccounts(save)).await;
+                return Ok(true);
             }
-            Err(cause) => tracing::warn!(account = name, cause, "not sent to its agent"),
+            Err(cause) => cause,
+        };
+        tracing::warn!(account = name, cause, "not sent to its agent yet");
+        if let Some(step) = plan::unpreparable(&view, cause, &self.limits) {
+            let change = Change {
+                view,
+                step,
+                content: None,
+            };
+            self.write(vec![(change, None)]).await?;
+            self.look_at(vec![name.to_owned()]);
         }
-        Ok(())
+        Ok(false)
     }
 }

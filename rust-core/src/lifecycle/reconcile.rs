@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 const MAX_STEPS: usize = 100;
 
 /// A step with the message that goes with it.
-type Prepared = (Change<'static>, Option<v1::Account>);
+pub(super) type Prepared = (Change<'static>, Option<v1::Account>);
 
 impl Lifecycle {
     /// Takes these accounts as far as they go now.
@@ -94,7 +94,7 @@ impl Lifecycle {
 
     /// Writes steps and sends what follows from them. A lost swap means that somebody else moved the
     /// account.
-    async fn write(&self, mut prepared: Vec<Prepared>) -> Result<(), StoreError> {
+    pub(super) async fn write(&self, mut prepared: Vec<Prepared>) -> Result<(), StoreError> {
         prepared
             .sort_by(|(one, _), (other, _)| one.view.account.name.cmp(&other.view.account.name));
         let here = self.registry.connected();
