@@ -208,6 +208,7 @@ impl Session {
             static_accounts,
             held,
             more: false,
+            refuses_dynamic: !self.accounts.takes_dynamic(),
         };
         let (up, messages) = mpsc::channel(32);
         hit(failpoint::REGISTER_SENDING);

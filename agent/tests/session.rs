@@ -461,6 +461,7 @@ async fn an_agent_without_dynamic_accounts_says_so_for_each() {
     let mut core = Core::start(Terms::default()).await;
     let agent = Agent::start(core.address, "dynamicAccountsEnabled: false\n");
     let mut session = core.session().await;
+    assert!(session.register.refuses_dynamic);
     session.save(account("a", 1, &dead())).await;
     let cause = session.failure_of("a").await;
     assert!(cause.contains("dynamicAccountsEnabled is false"), "{cause}");

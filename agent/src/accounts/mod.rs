@@ -131,6 +131,11 @@ impl Accounts {
         self.0.fixed_changes.subscribe()
     }
 
+    /// Whether the core may give accounts.
+    pub(crate) fn takes_dynamic(&self) -> bool {
+        self.0.dynamic
+    }
+
     /// What Register tells: nothing else is left to be told then. Waits until what is ending has
     /// ended: the core may give an account to another agent as soon as it is missing here.
     pub async fn register(&self) -> (Vec<StaticAccount>, Vec<AccountReport>) {

@@ -3,6 +3,9 @@
 use super::state::{Failure, HoldingState, Status, Wanted};
 use std::time::Duration;
 
+/// The longest wait before an agent that failed is asked again while another serves.
+const LONGEST_STANDBY: Duration = Duration::from_secs(600);
+
 /// A row of `kubesvc_accounts`, without its definition. Times are Unix milliseconds by the
 /// database's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +32,9 @@ pub struct Account {
     pub kubeconfig_file: Option<String>,
     /// Tours, deadlines and pushes that ended without success since the last success or request.
     pub failed_count: u32,
-    /// Why it is FAILED.
+    /// Why it is FAILED. ACTIVE with [`Failure::Definition`]: what changed cannot be pushed yet; with
+    /// [`Failure::Agents`]: an agent failed while another serves, `failed_count` times in a row, and
+    /// `due_at` is when it is asked again.
     pub failure: Option<Failure>,
     /// A sentence for people.
     pub message: Option<String>,
@@ -137,6 +142,12 @@ impl Limits {
     /// When a transient status that begins now is over.
     pub fn deadline(&self, now: i64) -> i64 {
         now + millis(self.transition)
+    }
+
+    /// When an agent that failed for the `times`th time while another serves is asked again.
+    pub fn standby_at(&self, now: i64, times: u32) -> i64 {
+        let wait = self.retry.saturating_mul(1 << times.min(16));
+        now + millis(wait.min(LONGEST_STANDBY.max(self.retry)))
     }
 
     /// When an account that failed now is tried again.

@@ -340,7 +340,7 @@ impl Planner<'_> {
         if self.is_withheld() {
             return None;
         }
-        let overdue = self.is_due() && !self.is_blocked();
+        let overdue = self.is_due() && !self.is_blocked() && !self.stands_by();
         let serves =
             |h: &Holding| h.state == HoldingState::Ready && h.generation == account.generation;
         let next = step.account.as_mut()?;
@@ -349,9 +349,8 @@ impl Planner<'_> {
         }
         match step.holdings.iter().find(|h| serves(h)) {
             Some(ready) => {
-                next.due_at = None;
-                next.failed_count = 0;
                 next.cluster = ready.cluster.clone();
+                self.stand_by(&mut step);
             }
             None if overdue => {
                 let (failure, cause) = self.lost(&step.holdings, zone);
@@ -360,12 +359,78 @@ impl Planner<'_> {
             // Nobody to hear from: they are away, and their lease decides.
             None if !step.holdings.iter().any(|h| self.is_connected(&h.agent_id)) => {
                 next.due_at = None;
+                next.failure = None;
+            }
+            None if self.stands_by() => {
+                next.due_at = Some(self.limits.deadline(self.view.now));
+                next.failed_count = 0;
+                next.failure = None;
+                self.ask_again(&mut step);
             }
             None => next.due_at = next.due_at.or(Some(self.limits.deadline(self.view.now))),
         }
+        let next = step.account.as_mut()?;
         next.message = (step.holdings.iter())
             .find_map(|h| Some(format!("agent `{}`: {}", h.agent_id, h.cause.as_deref()?)));
         (*next != *account || !step.messages.is_empty()).then_some(step)
+    }
+
+    /// Whether an agent failed while another serves.
+    fn stands_by(&self) -> bool {
+        let account = self.account();
+        account.status == Status::Active && account.failure == Some(Failure::Agents)
+    }
+
+    /// A connected agent that failed to activate it, idle since.
+    fn is_idle(&self, held: &Holding) -> bool {
+        held.state == HoldingState::Failed
+            && held.generation == self.account().generation
+            && self.is_connected(&held.agent_id)
+    }
+
+    /// While one agent serves, those that failed are asked again at growing waits, so that there is
+    /// another when it leaves; at the usual pace when it has left and only its lease goes on.
+    fn stand_by(&self, step: &mut Step) {
+        let Some(next) = &mut step.account else {
+            return;
+        };
+        let now = self.view.now;
+        let asked = |held: &Holding| held.state == HoldingState::Pending;
+        if !step.holdings.iter().any(|held| self.is_idle(held)) {
+            next.due_at = None;
+            if !(self.stands_by() && step.holdings.iter().any(asked)) {
+                (next.failed_count, next.failure) = (0, None);
+            }
+            return;
+        }
+        if !self.stands_by() {
+            (next.failed_count, next.failure, next.due_at) = (0, Some(Failure::Agents), None);
+        }
+        let served = step
+            .holdings
+            .iter()
+            .any(|held| held.state == HoldingState::Ready && self.is_connected(&held.agent_id));
+        let times = if served { next.failed_count } else { 0 };
+        let latest = self.limits.standby_at(now, times);
+        let due = next.due_at.map_or(latest, |due| due.min(latest));
+        next.due_at = Some(due);
+        if due <= now {
+            next.due_at = None;
+            next.failed_count = next.failed_count.saturating_add(1);
+            self.ask_again(step);
+        }
+    }
+
+    /// SaveAccounts to those that failed, of the generation that they have.
+    fn ask_again(&self, step: &mut Step) {
+        for held in &mut step.holdings {
+            if self.is_idle(held) {
+                held.state = HoldingState::Pending;
+                step.messages.push(Message::Save {
+                    agent_id: held.agent_id.clone(),
+                });
+            }
+        }
     }
 
     fn lost(&self, holdings: &[Holding], zone: &str) -> (Failure, String) {
@@ -520,3 +585,7 @@ mod off_tests;
 #[cfg(test)]
 #[path = "plan_push_tests.rs"]
 mod push_tests;
+
+#[cfg(test)]
+#[path = "plan_standby_tests.rs"]
+mod standby_tests;

@@ -260,18 +260,16 @@ impl Life {
         match row.wanted {
             Wanted::Active => {
                 let zone = row.zone_id.as_deref();
-                let current = |at: &SimAgent| at.runs.is_some_and(|(of, _)| of == row.generation);
                 let ready = |at: &SimAgent| at.runs == Some((row.generation, HoldingState::Ready));
                 let agents = &self.world.agents;
                 row.status == Status::Active
+                    && agents.iter().any(ready)
                     && row
                         .requested_zone
                         .as_deref()
                         .is_none_or(|asked| Some(asked) == zone)
-                    && agents.iter().any(ready)
                     && agents.iter().all(|agent| match Some(agent.zone) == zone {
-                        // A replica that failed stays idle while another serves.
-                        true => current(agent),
+                        true => ready(agent),
                         false => agent.runs.is_none(),
                     })
             }

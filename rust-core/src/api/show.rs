@@ -13,15 +13,16 @@ pub(super) fn usage(name: &str, detail: &AccountDetail) -> Value {
             account,
             content,
             holdings,
+            caching,
         } => {
-            let agents = holdings.iter().map(|h| (h.agent_id.as_str(), h.state));
+            let agents = holdings.iter().map(|held| &held.agent_id);
             let zone_id = account.zone_id.as_ref().or(account.requested_zone.as_ref());
             let mut shown = json!({
                 "name": name,
                 "type": "kubernetes",
                 "source": Source::Clouddriver.as_str(),
                 "config": object(&content.definition),
-                "agents": agents_array(agents),
+                "agents": agents_array(agents, caching.as_ref()),
                 "status": account.status.as_str(),
                 "lastAssignmentMsg": account.message.as_deref().unwrap_or_default(),
             });
@@ -34,17 +35,18 @@ pub(super) fn usage(name: &str, detail: &AccountDetail) -> Value {
             definition,
             zone_id,
             agents,
+            caching,
             ..
         } => {
             let cause = agents.iter().find_map(|(_, _, cause)| cause.as_deref());
-            let agents = agents.iter().map(|(id, state, _)| (id.as_str(), *state));
+            let agents = agents.iter().map(|(id, _, _)| id);
             json!({
                 "name": name,
                 "type": "kubernetes",
                 "source": Source::StaticAgentConfig.as_str(),
                 "config": object(definition),
                 "zoneId": zone_id,
-                "agents": agents_array(agents),
+                "agents": agents_array(agents, caching.as_ref()),
                 "lastAssignmentMsg": cause.unwrap_or_default(),
             })
         }
@@ -69,6 +71,7 @@ pub(super) fn kubesvc_account(name: &str, detail: &AccountDetail) -> Value {
             account,
             content,
             holdings,
+            ..
         } => {
             let mut shown = kubesvc(name, &content.definition, &account.cluster);
             shown["dynamic"] = json!(true);
@@ -87,6 +90,7 @@ pub(super) fn kubesvc_account(name: &str, detail: &AccountDetail) -> Value {
             zone_id,
             cluster,
             agents,
+            ..
         } => {
             let mut shown = kubesvc(name, definition, cluster);
             shown["dynamic"] = json!(false);
@@ -115,10 +119,9 @@ pub(super) fn namespaces(detail: &AccountDetail) -> Value {
 
 fn kubesvc(name: &str, definition: &str, cluster: &Cluster) -> Value {
     let object = object(definition);
-    let permissions = object.get("permissions").filter(|value| value.is_object());
     json!({
         "name": name,
-        "permissions": permissions.cloned().unwrap_or_else(|| json!({})),
+        "permissions": permissions(&object),
         "def": definition,
         "definition": object,
         "definitionAsString": definition,
@@ -139,13 +142,54 @@ fn ready(states: impl Iterator<Item = HoldingState>) -> usize {
     states.filter(|state| *state == HoldingState::Ready).count()
 }
 
-/// Agents with who of them caches: the first that is ready.
-fn agents_array<'a>(agents: impl Iterator<Item = (&'a str, HoldingState)>) -> Value {
-    let mut cached = false;
-    let agents = agents.map(|(agent_id, state)| {
-        let caching = state == HoldingState::Ready && !cached;
-        cached |= caching;
-        json!({"agentId": agent_id, "caching": caching})
-    });
-    agents.collect()
+/// Agents with who of them caches.
+fn agents_array<'a>(agents: impl Iterator<Item = &'a String>, caching: Option<&String>) -> Value {
+    agents
+        .map(|id| json!({"agentId": id, "caching": Some(id) == caching}))
+        .collect()
+}
+
+/// Permissions as a map of lists; Armory's agent also has them as a list of such maps.
+fn permissions(definition: &Value) -> Map<String, Value> {
+    let mut permissions: Map<String, Value> = Map::new();
+    let maps = match &definition["permissions"] {
+        Value::Array(maps) => maps.iter().collect(),
+        map => vec![map],
+    };
+    for (right, roles) in maps.into_iter().filter_map(Value::as_object).flatten() {
+        let roles = match roles {
+            Value::Array(roles) => roles.clone(),
+            Value::Null => Vec::new(),
+            role => vec![role.clone()],
+        };
+        let known = permissions.entry(right).or_insert_with(|| json!([]));
+        if let Value::Array(known) = known {
+            known.extend(roles);
+        }
+    }
+    permissions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permissions_are_a_map_however_they_are_written() {
+        for (written, shown) in [
+            (json!(null), json!({})),
+            (json!("READ"), json!({})),
+            (
+                json!({"READ": ["a"], "WRITE": "b"}),
+                json!({"READ": ["a"], "WRITE": ["b"]}),
+            ),
+            (
+                json!([{"READ": ["a"]}, {"WRITE": ["b"]}, {"READ": ["c"], "EXECUTE": null}, 1]),
+                json!({"READ": ["a", "c"], "WRITE": ["b"], "EXECUTE": []}),
+            ),
+        ] {
+            let definition = json!({"permissions": written});
+            assert_eq!(Value::Object(permissions(&definition)), shown, "{written}");
+        }
+    }
 }

@@ -205,6 +205,7 @@ impl Desk {
             agent_id: id.to_owned(),
             zone_id: zone.to_owned(),
             agent_version: "1".to_owned(),
+            takes_dynamic: true,
             core_id: "core".to_owned(),
             session_id: format!("session of {id}"),
             static_accounts: own.collect(),

@@ -59,6 +59,7 @@ pub(super) fn registration(
         agent_id: register.agent_id,
         zone_id: register.zone_id,
         agent_version: text(&register.version, NAME),
+        takes_dynamic: !register.refuses_dynamic,
         core_id: core_id.to_owned(),
         session_id,
     })
@@ -163,6 +164,7 @@ mod tests {
             static_accounts: statics.iter().map(account).collect(),
             held: Vec::new(),
             more: false,
+            refuses_dynamic: false,
         }
     }
 

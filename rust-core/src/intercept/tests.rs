@@ -182,6 +182,7 @@ fn registration(held: Vec<Held>) -> Registration {
         agent_id: "agent".to_owned(),
         zone_id: "Z".to_owned(),
         agent_version: "1".to_owned(),
+        takes_dynamic: true,
         core_id: "core".to_owned(),
         session_id: "session".to_owned(),
         static_accounts: Vec::new(),

@@ -54,6 +54,7 @@ impl Ground {
             agent_id: "agent".to_owned(),
             zone_id: "Z".to_owned(),
             agent_version: "1".to_owned(),
+            takes_dynamic: true,
             core_id: "core".to_owned(),
             session_id: "s".to_owned(),
             static_accounts: Vec::new(),

@@ -240,6 +240,7 @@ async fn what_an_agent_brings_is_left_to_it() {
         agent_id: "agent".to_owned(),
         zone_id: "Z".to_owned(),
         agent_version: "1".to_owned(),
+        takes_dynamic: true,
         core_id: "core".to_owned(),
         session_id: "session".to_owned(),
         static_accounts: vec![StaticAccount {

@@ -46,6 +46,8 @@ pub struct Registration {
     pub zone_id: String,
     /// Its version.
     pub agent_version: String,
+    /// Whether it may be given dynamic accounts.
+    pub takes_dynamic: bool,
     /// The core it is connected to.
     pub core_id: String,
     /// This connection.
@@ -191,6 +193,8 @@ impl Store {
                 held.text(agent_id).run(&mut tx).await?;
                 let brought = sql("DELETE FROM kubesvc_ferry_static_accounts WHERE agent_id = ?");
                 brought.text(agent_id).run(&mut tx).await?;
+                let without = sql("DELETE FROM kubesvc_ferry_static_agents WHERE agent_id = ?");
+                without.text(agent_id).run(&mut tx).await?;
                 let ended = operations::forgotten(&mut tx, agent_id, now).await?;
                 (affected, ended)
             }
@@ -353,6 +357,15 @@ async fn write_agent(tx: &mut Tx, registration: &Registration, now: i64) -> Resu
     .number(now)
     .run(tx)
     .await?;
+    let agent = registration.agent_id.as_str();
+    let without = match registration.takes_dynamic {
+        true => "DELETE FROM kubesvc_ferry_static_agents WHERE agent_id = ?".to_owned(),
+        false => {
+            let write = tx.dialect().or_update("agent_id", &["agent_id"]);
+            format!("INSERT INTO kubesvc_ferry_static_agents (agent_id) VALUES (?) {write}")
+        }
+    };
+    sql(without).text(agent).run(tx).await?;
     Ok(())
 }
 

@@ -25,13 +25,13 @@ pub struct AgentRow {
 }
 
 impl Store {
-    /// The agents that are connected to any core, sorted by id.
+    /// The agents that are connected to any core and may be given accounts, sorted by id.
     pub async fn connected(&self) -> Result<Vec<Agent>, StoreError> {
         let mut tx = self.pool.read().await?;
-        let rows = sql(
-            "SELECT agent_id, zone_id FROM kubesvc_ferry_agents WHERE left_at IS NULL
-             ORDER BY agent_id",
-        );
+        let rows = sql("SELECT agent_id, zone_id FROM kubesvc_ferry_agents
+             WHERE left_at IS NULL
+               AND agent_id NOT IN (SELECT agent_id FROM kubesvc_ferry_static_agents)
+             ORDER BY agent_id");
         let rows = rows.all(&mut tx).await?;
         tx.commit().await?;
         rows.iter()
@@ -147,8 +147,9 @@ async fn read_agent(tx: &mut Tx, row: &Record) -> Result<AgentRow, StoreError> {
     let first = sql(
         "SELECT COUNT(*) FROM kubesvc_ferry_holdings mine WHERE agent_id = ?
          AND state = 'READY' AND NOT EXISTS (SELECT 1 FROM kubesvc_ferry_holdings other
+         JOIN kubesvc_ferry_agents agent ON agent.agent_id = other.agent_id
          WHERE other.account = mine.account AND other.state = 'READY'
-         AND other.agent_id < mine.agent_id)",
+         AND agent.left_at IS NULL AND other.agent_id < mine.agent_id)",
     );
     let own = sql("SELECT COUNT(*) FROM kubesvc_ferry_static_accounts
          WHERE agent_id = ? AND state = 'READY'");

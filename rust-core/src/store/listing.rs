@@ -17,6 +17,8 @@ pub enum AccountDetail {
         content: Content,
         /// Its holdings, sorted by agent.
         holdings: Vec<Holding>,
+        /// The agent that is to cache it: the first that is connected and ready.
+        caching: Option<String>,
     },
     /// An account of agents' own configuration.
     Static {
@@ -28,6 +30,8 @@ pub enum AccountDetail {
         cluster: Cluster,
         /// Who brings it: id, state and cause, sorted by agent.
         agents: Vec<(String, HoldingState, Option<String>)>,
+        /// The agent that is to cache it: the first that is connected and ready.
+        caching: Option<String>,
     },
 }
 
@@ -58,10 +62,12 @@ impl Store {
     ) -> Result<BTreeMap<String, AccountDetail>, StoreError> {
         let mut tx = self.pool.read().await?;
         let mut details = BTreeMap::new();
+        let here = sql("SELECT agent_id FROM kubesvc_ferry_agents WHERE left_at IS NULL");
+        let here = here.column(&mut tx).await?.into_iter().collect();
         for names in names.chunks(CHUNK) {
-            dynamic_details(&mut tx, names, &mut details).await?;
+            dynamic_details(&mut tx, names, &here, &mut details).await?;
             // One that is both is shown as static.
-            static_details(&mut tx, names, &mut details).await?;
+            static_details(&mut tx, names, &here, &mut details).await?;
         }
         tx.commit().await?;
         Ok(details)
@@ -75,7 +81,9 @@ impl Store {
         let now = tx.now().await?;
         let mut names = over(now, limit).column(&mut tx).await?;
         names.extend(sending(limit).column(&mut tx).await?);
-        let zones = sql("SELECT DISTINCT zone_id FROM kubesvc_ferry_agents WHERE left_at IS NULL");
+        let zones = sql("SELECT DISTINCT zone_id FROM kubesvc_ferry_agents
+             WHERE left_at IS NULL
+               AND agent_id NOT IN (SELECT agent_id FROM kubesvc_ferry_static_agents)");
         for zones in zones.column(&mut tx).await?.chunks(CHUNK) {
             names.extend(awaited(zones, limit).column(&mut tx).await?);
         }
@@ -137,9 +145,20 @@ pub(super) fn awaited(zones: &[String], limit: u32) -> Statement {
     names
 }
 
+/// The first that is connected and ready.
+fn caching<'a>(
+    mut agents: impl Iterator<Item = (&'a String, HoldingState)>,
+    here: &BTreeSet<String>,
+) -> Option<String> {
+    let serves =
+        |(id, state): &(&String, HoldingState)| *state == HoldingState::Ready && here.contains(*id);
+    agents.find(serves).map(|(id, _)| id.clone())
+}
+
 async fn static_details(
     tx: &mut Tx,
     names: &[impl AsRef<str>],
+    here: &BTreeSet<String>,
     details: &mut BTreeMap<String, AccountDetail>,
 ) -> Result<(), StoreError> {
     let query = sql("SELECT * FROM kubesvc_ferry_static_accounts WHERE name IN").list(names);
@@ -162,6 +181,7 @@ async fn static_details(
             definition: first.get("definition")?,
             zone_id: first.get("zone_id")?,
             cluster: read_cluster(&rows[ready.unwrap_or(0)].1)?,
+            caching: caching(agents.iter().map(|(id, state, _)| (id, *state)), here),
             agents,
         };
         details.insert(name, detail);
@@ -172,6 +192,7 @@ async fn static_details(
 async fn dynamic_details(
     tx: &mut Tx,
     names: &[impl AsRef<str>],
+    here: &BTreeSet<String>,
     details: &mut BTreeMap<String, AccountDetail>,
 ) -> Result<(), StoreError> {
     let rows = sql("SELECT a.*, o.inline_definition FROM kubesvc_accounts a
@@ -182,9 +203,14 @@ async fn dynamic_details(
     for row in &rows {
         let account = read_account(row)?;
         let name = account.name.clone();
+        let holdings = held.remove(&name).unwrap_or_default();
         let detail = AccountDetail::Dynamic {
             content: read_content(row)?,
-            holdings: held.remove(&name).unwrap_or_default(),
+            caching: caching(
+                holdings.iter().map(|held| (&held.agent_id, held.state)),
+                here,
+            ),
+            holdings,
             account: Box::new(account),
         };
         details.insert(name, detail);

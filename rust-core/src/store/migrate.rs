@@ -23,6 +23,7 @@ const SQLITE: &[&str] = &[
     include_str!("../../migrations/sqlite/0006_keys.sql"),
     include_str!("../../migrations/sqlite/0007_operations.sql"),
     include_str!("../../migrations/sqlite/0008_answers.sql"),
+    include_str!("../../migrations/sqlite/0009_agents.sql"),
 ];
 const MYSQL: &[&str] = &[
     include_str!("../../migrations/mysql/0001_accounts.sql"),
@@ -33,6 +34,7 @@ const MYSQL: &[&str] = &[
     include_str!("../../migrations/mysql/0006_keys.sql"),
     include_str!("../../migrations/mysql/0007_operations.sql"),
     include_str!("../../migrations/mysql/0008_answers.sql"),
+    include_str!("../../migrations/mysql/0009_agents.sql"),
 ];
 const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0001_accounts.sql"),
@@ -43,6 +45,7 @@ const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0006_keys.sql"),
     include_str!("../../migrations/postgres/0007_operations.sql"),
     include_str!("../../migrations/postgres/0008_answers.sql"),
+    include_str!("../../migrations/postgres/0009_agents.sql"),
 ];
 
 pub(super) async fn sqlite(connection: &mut SqliteConnection) -> Result<(), StoreError> {

@@ -362,6 +362,7 @@ fn registration(agent_id: &str, session_id: &str, held: Vec<Held>) -> Registrati
         agent_id: agent_id.to_owned(),
         zone_id: "Z".to_owned(),
         agent_version: "1".to_owned(),
+        takes_dynamic: true,
         core_id: "core".to_owned(),
         session_id: session_id.to_owned(),
         static_accounts: Vec::new(),

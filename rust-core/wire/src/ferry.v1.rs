@@ -60,6 +60,9 @@ pub struct Register {
     /// Another Register follows, which goes on where this one ends.
     #[prost(bool, tag = "6")]
     pub more: bool,
+    /// Its operator wants it to have no accounts but its own.
+    #[prost(bool, tag = "7")]
+    pub refuses_dynamic: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Registered {

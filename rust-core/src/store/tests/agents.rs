@@ -1,6 +1,7 @@
 //! What agents say: connecting, reporting, leaving, and leases that end.
 
 use super::*;
+use crate::store::AccountDetail;
 use HoldingState::*;
 
 #[tokio::test]
@@ -335,4 +336,42 @@ async fn one_agent_of_an_account_caches() {
             .iter()
             .all(|agent| agent.accounts == ["a"] && agent.core_id == "core")
     );
+    // One that left is counted on for a while, but caches nothing.
+    base.store.leave("2", "2").await.unwrap();
+    let agents = base.store.agents().await.unwrap();
+    let caching: Vec<_> = agents
+        .iter()
+        .map(|a| (a.agent_id.as_str(), a.caching))
+        .collect();
+    assert_eq!(caching, [("1", false), ("3", true)]);
+    let Some(AccountDetail::Dynamic { caching, .. }) = base.store.detail("a").await.unwrap() else {
+        panic!("there is a row");
+    };
+    assert_eq!(caching.as_deref(), Some("3"));
+}
+
+#[tokio::test]
+async fn an_agent_that_refuses_dynamic_accounts_is_none_to_give_them_to() {
+    let base = Base::open(DATABASE).await;
+    let connected = async || -> Vec<String> {
+        let agents = base.store.connected().await.unwrap();
+        agents.into_iter().map(|agent| agent.id).collect()
+    };
+    for (takes_dynamic, session, expected) in [
+        (false, "1", vec!["b"]),
+        (false, "2", vec!["b"]),
+        (true, "3", vec!["a", "b"]),
+    ] {
+        base.store
+            .register(&registration("b", "b", Vec::new()))
+            .await
+            .unwrap();
+        let agent = Registration {
+            takes_dynamic,
+            ..registration("a", session, Vec::new())
+        };
+        base.store.register(&agent).await.unwrap();
+        assert_eq!(connected().await, expected);
+        assert_eq!(base.store.agents().await.unwrap().len(), 2);
+    }
 }

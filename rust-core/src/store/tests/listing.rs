@@ -125,12 +125,14 @@ async fn a_detail_is_the_row_with_its_holdings() {
         account,
         content: kept,
         holdings,
+        caching,
     }) = base.store.detail("a").await.unwrap()
     else {
         panic!("there is a row");
     };
     assert_eq!((*account, holdings), (view.account, view.holdings));
     assert_eq!(kept, content("{}"));
+    assert_eq!(caching, None, "neither of them is connected");
     assert!(base.store.detail("b").await.unwrap().is_none());
 }
 

@@ -90,6 +90,7 @@ async fn reports_of_them_change_what_is_shown_and_no_row() {
         zone_id,
         cluster,
         agents,
+        caching,
     }) = base.store.detail("a").await.unwrap()
     else {
         panic!("the agents' own goes before");
@@ -105,6 +106,7 @@ async fn reports_of_them_change_what_is_shown_and_no_row() {
         ("two".to_owned(), Ready, None),
     ];
     assert_eq!(agents, expected);
+    assert_eq!(caching.as_deref(), Some("two"));
 }
 
 #[tokio::test]

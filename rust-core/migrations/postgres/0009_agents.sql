@@ -1,0 +1,4 @@
+-- Agents whose operators want them to have no accounts but their own.
+CREATE TABLE kubesvc_ferry_static_agents (
+    agent_id             VARCHAR(255) NOT NULL PRIMARY KEY
+);
