@@ -10,23 +10,27 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-const ACCOUNTS: usize = 100_000;
+pub(crate) const ACCOUNTS: usize = 100_000;
 const BATCH: usize = 10_000;
 const RUNS: usize = 3;
 const PAGES: usize = 15;
 
-pub(crate) fn run(folder: &Path) {
-    let bases = [
+/// The databases, with their names.
+pub(crate) fn bases() -> [(&'static str, Option<Kind>); 3] {
+    [
         ("SQLite", None),
         ("MariaDB", Some(Kind::MariaDb)),
         ("PostgreSQL", Some(Kind::Postgres)),
-    ];
-    for (name, kind) in bases {
+    ]
+}
+
+pub(crate) fn run(folder: &Path) {
+    for (name, kind) in bases() {
         let folder = folder.join(name);
         std::fs::create_dir_all(&folder).unwrap();
         let mut base = Base::make(kind, &folder);
         fill(&mut base);
-        let sidecar = base.sidecar(&folder);
+        let sidecar = base.sidecar(&folder, "");
         base.like("kubesvc_accounts", "raw_accounts");
         base.like("kubesvc_ferry_audit", "raw_audit");
         println!("\n{name}: {BATCH} accounts in one request, medians of {RUNS} runs");
@@ -41,7 +45,7 @@ fn name(at: usize) -> String {
 }
 
 /// Clouddriver's accounts, as long as a kubeconfig makes them.
-fn fill(base: &mut Base) {
+pub(crate) fn fill(base: &mut Base) {
     let kubeconfig = "certificate-authority-data: ".repeat(70);
     for first in (0..ACCOUNTS).step_by(BATCH) {
         let row = |at: usize| {

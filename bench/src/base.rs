@@ -50,12 +50,12 @@ impl Base {
         base
     }
 
-    /// A sidecar on it. No Clouddriver is behind: its table is all that is asked.
-    pub(crate) fn sidecar(&self, folder: &Path) -> Sidecar {
+    /// A sidecar on it, with more YAML. No Clouddriver is behind: its table is all that is asked.
+    pub(crate) fn sidecar(&self, folder: &Path, more: &str) -> Sidecar {
         let nobody = "http://127.0.0.1:9";
         let mut sidecar = match &self.schema {
-            None => Sidecar::new(folder, nobody, ""),
-            Some(schema) => Sidecar::on(schema, &folder.join("key"), folder, nobody, ""),
+            None => Sidecar::new(folder, nobody, more),
+            Some(schema) => Sidecar::on(schema, &folder.join("key"), folder, nobody, more),
         };
         let started = sidecar.start(&[]);
         started.unwrap_or_else(|not| panic!("the sidecar does not start: {}", not.log));

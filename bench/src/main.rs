@@ -10,16 +10,18 @@ mod credentials;
 mod crossing;
 mod crowd;
 mod figures;
+mod scan;
 
 use std::process::ExitCode;
 
 /// A bench: its name and what it runs in a folder of its own.
 type Bench = (&'static str, fn(&std::path::Path));
 
-const BENCHES: [Bench; 4] = [
+const BENCHES: [Bench; 5] = [
     ("credentials", credentials::run),
     ("crossing", crossing::run),
     ("accounts", accounts::run),
+    ("scan", scan::run),
     ("crowd", crowd::run),
 ];
 

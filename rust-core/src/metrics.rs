@@ -7,6 +7,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use std::time::Duration;
 
 /// Times by label.
 type Times<L> = Family<Vec<L>, Histogram, fn() -> Histogram>;
@@ -25,6 +26,7 @@ pub struct Metrics {
     operations: Times<(&'static str, &'static str)>,
     unjournaled: Counter,
     scanned: Family<Vec<(&'static str, &'static str)>, Counter>,
+    scans: Histogram,
     accounts: Family<Vec<(&'static str, String)>, Gauge>,
     agents: Gauge,
 }
@@ -62,6 +64,9 @@ impl Metrics {
         let scanned = Family::default();
         let help = "Accounts that the scan took, or updated as Clouddriver's were changed";
         registry.register("scan_accounts", help, scanned.clone());
+        let scans = Histogram::new(SECONDS);
+        let help = "How long scans of Clouddriver's accounts took";
+        registry.register_with_unit("scan_duration", help, Unit::Seconds, scans.clone());
         let accounts = Family::default();
         registry.register("accounts", "Dynamic accounts by status", accounts.clone());
         let agents = Gauge::default();
@@ -74,6 +79,7 @@ impl Metrics {
             operations,
             unjournaled,
             scanned,
+            scans,
             accounts,
             agents,
         }
@@ -111,6 +117,10 @@ impl Metrics {
         let count = u64::try_from(accounts).unwrap_or(u64::MAX);
         let labels = vec![("outcome", outcome)];
         self.scanned.get_or_create(&labels).inc_by(count);
+    }
+
+    pub(crate) fn scan_took(&self, time: Duration) {
+        self.scans.observe(time.as_secs_f64());
     }
 
     /// Everything as text, with these counts of now. Accounts that could not be counted stay as

@@ -1,10 +1,12 @@
-//! A sidecar on the populated tables of Armory's plugin: it takes them over where they lie, whatever
+//! Ferry on the populated tables of Armory's plugin: it takes them over where they lie, whatever
 //! dies meanwhile, and its agents go on with the accounts.
 
 use crate::ground::{PATIENCE, PLANTED, QUICK, fresh, ground};
 use ferry_tests::armory::{Changelog, populate};
 use ferry_tests::database::{Database, Kind};
-use ferry_tests::{Agent, Schema, Sidecar, wait};
+use ferry_tests::ferry::Ferry;
+use ferry_tests::sidecar::write_key;
+use ferry_tests::{Agent, Door, Schema, Sidecar, wait};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
@@ -24,13 +26,13 @@ fn sidecar(schema: &Schema, folder: &Path, replica: &str) -> Sidecar {
 }
 
 /// What the accounts of the fixture come to once an agent of `zone-a` is there.
-fn goes_on(sidecar: &Sidecar, name: &str, folder: &Path) {
+fn goes_on(ferry: &Ferry, grpc: &str, name: &str, folder: &Path) {
     let id = format!("agent-{name}");
-    let mut agent = Agent::new(&folder.join("agent"), &id, "zone-a", &sidecar.grpc, "");
+    let mut agent = Agent::new(&folder.join("agent"), &id, "zone-a", grpc, "");
     agent.start(&[]);
     for account in ["active", "to-migrate", "activating"] {
         let served = wait::until(PATIENCE, || {
-            let account = sidecar.account(account)?;
+            let account = ferry.account(account)?;
             match account["status"] == "ACTIVE" && account["connections"] == 1 {
                 true => Ok(()),
                 false => Err(account.to_string()),
@@ -48,18 +50,18 @@ fn goes_on(sidecar: &Sidecar, name: &str, folder: &Path) {
         ("missing", "FAILED"),
         ("broken", "FAILED"),
     ] {
-        sidecar.reaches(account, status);
+        ferry.reaches(account, status);
     }
-    let gone = wait::until(PATIENCE, || match sidecar.account("deleting") {
+    let gone = wait::until(PATIENCE, || match ferry.account("deleting") {
         Err(answer) if answer.starts_with("404") => Ok(()),
         other => Err(format!("{other:?}")),
     });
     gone.unwrap();
     for account in ["inactive", "failed"] {
-        assert_eq!(sidecar.patch(account, "ACTIVE").unwrap().status, 202);
-        sidecar.reaches(account, "ACTIVE");
+        assert_eq!(ferry.patch(account, "ACTIVE").unwrap().status, 202);
+        ferry.reaches(account, "ACTIVE");
     }
-    let broken = sidecar.account("broken").unwrap();
+    let broken = ferry.account("broken").unwrap();
     let said = broken["errorMessage"].as_str().unwrap();
     assert!(said.contains("not a JSON object"), "{said}");
     assert!(!broken.to_string().contains(PLANTED));
@@ -95,7 +97,7 @@ fn die_at_every_point(kind: Kind) {
             ["2"],
             "{point}"
         );
-        goes_on(&sidecar, &name, &folder);
+        goes_on(&sidecar, &sidecar.grpc, &name, &folder);
         assert_eq!(changelog.read(&schema), log);
     }
 }
@@ -112,12 +114,31 @@ fn two_sidecars_that_start_at_once_take_them_over_once() {
                 scope.spawn(|| replica.start(&[]).unwrap());
             }
         });
-        goes_on(&replicas[0], &name, &folder);
+        goes_on(&replicas[0], &replicas[0].grpc, &name, &folder);
         let taken = schema.query(
             "SELECT COUNT(*), COUNT(DISTINCT account) FROM kubesvc_ferry_audit
              WHERE event = 'Adopt'",
         );
         assert_eq!(taken, ["13\t13"]);
         assert_eq!(replicas[1].account("active").unwrap()["status"], "ACTIVE");
+    }
+}
+
+#[test]
+fn the_plugin_takes_them_over() {
+    for kind in [Kind::MariaDb, Kind::Postgres] {
+        let (name, folder) = fresh();
+        let schema = Database::shared(kind).schema();
+        populate(&schema, Changelog::Classpath, &ground().kubeconfig);
+        let log = Changelog::Classpath.read(&schema);
+        std::fs::create_dir_all(&folder).unwrap();
+        let key = folder.join("ferry.key");
+        write_key(&key);
+        let more = format!("{QUICK}kubesvc.secrets.keyFile: {}\n", key.display());
+        let mut door = Door::plugin(&schema, &folder.join("plugin"), &more);
+        door.start(&[])
+            .unwrap_or_else(|not| panic!("{kind:?}: {}", not.log));
+        goes_on(&door, door.grpc(), &name, &folder);
+        assert_eq!(Changelog::Classpath.read(&schema), log);
     }
 }

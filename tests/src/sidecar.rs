@@ -111,8 +111,8 @@ impl Deref for Sidecar {
     }
 }
 
-/// Makes a key for sidecars that share a database.
-fn write_key(path: &Path) {
+/// Makes a key for cores that share a database.
+pub fn write_key(path: &Path) {
     use std::io::Read;
     use std::os::unix::fs::OpenOptionsExt;
     let mut key = [0; 32];

@@ -9,7 +9,7 @@ use crate::source::{Cursor, Definition as Account, SourceError};
 use crate::store::{Actor, Known, StoreError};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The lease of the core that scans.
 const LEASE: &str = "scan";
@@ -66,8 +66,12 @@ impl Lifecycle {
                     continue;
                 }
             }
-            if let Err(error) = self.scan_once(&mut memory).await {
-                tracing::warn!(error = causes(&error), "the scan goes on next time");
+            let start = Instant::now();
+            match self.scan_once(&mut memory).await {
+                Ok(()) => self.metrics.scan_took(start.elapsed()),
+                Err(error) => {
+                    tracing::warn!(error = causes(&error), "the scan goes on next time");
+                }
             }
         }
     }
