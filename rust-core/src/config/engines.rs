@@ -47,6 +47,9 @@ fn login(values: &mut Values) -> VaultLogin {
             token_file: PathBuf::from(POD_TOKEN),
         };
     }
+    if !method.eq_ignore_ascii_case("TOKEN") {
+        return VaultLogin::Other(method);
+    }
     let variable = || std::env::var("VAULT_TOKEN").ok();
     let token = text(values, "secrets.vault.token").or_else(variable);
     if token.is_none() {
@@ -54,4 +57,49 @@ fn login(values: &mut Values) -> VaultLogin {
         values.refuse("secrets.vault.token", reason);
     }
     VaultLogin::Token(SecretString::from(token.unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{config, mistakes};
+    use crate::secret::VaultLogin;
+    use secrecy::ExposeSecret;
+    use std::path::PathBuf;
+
+    const ON: &str = "secrets.vault: {enabled: true, url: 'https://vault:8200'";
+
+    #[test]
+    fn without_vault_its_other_keys_are_nobodys_business() {
+        let engines = config("secrets.vault: {authMethod: LDAP, username: u}\n").engines;
+        assert!(engines.vault.is_none() && engines.kubeconfig.is_none());
+    }
+
+    #[test]
+    fn each_login_has_what_it_needs() {
+        let pod = "authMethod: kubernetes, role: ferry, path: pods, caFile: /ca.pem}\n";
+        let vault = config(&format!("{ON}, {pod}")).engines.vault.unwrap();
+        assert_eq!(vault.url, "https://vault:8200");
+        assert_eq!(vault.authority, Some(PathBuf::from("/ca.pem")));
+        assert!(matches!(
+            vault.login,
+            VaultLogin::Kubernetes { role, path, token_file }
+                if role == "ferry" && path == "pods" && token_file.ends_with("serviceaccount/token")
+        ));
+        let vault = config(&format!("{ON}, token: t0ken}}\n")).engines.vault;
+        let VaultLogin::Token(token) = vault.unwrap().login else {
+            panic!("TOKEN is the default");
+        };
+        assert_eq!(token.expose_secret(), "t0ken");
+        let vault = config(&format!("{ON}, authMethod: LDAP}}\n")).engines.vault;
+        assert!(matches!(vault.unwrap().login, VaultLogin::Other(method) if method == "LDAP"));
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        let roleless = mistakes(&format!("{ON}, authMethod: KUBERNETES}}\n"));
+        assert!(roleless.contains("secrets.vault.role"), "{roleless}");
+        let nowhere = mistakes("secrets.vault: {enabled: true, url: 'vault:8200', token: t0ken}\n");
+        assert!(nowhere.contains("secrets.vault.url"), "{nowhere}");
+        assert!(!nowhere.contains("t0ken"), "{nowhere}");
+    }
 }

@@ -325,9 +325,10 @@ const USED: &[Key] = &[
     ),
     key(
         "secrets.vault.authMethod",
-        Kind::OneOf(&["TOKEN", "KUBERNETES"]),
+        Kind::Text,
         "TOKEN",
-        "How Vault knows us.",
+        "How Vault knows us: TOKEN or KUBERNETES. With another one of Clouddriver's, references to Vault \
+         are not read here.",
     ),
     key(
         "secrets.vault.caFile",

@@ -43,11 +43,11 @@ fn read(text: &str, environment: &[(&str, &str)]) -> Result<(Config, Vec<String>
     }
 }
 
-fn config(text: &str) -> Config {
+pub(super) fn config(text: &str) -> Config {
     read(text, &[]).unwrap().0
 }
 
-fn mistakes(text: &str) -> String {
+pub(super) fn mistakes(text: &str) -> String {
     read(text, &[]).unwrap_err()
 }
 

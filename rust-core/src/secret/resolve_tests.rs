@@ -76,6 +76,12 @@ async fn what_cannot_be_read_is_said_with_the_reference_and_without_the_content(
     }
     let other = resolver(&server, token("other")).resolve(PLAIN).await;
     assert!(other.unwrap_err().contains("does not let us"));
+    let ldap = VaultLogin::Other("LDAP".to_owned());
+    let unknown = resolver(&server, ldap).resolve(PLAIN).await.unwrap_err();
+    assert!(
+        unknown.contains("secrets.vault.authMethod LDAP is not known here"),
+        "{unknown}"
+    );
     server.seal(true);
     let sealed = own.resolve(PLAIN).await.unwrap_err();
     assert!(sealed.contains("Vault answered 503"), "{sealed}");

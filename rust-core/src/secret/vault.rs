@@ -41,6 +41,8 @@ pub struct VaultSettings {
 pub enum VaultLogin {
     /// With this token.
     Token(SecretString),
+    /// By a method that is not known here: it may be right for Clouddriver.
+    Other(String),
     /// As this role, by the pod's service account, at this mount of the auth method.
     Kubernetes {
         /// The role.
@@ -62,6 +64,13 @@ pub(super) struct Vault {
 impl Vault {
     pub(super) fn new(settings: VaultSettings) -> Result<Vault, String> {
         let secure = settings.url.starts_with("https://");
+        if !secure && !is_loopback(&settings.url) {
+            let url = &settings.url;
+            tracing::warn!(
+                url,
+                "secrets travel from Vault in the clear: give it a certificate"
+            );
+        }
         let file = settings.authority.clone().or_else(|| {
             let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
             named.or_else(|| SYSTEM.iter().map(PathBuf::from).find(|path| path.exists()))
@@ -121,6 +130,10 @@ impl Vault {
     async fn token(&self, anew: bool) -> Result<SecretString, Reason> {
         let (role, path, token_file) = match &self.settings.login {
             VaultLogin::Token(token) => return Ok(token.clone()),
+            VaultLogin::Other(method) => {
+                let known = "is not known here; TOKEN and KUBERNETES are";
+                return Err(format!("secrets.vault.authMethod {method} {known}").into());
+            }
             VaultLogin::Kubernetes {
                 role,
                 path,
@@ -166,4 +179,14 @@ impl Vault {
         let (status, body) = https::send(request, &self.tls).await?;
         Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
     }
+}
+
+fn is_loopback(url: &str) -> bool {
+    let url = url::Url::parse(url).ok();
+    url.is_some_and(|url| match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    })
 }
