@@ -17,10 +17,11 @@ host_sources := $(shell find $(host)/src/main $(host)/build.gradle build.gradle 
 plugin := jvm-bridge
 plugin_sources := $(shell find $(plugin)/src/main $(plugin)/build.gradle build.gradle settings.gradle gradle -type f)
 
-# The plugin has the same crates built with one set of features.
 DOOR := sidecar
 demo_plugin := $(filter plugin,$(DOOR))
-demo_crates := -p ferry-sidecar -p ferry-agent -p ferry-tests $(if $(demo_plugin),-p ferry-ffi)
+# Always the same: which features a crate is built with follows from all that are named, so that neither
+# demo builds it anew for the other.
+demo_crates := -p ferry-sidecar -p ferry-agent -p ferry-tests -p ferry-ffi
 $(if $(filter-out sidecar plugin,$(DOOR)),$(error DOOR is sidecar or plugin, not $(DOOR)))
 
 help: ## this list
