@@ -14,6 +14,8 @@ const DEFAULT_LIMIT: u64 = 100;
 const MAX_LIMIT: u64 = 1000;
 /// More names than there can be.
 const ALL: u64 = 1 << 62;
+/// How many names the plugin gets at once.
+const NAMES: u64 = 1000;
 
 impl Api {
     /// GET /armory/accounts: what agents bring, what is migrated, and what Clouddriver has and
@@ -35,21 +37,23 @@ impl Api {
         Ok(answer::json(StatusCode::OK, &with(warnings, body)))
     }
 
-    /// GET /ferry/accounts/names, for the plugin: every name that the list of this query has, on
-    /// whatever page.
+    /// GET /ferry/accounts/names, for the plugin: the names that the list of this query has, on
+    /// whatever page, the next of them after `after`; and whether there are more.
     pub(super) async fn names(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         let Asked {
             page,
             limit,
-            filter,
+            mut filter,
         } = asked(call)?;
-        let all = Part {
+        filter.after = call.query.text("after").map(str::to_owned);
+        let next = Part {
             after: 0,
-            limit: ALL,
+            limit: NAMES,
         };
         let mut warnings = Vec::new();
-        let (names, _) = self.part(&filter, all, call, &mut warnings).await?;
-        let body = json!({"names": names, "page": page, "limit": limit});
+        let (names, total) = self.part(&filter, next, call, &mut warnings).await?;
+        let more = total > names.len() as u64;
+        let body = json!({"names": names, "more": more, "page": page, "limit": limit});
         Ok(answer::json(StatusCode::OK, &with(warnings, body)))
     }
 
@@ -72,7 +76,8 @@ impl Api {
         if !wants_unmigrated(filter) {
             return Ok(self.store.part(filter, None, part).await?);
         }
-        match self.source.names(call.user(), part.after > 0).await {
+        let leafing = part.after > 0 || filter.after.is_some();
+        match self.source.names(call.user(), leafing).await {
             Ok(Names::Query(query)) => Ok(self.store.part(filter, Some(&query), part).await?),
             Ok(Names::Listed(theirs)) => self.merged(filter, &theirs, part).await,
             Err(error) => {
@@ -90,12 +95,14 @@ impl Api {
         part: Part,
     ) -> Result<(Vec<String>, u64), Failure> {
         let prefix = filter.name.as_deref().unwrap_or_default();
-        let begin = theirs.iter().filter(|name| name.starts_with(prefix));
+        let after = |name: &str| filter.after.as_deref().is_none_or(|before| name > before);
+        let begin = (theirs.iter()).filter(|name| name.starts_with(prefix) && after(name));
         let source = Source::Clouddriver;
         let mut names: BTreeMap<String, Source> =
             begin.map(|name| (name.clone(), source)).collect();
         let by_name = Filter {
             name: filter.name.clone(),
+            after: filter.after.clone(),
             ..Filter::default()
         };
         for ours in self.store.names(&by_name).await? {
@@ -245,6 +252,7 @@ fn filter(call: &Call<'_>) -> Result<Filter, Failure> {
         source,
         agent_id: call.query.text("agentId").map(str::to_owned),
         name: call.query.text("name").map(str::to_owned),
+        after: None,
     })
 }
 

@@ -83,7 +83,8 @@ const PAGE: Parameter = Parameter {
     doc: "From 1.",
 };
 
-const LIST: &[Parameter] = &[
+/// The plugin passes the list's on, and says where it goes on.
+const NAMES: &[Parameter] = &[
     PAGE,
     Parameter {
         name: "limit",
@@ -103,7 +104,13 @@ const LIST: &[Parameter] = &[
     },
     text("agentId", "Only accounts that this agent may have."),
     text("name", "Only accounts whose name begins so."),
+    text("after", "Only accounts whose name comes after this one."),
 ];
+
+const LIST: &[Parameter] = match NAMES.split_last() {
+    Some((_, list)) => list,
+    None => NAMES,
+};
 
 /// As in `account::Status`; a test holds it.
 pub(super) const STATUSES: &[&str] = &[
@@ -473,10 +480,10 @@ pub(super) static ROUTES: &[Route] = &[
         Method::GET,
         "/ferry/accounts/names",
         Operation::ListNames,
-        "Every name that the list of this query has, on whatever page",
+        "The next names that the list of this query has, on whatever page",
         &[(200, "")],
     )
-    .query(LIST),
+    .query(NAMES),
     route(
         Method::POST,
         "/ferry/accounts/items",

@@ -38,6 +38,8 @@ pub struct Filter {
     pub agent_id: Option<String>,
     /// Only accounts whose name begins so.
     pub name: Option<String>,
+    /// Only accounts whose name comes after this one.
+    pub after: Option<String>,
 }
 
 /// A name in a list. One that is both static and dynamic is listed as static.
@@ -187,6 +189,10 @@ fn unmigrated(beside: &str, filter: &Filter) -> Statement {
 
 /// A range, since a pattern would take letters of the name for wildcards.
 fn begins(names: &mut Statement, column: &str, filter: &Filter) {
+    if let Some(before) = &filter.after {
+        names.push(&format!(" AND {column} > "));
+        names.push_text(before);
+    }
     let Some(prefix) = &filter.name else { return };
     names.push(&format!(" AND {column} >= "));
     names.push_text(prefix);

@@ -157,6 +157,9 @@ async fn the_plugin_reads_all_names_and_then_the_items_of_some() {
         .json();
     assert_eq!(all["names"], json!(["B", "a", "a b", "a-", "z", "ä"]));
     assert_eq!((&all["page"], &all["limit"]), (&json!(9), &json!(2)));
+    assert_eq!(all["more"], json!(false));
+    let rest = desk.get("/ferry/accounts/names?after=a-").await.json();
+    assert_eq!(rest["names"], json!(["z", "ä"]));
     let some = desk.get("/ferry/accounts/names?zoneId=Z").await.json();
     assert_eq!(some["names"], json!(["a-"]));
     assert_eq!(desk.get("/ferry/accounts/names?page=0").await.status, 400);

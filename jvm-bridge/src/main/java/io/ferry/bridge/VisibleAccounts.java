@@ -5,16 +5,17 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
-import java.util.stream.Collectors;
+import org.springframework.web.util.UriUtils;
 
 /**
  * The core's lists for a user who may not see every account.
  *
- * <p>Pages and total count what the user sees. So the core gives all names, which are asked of the
- * policy, and then the accounts of one page.
+ * <p>Pages and total count what the user sees. So the core gives all names, some at a time, which
+ * are asked of the policy, and then the accounts of one page: no more names are kept than it has.
  */
 final class VisibleAccounts {
 
@@ -35,23 +36,30 @@ final class VisibleAccounts {
 
   /** GET /armory/accounts; {@code query} may be null. */
   Reply accounts(String query) {
-    String all = "/ferry/accounts/names";
-    Reply reply = ask.of("GET", query == null ? all : all + "?" + query, new byte[0]);
-    if (reply.status != 200) {
-      return reply;
-    }
-    ObjectNode answer = (ObjectNode) read(reply);
-    List<String> seen = new ArrayList<>();
-    for (JsonNode name : answer.remove("names")) {
-      if (visible.test(name.asText())) {
-        seen.add(name.asText());
+    String all = "/ferry/accounts/names?" + (query == null ? "" : query + "&");
+    List<String> names = new ArrayList<>();
+    long seen = 0;
+    ObjectNode answer = null;
+    String[] headers = {};
+    for (String after = ""; answer == null || answer.path("more").asBoolean(); ) {
+      String target = all + "after=" + UriUtils.encode(after, StandardCharsets.UTF_8);
+      Reply reply = ask.of("GET", target, new byte[0]);
+      if (reply.status != 200) {
+        return reply;
+      }
+      answer = (ObjectNode) read(reply);
+      headers = reply.headers;
+      long limit = answer.path("limit").asLong();
+      // A page that no list has may be too far for a long.
+      long before = (Math.min(answer.path("page").asLong(), Integer.MAX_VALUE) - 1) * limit;
+      for (JsonNode node : answer.remove("names")) {
+        after = node.asText();
+        if (visible.test(after) && ++seen > before && names.size() < limit) {
+          names.add(after);
+        }
       }
     }
-    long limit = answer.path("limit").asLong();
-    // A page that no list has may be too far for a long.
-    long page = Math.min(answer.path("page").asLong(), Integer.MAX_VALUE);
-    List<String> names =
-        seen.stream().skip((page - 1) * limit).limit(limit).collect(Collectors.toList());
+    answer.remove("more");
     ArrayNode items = answer.putArray("items");
     if (!names.isEmpty()) {
       Reply shown = ask.of("POST", "/ferry/accounts/items", write(MAPPER.valueToTree(names)));
@@ -60,8 +68,8 @@ final class VisibleAccounts {
       }
       items.addAll((ArrayNode) read(shown));
     }
-    answer.put("total", seen.size());
-    return new Reply(reply.status, reply.headers, write(answer));
+    answer.put("total", seen);
+    return new Reply(200, headers, write(answer));
   }
 
   /** GET /armory/agents, or one of them: with those of its accounts that may be seen. */

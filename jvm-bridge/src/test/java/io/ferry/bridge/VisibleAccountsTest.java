@@ -36,7 +36,9 @@ class VisibleAccountsTest {
     assertEquals("kept", answer.path("warnings").asText());
     assertEquals(
         List.of(
-            "GET /ferry/accounts/names?page=3&limit=100&zoneId=z 0",
+            "GET /ferry/accounts/names?page=3&limit=100&zoneId=z&after= 0",
+            "GET /ferry/accounts/names?page=3&limit=100&zoneId=z&after=account-999 0",
+            "GET /ferry/accounts/names?page=3&limit=100&zoneId=z&after=account-1999 0",
             "POST /ferry/accounts/items 50"),
         asked);
   }
@@ -53,7 +55,7 @@ class VisibleAccountsTest {
   void aPagePastTheEndIsEmpty() throws Exception {
     assertEquals(0, accounts("page=4").path("items").size());
     assertEquals(0, accounts("page=" + Long.MAX_VALUE).path("items").size());
-    assertEquals(2, asked.size());
+    assertEquals(6, asked.size());
   }
 
   @Test
@@ -98,14 +100,19 @@ class VisibleAccountsTest {
               .collect(Collectors.joining(",", "[", "]")));
     }
     var query = UriComponentsBuilder.fromUriString(target).build().getQueryParams();
-    String all =
-        IntStream.range(0, 2500)
+    String after = query.getFirst("after");
+    int first =
+        after == null ? 0 : Integer.parseInt(after.substring("account-".length())) + 1;
+    int end = Math.min(first + 1000, 2500);
+    String next =
+        IntStream.range(first, end)
             .mapToObj(number -> "\"account-" + number + "\"")
             .collect(Collectors.joining(","));
     return FakeCore.json(
         String.format(
-            "{\"names\":[%s],\"limit\":%s,\"page\":%s,\"warnings\":\"kept\"}",
-            all,
+            "{\"names\":[%s],\"more\":%s,\"limit\":%s,\"page\":%s,\"warnings\":\"kept\"}",
+            next,
+            end < 2500,
             query.getOrDefault("limit", List.of("100")).get(0),
             query.getOrDefault("page", List.of("1")).get(0)));
   }
