@@ -10,6 +10,7 @@ package() {
   cc) echo "gcc libc6-dev" ;;
   javac) echo openjdk-17-jdk-headless ;;
   mariadb) echo mariadb-server ;;
+  tinyproxy) echo tinyproxy-bin ;;
   flock) echo util-linux ;;
   objdump) echo binutils ;;
   python-venv) echo python3-venv ;;

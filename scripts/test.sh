@@ -173,6 +173,7 @@ mkdir -p "$logs"
 programs=(cargo rustfmt clippy cc go javac gradle flock curl)
 case " $* " in *" lint "*) programs+=(python-venv shellcheck) ;; esac
 case " $* " in *" unit "* | *" java "* | *" integration "* | *" demo "*) programs+=(mariadb postgresql) ;; esac
+case " $* " in *" integration "*) programs+=(tinyproxy) ;; esac
 case " $* " in *" jar "*)
   programs+=(rustup python-venv objdump)
   if [ "$(uname -m)" = x86_64 ]; then

@@ -13,6 +13,7 @@ mod ground;
 mod history;
 mod keys;
 mod large;
+mod links;
 mod references;
 mod replicas;
 mod secrets;

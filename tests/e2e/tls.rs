@@ -89,7 +89,7 @@ fn agent(folder: &Path, grpc: &str, lines: &str) -> Agent {
 }
 
 /// Waits until the agent is connected, or tells with these words why it is not.
-fn becomes(agent: &Agent, expected: Option<&str>) {
+pub(crate) fn becomes(agent: &Agent, expected: Option<&str>) {
     let settled = wait::until(PATIENCE, || {
         let answer = http::request("GET", &format!("{}/health", agent.url), None)?;
         let health = answer.json();
@@ -280,7 +280,7 @@ fn each_lock_of_the_agents_port_lets_in_and_refuses() {
 }
 
 /// This host's address towards others.
-fn own_address() -> std::net::IpAddr {
+pub(crate) fn own_address() -> std::net::IpAddr {
     let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
     // Nothing is sent: only the way there is chosen.
     socket.connect("192.0.2.1:9").unwrap();

@@ -1,0 +1,96 @@
+//! A TCP relay in the way of a connection: it may end those that are idle, as many a firewall does,
+//! and may take no new ones.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// A relay that runs until the test ends.
+#[derive(Debug)]
+pub struct Relay {
+    /// Where it listens.
+    pub address: SocketAddr,
+    state: Arc<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    closed: AtomicBool,
+    taken: AtomicUsize,
+}
+
+impl Relay {
+    /// Relays to `target`. `idle`: a connection over which nothing came for so long is ended.
+    pub fn start(target: &str, idle: Option<Duration>) -> Relay {
+        let target: SocketAddr = target.parse().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(State {
+            closed: AtomicBool::new(false),
+            taken: AtomicUsize::new(0),
+        });
+        let known = state.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if known.closed.load(Ordering::SeqCst) {
+                    continue;
+                }
+                known.taken.fetch_add(1, Ordering::SeqCst);
+                if let Ok(far) = TcpStream::connect(target) {
+                    relay(&stream, &far, idle);
+                }
+            }
+        });
+        Relay { address, state }
+    }
+
+    /// Whether it takes new connections; those that it has go on.
+    pub fn takes(&self, takes: bool) {
+        self.state.closed.store(!takes, Ordering::SeqCst);
+    }
+
+    /// How many connections it took.
+    pub fn taken(&self) -> usize {
+        self.state.taken.load(Ordering::SeqCst)
+    }
+}
+
+fn relay(near: &TcpStream, far: &TcpStream, idle: Option<Duration>) {
+    let heard = Arc::new(Mutex::new(Instant::now()));
+    for (from, to) in [(near, far), (far, near)] {
+        let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+        let heard = heard.clone();
+        std::thread::spawn(move || {
+            copy(&from, &to, &heard, idle);
+            from.shutdown(Shutdown::Both).ok();
+            to.shutdown(Shutdown::Both).ok();
+        });
+    }
+}
+
+/// Until either side ends, or nothing came from both for too long.
+fn copy(mut from: &TcpStream, mut to: &TcpStream, heard: &Mutex<Instant>, idle: Option<Duration>) {
+    from.set_read_timeout(Some(Duration::from_millis(100)))
+        .unwrap();
+    let mut bytes = [0; 16 * 1024];
+    loop {
+        match from.read(&mut bytes) {
+            Ok(0) => return,
+            Ok(count) => {
+                *heard.lock().unwrap() = Instant::now();
+                if to.write_all(&bytes[..count]).is_err() {
+                    return;
+                }
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                let silence = heard.lock().unwrap().elapsed();
+                if idle.is_some_and(|idle| silence > idle) {
+                    return;
+                }
+            }
+            Err(_) => return,
+        }
+    }
+}
