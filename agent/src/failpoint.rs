@@ -21,6 +21,12 @@ ferry_failpoint::failpoints! {
     DELETE_RECEIVED = "agent.delete.received";
     /// DeleteAccounts has been taken: its accounts are stopping.
     DELETE_TAKEN = "agent.delete.taken";
+    /// Probe has come; nothing is tried yet.
+    PROBE_RECEIVED = "agent.probe.received";
+    /// What an account came to when it was tried is about to be sent.
+    PROBED_SENDING = "agent.probed.sending";
+    /// What an account came to when it was tried has been sent.
+    PROBED_SENT = "agent.probed.sent";
     /// A report that an account is not reached yet is about to be sent.
     CONNECTING_SENDING = "agent.report.connecting.sending";
     /// A report that an account is not reached yet has been sent.

@@ -179,6 +179,13 @@ impl Session {
                         .await
                         .map_err(|_| Ended::Silent(patience))??;
                 }
+                answer = self.accounts.next_answer() => {
+                    hit(failpoint::PROBED_SENDING);
+                    timeout(patience, send(&up, Up::Probed(answer)))
+                        .await
+                        .map_err(|_| Ended::Silent(patience))??;
+                    hit_sent(failpoint::PROBED_SENT).await;
+                }
                 _ = beats.tick() => {
                     hit(failpoint::HEARTBEAT_SENDING);
                     timeout(patience, send(&up, Up::Heartbeat(Heartbeat {})))
@@ -269,6 +276,10 @@ impl Session {
                 hit(failpoint::DELETE_RECEIVED);
                 self.accounts.delete(accounts);
                 hit(failpoint::DELETE_TAKEN);
+            }
+            Some(Down::Probe(probe)) => {
+                hit(failpoint::PROBE_RECEIVED);
+                self.accounts.probe(probe);
             }
             Some(Down::Heartbeat(Heartbeat {})) => {}
             // Of a core that is newer than this agent.

@@ -151,6 +151,10 @@ ferry_failpoint::failpoints! {
     DELETE_BEFORE = "core.send.delete.before";
     /// After DeleteAccounts was sent.
     DELETE_AFTER = "core.send.delete.after";
+    /// Before an agent is asked to try an account.
+    PROBE_BEFORE = "core.send.probe.before";
+    /// After an agent was asked to try an account.
+    PROBE_AFTER = "core.send.probe.after";
     /// Before a heartbeat is answered.
     HEARTBEAT_BEFORE = "core.send.heartbeat.before";
     /// After a heartbeat was answered.

@@ -1,11 +1,12 @@
 //! PATCH /armory/accounts: to ACTIVE or INACTIVE.
 
-use crate::ground::{Place, at_each_door, dead_kubeconfig};
+use crate::ground::{Place, at_each_door, dead_kubeconfig, kubeconfig, server};
 use crate::talk::Talk;
 use ferry_tests::clouddriver;
-use serde_json::json;
+use serde_json::{Value, json};
 
 at_each_door!(
+    dry_runs,
     patch_of_accounts,
     patch_of_unknown_accounts,
     patch_to_no_state,
@@ -95,4 +96,30 @@ fn patch_to_a_zone_without_agent(place: &Place) {
     assert_eq!(patched.unwrap().status, 202);
     place.reaches("nowhere-1", "FAILED");
     place.switch("nowhere-1", "INACTIVE", "INACTIVE");
+}
+
+fn dry_runs(place: &Place) {
+    let dead = dead_kubeconfig();
+    let nobody = serde_json::from_str::<Value>(&dead).unwrap();
+    let nobody = nobody["clusters"][0]["cluster"]["server"].as_str().unwrap();
+    place.post("dry-good", &kubeconfig());
+    place.post("dry-dead", &dead);
+    place.post("dry-text", "no kubeconfig");
+    let unmigrated = clouddriver::account("dry-unmigrated", &kubeconfig());
+    assert_eq!(place.post_past_ferry(&unmigrated).status, 200);
+    let mut talk = Talk::at(place);
+    talk.hide(server(), "server");
+    talk.hide(nobody, "nobody");
+    let path = "/armory/accounts?dryRun=true";
+    let post = ["dry-unmigrated", "dry-good", "dry-unknown"];
+    let post = post.map(|name| json!({"name": name, "zoneId": "zone-a"}));
+    talk.ask("POST", path, &json!(post));
+    let patch = ["dry-good", "dry-dead", "dry-text", "dry-unmigrated"];
+    let patch = patch.map(|name| json!({"name": name, "state": "ACTIVE", "zoneId": "zone-a"}));
+    talk.ask("PATCH", path, &json!(patch));
+    let off = json!([{"name": "dry-good", "state": "INACTIVE"}]);
+    talk.ask("PATCH", path, &off);
+    talk.ask("PATCH", "/armory/accounts?dryRun=maybe", &off);
+    talk.get("/armory/accounts?name=dry-&status=INACTIVE");
+    talk.is("dry_runs");
 }

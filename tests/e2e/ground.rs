@@ -14,6 +14,8 @@ pub const PLANTED: &str = "planted-token-7f3a9c51e8d2";
 pub struct Ground {
     pub clouddriver: Clouddriver,
     pub kubeconfig: String,
+    /// One of a user who has no rights.
+    pub reader: String,
     pub folder: tempfile::TempDir,
     _cluster: Mutex<Cluster>,
 }
@@ -30,6 +32,7 @@ pub fn ground() -> &'static Ground {
         Ground {
             clouddriver,
             kubeconfig,
+            reader: cluster.kubeconfig("reader"),
             folder,
             _cluster: Mutex::new(cluster),
         }

@@ -6,6 +6,7 @@ mod adoption;
 mod away;
 mod crash;
 mod crowd;
+mod dry_run;
 mod failures;
 mod first;
 mod grants;

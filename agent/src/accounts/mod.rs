@@ -5,6 +5,7 @@
 //! kept in memory only.
 
 pub mod definition;
+mod probe;
 mod supervise;
 mod table;
 
@@ -27,11 +28,17 @@ use crate::cluster::settings::Settings;
 use crate::cluster::watch::Watched;
 use crate::kubeconfig::Source;
 use definition::Definition;
+use probe::Probes;
 use table::{Closing, Held, Table, connecting, report};
 
 /// The time an account of the agent's own configuration has for one attempt, and one for which the
 /// core names none.
 const DEFAULT_BUDGET: Duration = Duration::from_secs(60);
+
+const NOT_DYNAMIC: &str =
+    "the agent takes no accounts but its own: dynamicAccountsEnabled is false there";
+const ITS_OWN: &str = "the agent has an account of this name in its own configuration: rename one \
+    of them, or remove it there";
 
 /// An account of the agent's own configuration.
 #[derive(Debug, Clone)]
@@ -68,6 +75,7 @@ struct Shared {
     tasks: TaskTracker,
     table: Mutex<Table>,
     untold: Notify,
+    probes: Probes,
     /// How often the configuration's accounts have changed.
     fixed_changes: watch::Sender<u64>,
 }
@@ -88,6 +96,7 @@ impl Accounts {
             tasks: TaskTracker::new(),
             table: Mutex::new(Table::default()),
             untold: Notify::new(),
+            probes: Probes::new(),
             fixed_changes: watch::Sender::new(0),
         }));
         accounts.replace_fixed(fixed);
@@ -189,19 +198,15 @@ impl Accounts {
     fn save_one(&self, table: &mut Table, account: Account) {
         let name = account.name.clone();
         if !self.0.dynamic {
-            let cause =
-                "the agent takes no accounts but its own: dynamicAccountsEnabled is false there";
             let state = State::Failed(Failed {
-                cause: cause.into(),
+                cause: NOT_DYNAMIC.into(),
             });
             return table.answer(report(&name, account.generation, state));
         }
         if let Some(held) = table.held.get(&name) {
             if held.fixed.is_some() {
-                let cause = "the agent has an account of this name in its own configuration: \
-                     rename one of them, or remove it there";
                 let state = State::Failed(Failed {
-                    cause: cause.into(),
+                    cause: ITS_OWN.into(),
                 });
                 table.answer(report(&name, account.generation, state));
                 return;
@@ -285,6 +290,7 @@ impl Accounts {
         for held in self.0.table().held.values() {
             held.cancel.cancel();
         }
+        self.0.probes.stop.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
     }

@@ -158,7 +158,7 @@ impl Account {
 
     /// Reads the kubeconfig and prepares the client, where reading files and running an operator's
     /// credential program holds up nothing else.
-    async fn prepare(&self, step: Duration) -> Result<Cluster, Cause> {
+    pub(super) async fn prepare(&self, step: Duration) -> Result<Cluster, Cause> {
         let (source, definition) = self.order.clone().map_err(Cause::Refused)?;
         let folders = self.folders.clone();
         let dialer = match definition.no_proxy {

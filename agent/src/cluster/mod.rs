@@ -8,6 +8,7 @@ mod discovery;
 pub mod kinds;
 pub mod objects;
 mod reach;
+mod rights;
 pub mod settings;
 mod stream;
 mod trouble;

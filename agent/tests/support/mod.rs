@@ -202,6 +202,7 @@ impl Agents for Door {
                         report.send(one).await.ok();
                     }
                     Up::Register(_) => panic!("a second Register"),
+                    Up::Probed(_) => panic!("nobody asked it to try an account"),
                 }
             }
         });

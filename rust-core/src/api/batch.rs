@@ -4,7 +4,7 @@
 use super::answer::Failure;
 use super::body::body;
 use super::report::Report;
-use super::{Api, Call};
+use super::{Api, Call, dry_run};
 use crate::account::bound;
 use crate::account::definition::Definition;
 use crate::lifecycle::{Ask, Asked, Refusal, Verb};
@@ -64,7 +64,7 @@ impl Api {
     /// POST /armory/accounts: Clouddriver's accounts become INACTIVE here.
     pub(super) async fn migrate(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         self.require_enabled()?;
-        let mut report = Report::of(call)?;
+        let (mut report, dry) = (Report::of(call)?, dry_run::is_asked(call)?);
         let mut entries = entries(call, &mut report)?;
         for entry in entries.extract_if(.., |entry| entry.state.is_some()) {
             let reason = "`state` belongs to PATCH; POST makes an account INACTIVE";
@@ -73,7 +73,7 @@ impl Api {
         let known = self.store.known(&names(entries.iter())).await?;
         let is_new = |entry: &&Entry| !known.contains(&entry.name);
         let new: Vec<&Entry> = entries.iter().filter(is_new).collect();
-        let mut rows = Vec::with_capacity(new.len());
+        let (mut rows, mut rehearsed) = (Vec::with_capacity(new.len()), Vec::new());
         let mut found = self
             .source
             .some(&names(new.iter().copied()), call.user())
@@ -85,6 +85,11 @@ impl Api {
                 continue;
             };
             let definition = Definition::part(account);
+            if dry {
+                report.created(name);
+                rehearsed.push((entry.asked().of_a_new(name), Some(definition)));
+                continue;
+            }
             let row = self.lifecycle.new_row(name, &definition, entry.asked());
             rows.push(row.map_err(Refusal::from)?);
             if rows.len().is_multiple_of(TURN) {
@@ -101,6 +106,9 @@ impl Api {
         let present = entries.iter().filter(is_present);
         let present = present.map(|entry| (entry.name.as_str(), json!(entry)));
         self.note_present(&mut report, present.collect()).await?;
+        if dry {
+            return Ok(self.rehearsed(report, rehearsed).await);
+        }
         report.posted()
     }
 
@@ -172,8 +180,12 @@ impl Api {
         mut report: Report,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
-        let mut rowless = Vec::new();
-        let outcomes = self.lifecycle.ask_all(asks, &call.actor()).await?;
+        let (mut rowless, mut rehearsed) = (Vec::new(), Vec::new());
+        let dry = dry_run::is_asked(call)?;
+        let outcomes = match dry {
+            true => self.would(asks, &mut rehearsed).await?,
+            false => self.lifecycle.ask_all(asks, &call.actor()).await?,
+        };
         for (ask, outcome) in asks.iter().zip(outcomes) {
             match outcome {
                 Ok(moved) => report.moved(&ask.name, &moved),
@@ -184,7 +196,10 @@ impl Api {
         if !rowless.is_empty() {
             self.explain(rowless, &mut report, call.user()).await?;
         }
-        report.accepted()
+        match dry {
+            true => Ok(self.rehearsed(report, rehearsed).await),
+            false => report.accepted(),
+        }
     }
 
     /// Says of names without a row what they are instead, once all others are done.

@@ -9,6 +9,7 @@ mod answer;
 mod audit;
 mod batch;
 mod body;
+mod dry_run;
 mod dynamic;
 mod keys;
 mod openapi;

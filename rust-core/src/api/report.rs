@@ -3,7 +3,7 @@
 //! `rollback` fill one in and end with its answer.
 
 use super::answer::{self, Failure};
-use super::{Api, Call};
+use super::{Api, Call, dry_run};
 use crate::account::Status;
 use crate::lifecycle::{Moved, Refusal};
 use crate::store::StoreError;
@@ -26,6 +26,7 @@ impl Report {
     /// As the request asks for it.
     pub(super) fn of(call: &Call<'_>) -> Result<Report, Failure> {
         match call.query.text("report") {
+            None if dry_run::is_asked(call)? => Ok(Report::itemised()),
             None => Ok(Report::default()),
             Some("items") => Ok(Report::itemised()),
             Some(other) => {
@@ -158,7 +159,7 @@ impl Report {
     }
 
     /// Every item, by name.
-    fn items(&mut self) -> Vec<Value> {
+    pub(super) fn items(&mut self) -> Vec<Value> {
         let mut items = std::mem::take(&mut self.done);
         for refused in [&self.wrong, &self.conflicts].into_iter().flatten() {
             let mut item = json!({

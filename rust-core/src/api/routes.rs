@@ -150,6 +150,21 @@ const REPORT: &[Parameter] = &[Parameter {
     doc: "items: the answer says of each account what came of it.",
 }];
 
+const REPORT_OR_DRY_RUN: &[Parameter] = &[
+    Parameter {
+        name: "report",
+        kind: Kind::OneOf(&["items"]),
+        doc: "items: the answer says of each account what came of it.",
+    },
+    Parameter {
+        name: "dryRun",
+        kind: Kind::OneOf(&["true", "false"]),
+        doc: "true: nothing is done; the answer says what would be, and what stands in its way.",
+    },
+];
+
+const DRY_RUN: (u16, &str) = (200, "DryRun");
+
 const EXPORT: &[Parameter] = &[
     text(
         "after",
@@ -241,6 +256,8 @@ impl Route {
 }
 
 const UNPUBLISHED: &[(u16, &str)] = &[(501, "Error")];
+const BATCH_OR_DRY_RUN: &[(u16, &str)] =
+    &[DRY_RUN, (202, "Accepted"), (409, "Error"), (501, "Error")];
 const BATCH: &[(u16, &str)] = &[(202, "Accepted"), (409, "Error"), (501, "Error")];
 
 /// Every route. Where two paths fit, the earlier one is taken.
@@ -258,18 +275,18 @@ pub(super) static ROUTES: &[Route] = &[
         "/armory/accounts",
         Operation::MigrateAccounts,
         "Takes Clouddriver's accounts over: they become INACTIVE here",
-        &[(202, "Taken"), (409, "Present"), (501, "Error")],
+        &[DRY_RUN, (202, "Taken"), (409, "Present"), (501, "Error")],
     )
-    .query(REPORT)
+    .query(REPORT_OR_DRY_RUN)
     .body("Entries"),
     route(
         Method::PATCH,
         "/armory/accounts",
         Operation::PatchAccounts,
         "Brings accounts to ACTIVE or INACTIVE",
-        BATCH,
+        BATCH_OR_DRY_RUN,
     )
-    .query(REPORT)
+    .query(REPORT_OR_DRY_RUN)
     .body("Entries"),
     route(
         Method::DELETE,
@@ -334,9 +351,9 @@ pub(super) static ROUTES: &[Route] = &[
         "/armory/accounts/dynamic",
         Operation::PatchDynamic,
         "Brings accounts to ACTIVE or INACTIVE",
-        BATCH,
+        BATCH_OR_DRY_RUN,
     )
-    .query(REPORT)
+    .query(REPORT_OR_DRY_RUN)
     .body("Entries"),
     route(
         Method::POST,

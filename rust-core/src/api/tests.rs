@@ -18,6 +18,8 @@ use std::time::Duration;
 mod agents;
 #[path = "tests/audit.rs"]
 mod audit;
+#[path = "tests/dry_run.rs"]
+mod dry_run;
 #[path = "tests/dynamic.rs"]
 mod dynamic;
 #[path = "tests/keys.rs"]

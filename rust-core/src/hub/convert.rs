@@ -4,13 +4,15 @@
 use crate::account::{Cluster, HoldingState, bound};
 use crate::store::{Held, Registration, StaticAccount};
 use ferry_wire::v1::account_report::State;
-use ferry_wire::v1::{AccountReport, Register};
+use ferry_wire::v1::{AccountReport, Reached, Ready, Register};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest name, id or version, in characters.
 const NAME: usize = 255;
 /// The longest sentence or URL.
 const SENTENCE: usize = 4096;
+/// The most texts of a list.
+const MOST: usize = 1000;
 
 /// `Err`: why this agent cannot be taken.
 pub(super) fn registration(
@@ -121,6 +123,29 @@ fn pending() -> Held {
         cause: None,
         cluster: Cluster::default(),
     }
+}
+
+/// What an agent found when it tried an account, made fit for people.
+pub(super) fn reached(reached: Reached) -> Reached {
+    let texts = |said: Vec<String>| {
+        let fit = said.iter().take(MOST).map(|said| text(said, SENTENCE));
+        fit.collect()
+    };
+    let cluster = reached.cluster.unwrap_or_default();
+    Reached {
+        cluster: Some(Ready {
+            kube_host: sentence(&cluster.kube_host),
+            kube_version: text(&cluster.kube_version, NAME),
+            cert_fingerprint: text(&cluster.cert_fingerprint, NAME),
+            kinds: texts(cluster.kinds),
+        }),
+        lacking: texts(reached.lacking),
+    }
+}
+
+/// A sentence of an agent's.
+pub(super) fn sentence(said: &str) -> String {
+    text(said, SENTENCE)
 }
 
 /// A text for people, at most so long: what does not print is a space.

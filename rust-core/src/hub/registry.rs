@@ -1,14 +1,16 @@
 //! Which agents are connected to this core, and how to reach each. `lifecycle` lets sessions enter
 //! and leave, in step with what SQL says of them, and sends through it.
 
+use super::convert;
 use crate::account::Agent;
 use crate::failpoint;
-use ferry_wire::v1::CoreMessage;
 use ferry_wire::v1::core_message::Kind;
+use ferry_wire::v1::probed::Outcome;
+use ferry_wire::v1::{Account, CoreMessage, Probe, Probed, Reached};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
@@ -20,7 +22,14 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub struct Registry {
     entries: Mutex<Entries>,
+    probes: Mutex<BTreeMap<Question, oneshot::Sender<Probed>>>,
 }
+
+/// An agent, and the id of what it was asked to try.
+type Question = (String, String);
+
+/// How much longer than it was given an agent's answer is waited for.
+const ON_THE_WAY: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 struct Entries {
@@ -62,6 +71,7 @@ impl Registry {
             Kind::SaveAccounts(_) => (failpoint::SAVE_BEFORE, failpoint::SAVE_AFTER),
             Kind::DeleteAccounts(_) => (failpoint::DELETE_BEFORE, failpoint::DELETE_AFTER),
             Kind::Registered(_) => (failpoint::REGISTERED_BEFORE, failpoint::REGISTERED_AFTER),
+            Kind::Probe(_) => (failpoint::PROBE_BEFORE, failpoint::PROBE_AFTER),
             Kind::Heartbeat(_) => (failpoint::HEARTBEAT_BEFORE, failpoint::HEARTBEAT_AFTER),
         };
         failpoint::hit(before);
@@ -82,6 +92,57 @@ impl Registry {
             self.end(agent_id, &entry.session_id);
         }
         failpoint::hit(after);
+    }
+
+    /// Has an agent try an account within `limit`, holding nothing of it; an error says why it does
+    /// not become ready there.
+    pub async fn probe(
+        &self,
+        agent_id: &str,
+        account: Account,
+        limit: Duration,
+    ) -> Result<Reached, String> {
+        let question = (agent_id.to_owned(), ulid::Ulid::new().to_string());
+        let (answer, answered) = oneshot::channel();
+        let probe = Probe {
+            id: question.1.clone(),
+            account: Some(account),
+        };
+        self.probes().insert(question.clone(), answer);
+        // Whoever waits may go away.
+        let _forget = Forget(self, question);
+        self.send(agent_id, Kind::Probe(probe)).await;
+        let outcome = match tokio::time::timeout(limit + ON_THE_WAY, answered).await {
+            Ok(Ok(probed)) => probed.outcome,
+            Ok(Err(_)) => return Err("its connection ended while it tried".to_owned()),
+            Err(_) => {
+                let waited = (limit + ON_THE_WAY).as_secs();
+                return Err(format!(
+                    "it gave no answer within {waited} s; an agent of an older version gives none"
+                ));
+            }
+        };
+        match outcome {
+            Some(Outcome::Reached(reached)) => Ok(convert::reached(reached)),
+            Some(Outcome::Failed(failed)) => Err(convert::sentence(&failed.cause)),
+            None => Err("its answer was not understood; update this core".to_owned()),
+        }
+    }
+
+    /// Hands an agent's answer to whoever waits for it.
+    pub(super) fn probed(&self, agent_id: &str, probed: Probed) {
+        let question = (agent_id.to_owned(), probed.id.clone());
+        if let Some(answer) = self.probes().remove(&question)
+            && answer.send(probed).is_err()
+        {
+            tracing::debug!(agent_id, "nobody waits for what the agent tried");
+        }
+    }
+
+    fn probes(&self) -> MutexGuard<'_, BTreeMap<Question, oneshot::Sender<Probed>>> {
+        self.probes
+            .lock()
+            .expect("nothing panics while it holds the questions")
     }
 
     /// Ends an agent's session, for it to connect again and bring all it has.
@@ -119,6 +180,7 @@ impl Registry {
         {
             entries.by_id.remove(agent_id);
             entries.renew();
+            self.probes().retain(|(asked, _), _| asked != agent_id);
         }
     }
 
@@ -126,6 +188,15 @@ impl Registry {
         self.entries
             .lock()
             .expect("nothing panics while it holds the registry")
+    }
+}
+
+/// Forgets a question that is waited for no longer.
+struct Forget<'a>(&'a Registry, Question);
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.0.probes().remove(&self.1);
     }
 }
 

@@ -137,6 +137,7 @@ impl Session {
                         return "the core is shutting down".to_owned();
                     }
                 }
+                Some(Said::Probed(probed)) => self.registry.probed(agent_id, probed),
                 Some(Said::Register(_)) => return "the agent registered twice".to_owned(),
                 // A newer agent may say more than this core knows.
                 None => {}

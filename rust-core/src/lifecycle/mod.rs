@@ -10,6 +10,7 @@ mod prepare;
 mod queue;
 mod reconcile;
 mod references;
+mod rehearse;
 mod requests;
 mod scan;
 mod takeover;

@@ -168,7 +168,7 @@ const GONE: &str = "Clouddriver, which alone keeps its kubeconfig, has no accoun
     longer; POST it there again, or DELETE it here";
 
 /// A message that is too large would end the agent's session, and all others would wait for it.
-fn fitting(account: v1::Account) -> Result<v1::Account, String> {
+pub(super) fn fitting(account: v1::Account) -> Result<v1::Account, String> {
     let size = account.encoded_len();
     match size > MAX_ACCOUNT_BYTES {
         true => Err(format!(

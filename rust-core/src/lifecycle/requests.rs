@@ -98,6 +98,14 @@ impl Verb {
 }
 
 impl Asked {
+    /// The account that a POST which asks for this makes.
+    pub fn of_a_new(self, name: &str) -> Account {
+        Account {
+            kubeconfig_file: self.kubeconfig_file,
+            ..Account::adopted(name, self.zone_id, 0)
+        }
+    }
+
     fn edit(&self, account: &mut Account) {
         let keep = |old: &mut Option<String>, new: &Option<String>| {
             if new.is_some() {
@@ -139,7 +147,7 @@ impl Moved {
         }
     }
 
-    fn by(change: &Change<'_>) -> Moved {
+    pub(super) fn by(change: &Change<'_>) -> Moved {
         let after = change.step.account.as_ref();
         Moved {
             before: change.view.account.status,
@@ -364,7 +372,11 @@ impl Lifecycle {
     }
 
     /// What `verb` makes of an account; `None`: it stays as it is.
-    fn change<'a>(&self, view: View, verb: &'a Verb) -> Result<Option<Change<'a>>, Refusal> {
+    pub(super) fn change<'a>(
+        &self,
+        view: View,
+        verb: &'a Verb,
+    ) -> Result<Option<Change<'a>>, Refusal> {
         let retargets = verb.retargets(&view.account);
         let mut step = Step::of(&view, verb.event(), false, retargets, &self.limits)
             .map_err(|_| refusal(&view, verb.event()))?;

@@ -1,0 +1,218 @@
+//! What would come of accounts, changing nothing: the verb as the lifecycle would carry it out, the
+//! kubeconfig as it would be read, and an agent that tries the cluster with it. `api` asks for a
+//! `?dryRun=true`. Nothing is written, and no agent holds anything.
+
+use super::prepare::{Found, fitting, kubeconfig};
+use super::{Ask, Lifecycle, Moved, Refusal};
+use crate::account::definition::Definition;
+use crate::account::{Account, Agent};
+use crate::error::causes;
+use crate::store::StoreError;
+use ferry_wire::v1;
+use ferry_wire::v1::account::Kubeconfig;
+use futures_util::StreamExt;
+use secrecy::ExposeSecret;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// What all that is asked for in one request may take.
+const IN_ALL: Duration = Duration::from_secs(60);
+/// What an agent may take for one account.
+const FOR_ONE: Duration = Duration::from_secs(20);
+/// Accounts that are tried at the same time.
+const AT_ONCE: usize = 8;
+
+/// What would come of an account that a verb is asked of.
+#[derive(Debug)]
+pub struct Would {
+    /// From where to where.
+    pub moved: Moved,
+    /// The account as it would be; `None`: its row would be gone.
+    pub account: Option<Account>,
+}
+
+/// What an account met when it was tried.
+#[derive(Debug, Default)]
+pub struct Rehearsal {
+    /// The agent that reached its cluster, and what it found.
+    pub reached: Option<(Agent, v1::Ready)>,
+    /// What stands in its way, each a sentence; none: it would become ACTIVE.
+    pub obstacles: Vec<String>,
+}
+
+impl Rehearsal {
+    fn obstacle(sentence: impl Into<String>) -> Rehearsal {
+        Rehearsal {
+            reached: None,
+            obstacles: vec![sentence.into()],
+        }
+    }
+}
+
+impl Lifecycle {
+    /// What [`Lifecycle::ask_all`] would do now.
+    pub async fn would_all(&self, asks: &[Ask]) -> Result<Vec<Result<Would, Refusal>>, StoreError> {
+        let names: Vec<&str> = asks.iter().map(|ask| ask.name.as_str()).collect();
+        let mut views = self.store.views(&names).await?;
+        let would = asks.iter().map(|ask| {
+            let view = views.remove(&ask.name).ok_or(Refusal::Unknown)?;
+            let (status, account) = (view.account.status, view.account.clone());
+            Ok(match self.change(view, &ask.verb)? {
+                None => Would {
+                    moved: Moved::not(status),
+                    account: Some(account),
+                },
+                Some(change) => Would {
+                    moved: Moved::by(&change),
+                    account: change.step.account,
+                },
+            })
+        });
+        Ok(would.collect())
+    }
+
+    /// Tries accounts; with a definition those that have no row yet.
+    pub async fn rehearse_all(
+        &self,
+        accounts: Vec<(Account, Option<Definition>)>,
+    ) -> BTreeMap<String, Rehearsal> {
+        let end = Instant::now() + IN_ALL;
+        let tried = accounts
+            .into_iter()
+            .map(|(account, definition)| async move {
+                let tried = timeout_at(end, self.rehearse(&account, definition)).await;
+                let rehearsal = match tried {
+                    Ok(Ok(rehearsal)) => rehearsal,
+                    Ok(Err(error)) => Rehearsal::obstacle(causes(&error)),
+                    Err(_) => Rehearsal::obstacle(format!(
+                        "it was not tried to its end within {} s: ask for fewer accounts at once",
+                        IN_ALL.as_secs()
+                    )),
+                };
+                (account.name, rehearsal)
+            });
+        let tried = futures_util::stream::iter(tried).buffer_unordered(AT_ONCE);
+        tried.collect().await
+    }
+
+    async fn rehearse(
+        &self,
+        account: &Account,
+        definition: Option<Definition>,
+    ) -> Result<Rehearsal, StoreError> {
+        let mut rehearsal = Rehearsal::default();
+        let message = match self.message(account, definition).await? {
+            Ok(message) => Some(message),
+            Err(cause) => {
+                rehearsal.obstacles.push(cause);
+                None
+            }
+        };
+        let agents = match self.agents_for(account).await? {
+            Ok(agents) => agents,
+            Err(cause) => {
+                rehearsal.obstacles.push(cause);
+                return Ok(rehearsal);
+            }
+        };
+        let Some(message) = message else {
+            return Ok(rehearsal);
+        };
+        // One zone after the other, as an activation tries them.
+        for agent in agents {
+            let answer = self.registry.probe(&agent.id, message.clone(), FOR_ONE);
+            match answer.await {
+                Ok(reached) => {
+                    let lacks = reached.lacking.into_iter();
+                    let lacks = lacks.map(|right| format!("its credentials lack: {right}"));
+                    return Ok(Rehearsal {
+                        reached: Some((agent, reached.cluster.unwrap_or_default())),
+                        obstacles: lacks.collect(),
+                    });
+                }
+                Err(cause) => {
+                    let Agent { id, zone_id } = agent;
+                    let cause = format!("agent `{id}` of zone `{zone_id}`: {cause}");
+                    rehearsal.obstacles.push(cause);
+                }
+            }
+        }
+        Ok(rehearsal)
+    }
+
+    /// The message that an agent would get, or why it cannot be made.
+    async fn message(
+        &self,
+        account: &Account,
+        definition: Option<Definition>,
+    ) -> Result<Result<v1::Account, String>, StoreError> {
+        let definition = match definition {
+            Some(definition) => Ok(definition),
+            None => match self.store.content(&account.name).await? {
+                Some(content) => self.open(&account.name, &content).await,
+                None => Err("its row is gone".to_owned()),
+            },
+        };
+        Ok(match definition {
+            Ok(definition) => self.message_of(account, &definition).await,
+            Err(cause) => Err(cause),
+        })
+    }
+
+    async fn message_of(
+        &self,
+        account: &Account,
+        definition: &Definition,
+    ) -> Result<v1::Account, String> {
+        let kubeconfig = match kubeconfig(account, definition)? {
+            Found::Itself(kubeconfig) => kubeconfig,
+            Found::Reference(reference) => {
+                let text = self.resolver.resolve(&reference).await?;
+                Kubeconfig::KubeconfigContents(text.expose_secret().as_bytes().to_vec())
+            }
+        };
+        fitting(v1::Account {
+            name: account.name.clone(),
+            generation: 0,
+            definition: serde_json::Value::from(definition.public.clone()).to_string(),
+            deadline_seconds: u32::try_from(FOR_ONE.as_secs()).unwrap_or(u32::MAX),
+            kubeconfig: Some(kubeconfig),
+        })
+    }
+
+    /// One agent for each zone that may serve it, the zone that served it first; or why there is none.
+    async fn agents_for(
+        &self,
+        account: &Account,
+    ) -> Result<Result<Vec<Agent>, String>, StoreError> {
+        let fits = |agent: &Agent| match &account.requested_zone {
+            Some(zone) => agent.zone_id == *zone,
+            None => true,
+        };
+        let mut by_zone = BTreeMap::new();
+        for agent in self.registry.connected().iter().filter(|agent| fits(agent)) {
+            by_zone
+                .entry(agent.zone_id.clone())
+                .or_insert(agent.clone());
+        }
+        let mut agents: Vec<Agent> = by_zone.into_values().collect();
+        agents.sort_by_key(|agent| Some(&agent.zone_id) != account.zone_id.as_ref());
+        if !agents.is_empty() {
+            return Ok(Ok(agents));
+        }
+        let elsewhere = self.store.connected().await?.iter().any(fits);
+        let of_zone = match &account.requested_zone {
+            Some(zone) => format!(" of zone `{zone}`"),
+            None => String::new(),
+        };
+        Ok(Err(match elsewhere {
+            true => format!(
+                "not tried: the agents{of_zone} are connected to another replica of Ferry; ask that one"
+            ),
+            false => {
+                format!("no agent{of_zone} is connected; start one, or ask for another zoneId")
+            }
+        }))
+    }
+}
