@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test.sh SUITE...: runs suites in stages, says how long each took, and ends with one line that
 # counts every test of all of them. A stage that fails does not keep the others from running.
-# Suites: lint unit agent cluster java integration jar demo.
+# Suites: lint unit agent cluster java integration api jar demo.
 #
 # In lint, for the demo and the contract's table, a check counts as one. A build counts only when it fails.
 set -uo pipefail
@@ -102,6 +102,17 @@ jar_test() {
     -PnativeDir="$(realpath "${CARGO_TARGET_DIR:-target}")/native"
 }
 
+# The API against its own OpenAPI document.
+api() {
+  local version=4.32.5 hypothesis=6.170.15
+  local home=$cache/schemathesis-$version-$hypothesis
+  if [ ! -x "$home/bin/st" ]; then
+    python3 -m venv "$home" &&
+      "$home/bin/pip" install --quiet "schemathesis==$version" "hypothesis==$hypothesis" || return
+  fi
+  FERRY_SCHEMATHESIS=$home/bin/st cargo test --locked --workspace --test=api -- --ignored
+}
+
 # Each of the jar's libraries on its own platform.
 platforms() {
   local libc
@@ -119,10 +130,10 @@ build() {
   case " $* " in *" lint "* | *" agent "* | *" cluster "* | *" integration "* | *" demo "*)
     stage build-cluster build make -s --no-print-directory cluster ;;
   esac
-  case " $* " in *" java "* | *" integration "* | *" demo "*)
+  case " $* " in *" java "* | *" integration "* | *" api "* | *" demo "*)
     stage build-host build make -s --no-print-directory host plugin ;;
   esac
-  case " $* " in *" unit "* | *" agent "* | *" java "* | *" integration "* | *" jar "*)
+  case " $* " in *" unit "* | *" agent "* | *" java "* | *" integration "* | *" api "* | *" jar "*)
     stage build-rust build cargo build --locked --workspace --all-targets ;;
   esac
 }
@@ -153,6 +164,7 @@ suite() {
     mapfile -t tests < <(sed -n '/^\[\[test\]\]/,/^$/s/^name = "\(.*\)"/\1/p' tests/Cargo.toml)
     stage integration cargo cargo_tests "${tests[@]}"
     ;;
+  api) stage api cargo api ;;
   demo)
     stage demo-sidecar check make --no-print-directory demo ONCE=1
     stage demo-plugin check make --no-print-directory demo ONCE=1 DOOR=plugin
@@ -172,6 +184,7 @@ suite() {
 mkdir -p "$logs"
 programs=(cargo rustfmt clippy cc go javac gradle flock curl)
 case " $* " in *" lint "*) programs+=(python-venv shellcheck) ;; esac
+case " $* " in *" api "*) programs+=(python-venv) ;; esac
 case " $* " in *" unit "* | *" java "* | *" integration "* | *" demo "*) programs+=(mariadb postgresql) ;; esac
 case " $* " in *" integration "*) programs+=(tinyproxy) ;; esac
 case " $* " in *" jar "*)

@@ -22,6 +22,7 @@ mod source;
 mod sql;
 mod store;
 
+pub use crate::api::document as openapi;
 pub use crate::core::{Core, StartError};
 pub use crate::error::causes;
 pub use crate::intercept::{Interception, NotJournaled, Outcome};

@@ -1,4 +1,4 @@
-//! The admin port: `/health`, `/ready` and `/metrics`.
+//! The admin port: `/health`, `/ready`, `/metrics` and `/swagger/`.
 //!
 //! Served by `server` from before the first request until the very end, so that a probe can tell a
 //! sidecar that drains from one that is gone.
@@ -6,6 +6,7 @@
 use crate::answer;
 use crate::body::{Body, full};
 use crate::metrics::Metrics;
+use crate::swagger;
 use ferry_core::Core;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
@@ -21,6 +22,7 @@ pub(crate) struct Admin {
     pub(crate) stopping: CancellationToken,
 }
 
+const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -40,10 +42,14 @@ impl Admin {
                 let metrics = self.metrics.text(&self.core.metrics().await);
                 text(StatusCode::OK, METRICS, metrics)
             }
-            _ => {
-                let message = "the admin port has /health, /ready and /metrics";
-                answer::error(StatusCode::NOT_FOUND, message)
-            }
+            "/swagger" => swagger::redirect(),
+            path => match path.strip_prefix("/swagger/") {
+                Some(swagger::DOCUMENT) => text(StatusCode::OK, JSON, ferry_core::openapi()),
+                name => name.and_then(swagger::file).unwrap_or_else(|| {
+                    let message = "the admin port has /health, /ready, /metrics and /swagger/";
+                    answer::error(StatusCode::NOT_FOUND, message)
+                }),
+            },
         }
     }
 

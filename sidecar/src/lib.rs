@@ -22,6 +22,7 @@ mod own;
 mod proxy;
 mod reply;
 mod server;
+mod swagger;
 mod tunnel;
 mod upload;
 mod upstream;

@@ -80,3 +80,53 @@ fn the_admin_port_tells_health_readiness_and_metrics() {
     }
     assert!(metrics.ends_with("# EOF\n") && metrics.matches("# EOF").count() == 1);
 }
+
+#[test]
+fn the_admin_port_shows_the_openapi_document_and_asks_nobody_else() {
+    let mut wire = Wire::connect(&shared().admin);
+    let mut ask = |path: &str| {
+        wire.send(format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n"));
+        let (head, body) = wire.answer("GET");
+        let kind = head.get("content-type").unwrap_or_default().to_owned();
+        (head, kind, String::from_utf8_lossy(&body).into_owned())
+    };
+    let (moved, ..) = ask("/swagger");
+    assert_eq!(
+        (moved.status(), moved.get("location")),
+        (308, Some("/swagger/"))
+    );
+    let (head, kind, page) = ask("/swagger/");
+    assert_eq!((head.status(), kind.as_str()), (200, "text/html"));
+    // Every file that the page names lies beside it.
+    let named = page.split(['"', '\'']).filter(|text| {
+        [".js", ".css", ".png"]
+            .iter()
+            .any(|end| text.ends_with(end))
+    });
+    let files: Vec<&str> = named.collect();
+    assert!(files.len() >= 6, "{page}");
+    for file in files {
+        let (head, kind, text) = ask(&format!("/swagger/{}", file.trim_start_matches("./")));
+        assert_eq!(head.status(), 200, "{file}");
+        assert!(!text.is_empty(), "{file}");
+        let expected = match file.rsplit('.').next().unwrap() {
+            "js" => "text/javascript",
+            "css" => "text/css",
+            _ => "image/png",
+        };
+        assert_eq!(kind, expected, "{file}");
+    }
+    let (_, _, script) = ask("/swagger/swagger-initializer.js");
+    assert!(script.contains("\"url\": \"openapi.json\""), "{script}");
+    assert!(script.contains("\"validatorUrl\": \"none\""), "{script}");
+    assert!(
+        !page.contains("http") && !script.contains("http"),
+        "{page}\n{script}"
+    );
+    let (head, kind, document) = ask("/swagger/openapi.json");
+    assert_eq!((head.status(), kind.as_str()), (200, "application/json"));
+    let shown: Value = serde_json::from_str(&document).unwrap();
+    let (_, served) = shared().ask("GET /armory/openapi.json HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(shown, serde_json::from_slice::<Value>(&served).unwrap());
+    assert_eq!(ask("/swagger/nothing").0.status(), 404);
+}

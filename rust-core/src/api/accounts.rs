@@ -214,7 +214,8 @@ struct Asked {
 
 fn asked(call: &Call<'_>) -> Result<Asked, Failure> {
     let query = &call.query;
-    let page: u64 = query.parsed("page", "a whole number from 1")?.unwrap_or(1);
+    let page: i64 = query.parsed("page", "a whole number from 1")?.unwrap_or(1);
+    let page = u64::try_from(page).unwrap_or_default();
     let limit: u64 = query.parsed("limit", LIMIT)?.unwrap_or(DEFAULT_LIMIT);
     if page == 0 {
         return Err(Failure::bad(

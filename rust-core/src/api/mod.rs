@@ -33,6 +33,11 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use routes::{Found, Operation};
 use std::sync::Arc;
 
+/// The OpenAPI document of what is served here, as GET /armory/openapi.json answers it.
+pub fn document() -> String {
+    openapi::document().to_string()
+}
+
 /// The API of one core.
 pub struct Api {
     /// The tables.

@@ -67,7 +67,7 @@ async fn pages_follow_one_another_without_gap() {
         (&json!([]), &json!(6))
     );
     assert_eq!(
-        desk.names("?page=18446744073709551615&limit=1000").await,
+        desk.names("?page=9223372036854775807&limit=1000").await,
         [""; 0]
     );
 }
@@ -173,4 +173,18 @@ async fn the_plugin_reads_all_names_and_then_the_items_of_some() {
         found.unwrap().clone()
     };
     assert_eq!(items.json(), json!([of("z"), of("B"), of("a-")]));
+}
+
+#[tokio::test]
+async fn a_page_is_a_whole_number_that_the_document_allows() {
+    let desk = Desk::open().await;
+    for page in ["0", "-1", "1.5", "9223372036854775808"] {
+        let answer = desk.get(&format!("/armory/accounts?page={page}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{page}");
+        assert!(
+            answer.message().contains(&format!("page=`{page}`")),
+            "{}",
+            answer.text
+        );
+    }
 }
