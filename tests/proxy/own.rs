@@ -56,6 +56,8 @@ fn a_body_that_never_comes_is_a_408() {
 
 #[test]
 fn the_admin_port_tells_health_readiness_and_metrics() {
+    // Something to be counted.
+    shared().ask("GET /armory HTTP/1.1\r\nHost: h\r\n\r\n");
     let mut wire = Wire::connect(&shared().admin);
     let mut ask = |line: &str| {
         wire.send(format!("{line} HTTP/1.1\r\nHost: h\r\n\r\n"));

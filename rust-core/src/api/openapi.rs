@@ -5,6 +5,9 @@ use super::routes::{Kind, Parameter, ROUTES, Route};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
+/// The schema of answers that have a body only when it is asked for.
+const OPTIONAL: &str = "Accepted";
+
 const SCHEMAS: &str = include_str!("schemas.json");
 
 /// The document.
@@ -58,7 +61,8 @@ fn operation(route: &Route) -> Value {
 }
 
 fn idempotency_key() -> Value {
-    let schema = json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"});
+    let schema =
+        json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\t -~]+$"});
     json!({
         "name": "Idempotency-Key", "in": "header", "schema": schema,
         "description": "The same request with the same key is answered as at first, for a day.",
@@ -85,7 +89,11 @@ fn responses(route: &Route) -> Value {
         let mut response = json!({
             "description": code.and_then(|code| code.canonical_reason()).unwrap_or_default(),
         });
-        if !name.is_empty() {
+        if name == OPTIONAL {
+            // A document cannot say that a body may be missing.
+            let said = format!("Accepted, without a body; with report=items, the schema {name}");
+            response["description"] = json!(said);
+        } else if !name.is_empty() {
             let media = match name {
                 "JsonLines" => "application/x-ndjson",
                 _ => "application/json",
