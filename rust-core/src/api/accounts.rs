@@ -214,13 +214,12 @@ struct Asked {
 
 fn asked(call: &Call<'_>) -> Result<Asked, Failure> {
     let query = &call.query;
-    let page: i64 = query.parsed("page", "a whole number from 1")?.unwrap_or(1);
-    let page = u64::try_from(page).unwrap_or_default();
+    let page: u64 = query.parsed("page", "a whole number from 1")?.unwrap_or(1);
     let limit: u64 = query.parsed("limit", LIMIT)?.unwrap_or(DEFAULT_LIMIT);
-    if page == 0 {
-        return Err(Failure::bad(
-            "query parameter page=`0`: expected a whole number from 1",
-        ));
+    if page == 0 || i64::try_from(page).is_err() {
+        return Err(Failure::bad(format!(
+            "query parameter page=`{page}`: expected a whole number from 1"
+        )));
     }
     if limit == 0 || limit > MAX_LIMIT {
         return Err(Failure::bad(format!(
