@@ -1,6 +1,12 @@
 //! Where a test lets the core die: before and after every SQL write, send and reply.
 
+#[cfg(not(test))]
 pub(crate) use ferry_failpoint::hit;
+#[cfg(test)]
+pub(crate) use test_fuse::hit;
+
+#[cfg(test)]
+pub(crate) mod test_fuse;
 
 ferry_failpoint::failpoints! {
     /// Before the tables are locked to be brought up to date.

@@ -17,6 +17,8 @@ mod hub;
 mod intercept;
 mod lifecycle;
 mod metrics;
+#[cfg(test)]
+mod model_tests;
 mod secret;
 mod source;
 mod sql;

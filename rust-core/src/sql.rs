@@ -26,6 +26,13 @@ impl Dialect {
     /// The database's clock in Unix milliseconds, as an expression.
     pub(crate) fn now(self) -> &'static str {
         match self {
+            // A test that sets the file's user_version turns its clock: seconds of the year 2026.
+            #[cfg(test)]
+            Dialect::Sqlite => {
+                "(SELECT CASE user_version WHEN 0 THEN CAST(unixepoch('subsec') * 1000 AS INTEGER)
+                 ELSE 1767225600000 + user_version * 1000 END FROM pragma_user_version)"
+            }
+            #[cfg(not(test))]
             Dialect::Sqlite => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
             Dialect::MySql => "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)",
             Dialect::Postgres => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",

@@ -8,6 +8,8 @@ mod register;
 mod registry;
 mod session;
 #[cfg(test)]
+pub(crate) mod test_agent;
+#[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
 

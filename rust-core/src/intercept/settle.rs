@@ -107,7 +107,7 @@ impl Interceptor {
     }
 
     /// Looks once at the open intents: at all, or at those that do not settle themselves.
-    pub(super) async fn settle_once(&self, all: bool) -> Result<(), StoreError> {
+    pub(crate) async fn settle_once(&self, all: bool) -> Result<(), StoreError> {
         let (intents, now) = self.store.open_intents().await?;
         for intent in intents {
             let age = u64::try_from(now - intent.opened_at).unwrap_or_default();

@@ -34,7 +34,7 @@ impl Lifecycle {
         }
     }
 
-    async fn heard(&self, events: impl Iterator<Item = AgentEvent>) {
+    pub(super) async fn heard(&self, events: impl Iterator<Item = AgentEvent>) {
         let mut reports = Vec::new();
         for event in events {
             match event {
@@ -107,7 +107,7 @@ impl Lifecycle {
     /// Sessions are here and in SQL at once, but for what went wrong: another core took this one for
     /// gone, and its agents are to register anew; or the end of a session could not be recorded.
     /// Only the task that lets sessions enter can tell.
-    async fn compare_sessions(&self) -> Result<(), StoreError> {
+    pub(super) async fn compare_sessions(&self) -> Result<(), StoreError> {
         let here = self.registry.sessions();
         let recorded = self.store.sessions(&self.core_id).await?;
         for (agent_id, session_id) in here.difference(&recorded) {

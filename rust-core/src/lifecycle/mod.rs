@@ -14,6 +14,8 @@ mod rehearse;
 mod requests;
 mod scan;
 mod takeover;
+#[cfg(test)]
+pub(crate) mod test_rounds;
 
 pub use keys::{Keys, NotRotated};
 pub use requests::{Ask, Asked, Moved, Refusal, Verb};

@@ -27,8 +27,11 @@ enum ScanError {
 
 /// What one core remembers from scan to scan. Lost, all accounts are looked at once more.
 #[derive(Default)]
-struct Memory {
+pub(crate) struct Memory {
     cursor: Cursor,
+    /// Changed accounts that could not be compared yet: the database failed, or their row is on its
+    /// way out, and another may follow.
+    again: BTreeSet<String>,
     /// Accounts that match and wait for their batch.
     waiting: BTreeSet<String>,
     /// Where the walks through our rows and marks are.
@@ -50,34 +53,42 @@ impl Lifecycle {
         }
         let mut tick = tokio::time::interval(self.rules.frequency);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let lasts = self.rules.frequency * 2 + Duration::from_secs(10);
         let mut memory = Memory::default();
         loop {
             tick.tick().await;
-            match self.store.lease(LEASE, &self.core_id, lasts).await {
-                Ok(true) => {}
-                Ok(false) => {
-                    // What another core sees meanwhile is not known here.
-                    memory = Memory::default();
-                    continue;
-                }
-                Err(error) => {
-                    tracing::error!(error = causes(&error), "the scan waits for the database");
-                    continue;
-                }
+            self.scan_in_turn(&mut memory).await;
+        }
+    }
+
+    /// Scans once, if no other core does.
+    pub(super) async fn scan_in_turn(&self, memory: &mut Memory) {
+        let lasts = self.rules.frequency * 2 + Duration::from_secs(10);
+        match self.store.lease(LEASE, &self.core_id, lasts).await {
+            Ok(true) => {}
+            Ok(false) => {
+                // What another core sees meanwhile is not known here.
+                *memory = Memory::default();
+                return;
             }
-            let start = Instant::now();
-            match self.scan_once(&mut memory).await {
-                Ok(()) => self.metrics.scan_took(start.elapsed()),
-                Err(error) => {
-                    tracing::warn!(error = causes(&error), "the scan goes on next time");
-                }
+            Err(error) => {
+                tracing::error!(error = causes(&error), "the scan waits for the database");
+                return;
+            }
+        }
+        let start = Instant::now();
+        match self.scan_once(memory).await {
+            Ok(()) => self.metrics.scan_took(start.elapsed()),
+            Err(error) => {
+                tracing::warn!(error = causes(&error), "the scan goes on next time");
             }
         }
     }
 
     async fn scan_once(&self, memory: &mut Memory) -> Result<(), ScanError> {
+        self.compare_again(memory).await?;
         while let Some(page) = self.source.changed(&mut memory.cursor).await? {
+            let names = page.iter().map(|(name, _)| name.clone());
+            memory.again.extend(names);
             self.compare_page(page, memory).await?;
         }
         let names = self.source.walk(&mut memory.cursor, SLICE).await?;
@@ -89,6 +100,20 @@ impl Lifecycle {
         self.take(&mut memory.waiting).await?;
         self.compare_rows(memory).await?;
         self.compare_marks(memory).await
+    }
+
+    /// Looks once more at accounts that could not be compared.
+    async fn compare_again(&self, memory: &mut Memory) -> Result<(), ScanError> {
+        let names: Vec<String> = memory.again.iter().take(SLICE).cloned().collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let accounts = self.source.some(&names, None).await?;
+        memory
+            .again
+            .retain(|name| !names.contains(name) || accounts.contains_key(name));
+        self.compare_page(accounts.into_iter().collect(), memory)
+            .await
     }
 
     /// Looks at accounts that are new or changed.
@@ -114,12 +139,16 @@ impl Lifecycle {
                 Some(Known::Row { gone: true, .. }) => back.push(name.clone()),
                 _ => {}
             }
-            let Some(kept) = contents.get(&name) else {
-                continue;
-            };
-            let definition = Definition::part(account);
-            if !self.is_kept(&name, kept, &definition) {
-                self.follow_source(&name, &definition).await?;
+            if let Some(kept) = contents.get(&name) {
+                let definition = Definition::part(account);
+                if !self.is_kept(&name, kept, &definition) {
+                    self.follow_source(&name, &definition).await?;
+                }
+            }
+            let leaves =
+                |known: &Known| matches!(known, Known::Row { status, .. } if status.is_deleting());
+            if !facts.get(&name).is_some_and(leaves) {
+                memory.again.remove(&name);
             }
         }
         if !back.is_empty() {

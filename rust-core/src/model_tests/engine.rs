@@ -1,0 +1,110 @@
+//! A core as `Core::start` makes it, but for its tasks and sockets: the test turns its rounds.
+
+use super::LIMITS;
+use crate::account::scan::{Pattern, ScanRules};
+use crate::api::Api;
+use crate::hub::Registry;
+use crate::intercept::Interceptor;
+use crate::lifecycle::test_rounds::Memory;
+use crate::lifecycle::{self, Lifecycle, Parts};
+use crate::metrics::Metrics;
+use crate::secret::{Engines, Keyring, Resolver};
+use crate::source::Source;
+use crate::store::{Location, Retention, Store};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a core is configured with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settings {
+    pub(super) activate: bool,
+    pub(super) scans: bool,
+}
+
+pub(super) struct Engine {
+    pub(super) core_id: String,
+    pub(super) store: Store,
+    pub(super) lifecycle: Arc<Lifecycle>,
+    pub(super) interceptor: Arc<Interceptor>,
+    pub(super) api: Api,
+    pub(super) memory: Memory,
+}
+
+impl Engine {
+    /// Starts on this store, as after whatever happened to an earlier core.
+    pub(super) async fn start(
+        store: Store,
+        folder: &Path,
+        source: Source,
+        settings: Settings,
+        core_id: String,
+    ) -> Engine {
+        let keyring = Keyring::beside(&folder.join("ferry.key")).unwrap();
+        lifecycle::take_over(&store, &keyring, &source, &LIMITS)
+            .await
+            .unwrap();
+        store.enter(&core_id, &LIMITS).await.unwrap();
+        let metrics = Arc::new(Metrics::new());
+        let lifecycle = Arc::new(Lifecycle::new(Parts {
+            store: store.clone(),
+            keyring,
+            resolver: Resolver::new(Engines::default()).unwrap(),
+            source: source.clone(),
+            registry: Arc::new(Registry::default()),
+            limits: LIMITS,
+            grace: Duration::from_secs(super::GRACE.unsigned_abs()),
+            metrics: metrics.clone(),
+            core_id: core_id.clone(),
+            rules: rules(settings.scans),
+            retention: Retention {
+                audit: Duration::from_secs(86_400),
+                operations: Duration::from_secs(86_400),
+            },
+        }));
+        let interceptor = Interceptor::new(
+            store.clone(),
+            source.clone(),
+            lifecycle.clone(),
+            metrics,
+            settings.activate,
+            false,
+        );
+        let api = Api {
+            store: store.clone(),
+            source,
+            lifecycle: lifecycle.clone(),
+            enabled: true,
+            empty_object_for_unknown: false,
+            max_body: 100_000,
+        };
+        Engine {
+            core_id,
+            store,
+            lifecycle,
+            interceptor,
+            api,
+            memory: Memory::default(),
+        }
+    }
+
+    pub(super) async fn open(folder: &Path) -> Store {
+        let location = Location::Sqlite(folder.join("ferry.db"));
+        Store::open(&location).await.unwrap()
+    }
+}
+
+/// Names that begin with `scan-` are migrated by themselves.
+fn rules(enabled: bool) -> ScanRules {
+    let text = "scan-.*";
+    ScanRules {
+        enabled,
+        patterns: vec![Pattern {
+            list: "namePatterns",
+            text: text.to_owned(),
+            regex: regex::Regex::new(&format!("\\A(?:{text})\\z")).unwrap(),
+        }],
+        batch_size: 1,
+        frequency: Duration::from_secs(120),
+    }
+}

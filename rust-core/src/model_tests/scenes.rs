@@ -1,0 +1,38 @@
+//! Lives that the machine found, and what each taught.
+
+use super::*;
+
+/// Lives `happenings`, and ends well; with `a` and `scan-1` in service at the beginning.
+fn lives(settings: Settings, happenings: &[Happening]) {
+    let mut outside = Outside {
+        settings,
+        accounts: BTreeMap::from([("a", 0), ("scan-1", 0)]),
+        edits: 0,
+        taken: false,
+    };
+    let mut life = Life::begin(outside.clone());
+    for happening in happenings {
+        outside = <Outside as ReferenceStateMachine>::apply(outside, happening);
+        life.happens(happening.clone(), &outside);
+    }
+    life.ends_well();
+}
+
+#[test]
+fn what_changes_while_a_row_is_on_its_way_out_reaches_the_row_that_follows() {
+    let settings = Settings {
+        activate: false,
+        scans: true,
+    };
+    let happenings = [
+        Manners(0, Manner::Obeys, Manner::IsSilent),
+        Manners(2, Manner::Obeys, Manner::IsSilent),
+        Delete(vec!["a"]),
+        Work,
+        Write(Write::Put, "a", Fate::Answered),
+        Scan,
+        Edit("a"),
+        Scan,
+    ];
+    lives(settings, &happenings);
+}
