@@ -8,6 +8,7 @@ set -euo pipefail
 package() {
   case $1 in
   cc) echo "gcc libc6-dev" ;;
+  c++) echo g++ ;;
   javac) echo openjdk-17-jdk-headless ;;
   mariadb) echo mariadb-server ;;
   tinyproxy) echo tinyproxy-bin ;;
@@ -30,6 +31,7 @@ advice() {
   javac) echo "JDK 17" ;;
   gradle) echo "gradle, 4.4.1 or newer" ;;
   cc) echo "a C compiler with its headers, gcc or clang" ;;
+  c++) echo "a C++ compiler" ;;
   objdump) echo "objdump, of binutils" ;;
   qemu-*-static) echo "$1, of qemu's user mode emulation" ;;
   python-venv) echo "Python 3 with its module venv" ;;

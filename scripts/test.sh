@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # test.sh SUITE...: runs suites in stages, says how long each took, and ends with one line that
 # counts every test of all of them. A stage that fails does not keep the others from running.
-# Suites: lint unit agent cluster java integration api jar demo.
+# Suites: lint unit agent cluster java integration api fuzz jar demo.
 #
-# In lint, for the demo and the contract's table, a check counts as one. A build counts only when it fails.
+# In lint, for the demo, the contract's table and each fuzz target, a check counts as one. A build counts only when it fails.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 export CARGO_TERM_COLOR=never GOFLAGS=-mod=readonly
 
 logs=${CARGO_TARGET_DIR:-target}/stages
+fuzzed=$(realpath -m "${CARGO_TARGET_DIR:-target}")/fuzz
 cache=${FERRY_CACHE:-$HOME/.cache/ferry}
 passed=0 failed=0 summary=()
 # Ctrl-C ends everything, not just the stage.
@@ -97,6 +98,26 @@ deny() {
   "$home/bin/cargo-deny" --locked check --hide-inclusion-graph licenses bans sources
 }
 
+# fuzz_build: the targets, into a folder of their own, since they are instrumented.
+fuzz_build() {
+  local version=0.13.2
+  local home=$cache/cargo-fuzz-$version
+  if [ ! -x "$home/bin/cargo-fuzz" ]; then
+    cargo install --quiet --locked --root "$home" "cargo-fuzz@$version" || return
+  fi
+  # No sanitizer, so no nightly: the variable is for the coverage alone.
+  (cd tests/fuzz && PATH=$home/bin:$PATH RUSTC_BOOTSTRAP=1 cargo fuzz build --sanitizer none \
+    --fuzz-dir . --target-dir "$fuzzed")
+}
+
+# fuzz TARGET: 20 s from the corpus that is checked in; what it finds stays below the target folder.
+fuzz() {
+  mkdir -p "$fuzzed/found/$1" "$fuzzed/work/$1"
+  "$fuzzed/$(rustc -vV | sed -n 's/^host: //p')/release/$1" -seed=1 -max_total_time=20 \
+    -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 -artifact_prefix="$fuzzed/found/$1/" \
+    "$fuzzed/work/$1" "tests/fuzz/seeds/$1"
+}
+
 jar_test() {
   gradle --no-daemon --console=plain :jvm-bridge:jarTest \
     -PnativeDir="$(realpath "${CARGO_TARGET_DIR:-target}")/native"
@@ -139,7 +160,7 @@ build() {
 }
 
 suite() {
-  local tests
+  local tests target
   case $1 in
   lint)
     stage rustfmt check cargo fmt --all --check -- --color never
@@ -165,6 +186,13 @@ suite() {
     stage integration cargo cargo_tests "${tests[@]}"
     ;;
   api) stage api cargo api ;;
+  fuzz)
+    stage build-fuzz build fuzz_build
+    mapfile -t tests < <(targets tests/fuzz/targets)
+    for target in "${tests[@]}"; do
+      stage "fuzz-$target" check fuzz "$target"
+    done
+    ;;
   demo)
     stage demo-sidecar check make --no-print-directory demo ONCE=1
     stage demo-plugin check make --no-print-directory demo ONCE=1 DOOR=plugin
@@ -187,6 +215,7 @@ case " $* " in *" lint "*) programs+=(python-venv shellcheck) ;; esac
 case " $* " in *" api "*) programs+=(python-venv) ;; esac
 case " $* " in *" unit "* | *" java "* | *" integration "* | *" demo "*) programs+=(mariadb postgresql) ;; esac
 case " $* " in *" integration "*) programs+=(tinyproxy) ;; esac
+case " $* " in *" fuzz "*) programs+=(c++) ;; esac
 case " $* " in *" jar "*)
   programs+=(rustup python-venv objdump)
   if [ "$(uname -m)" = x86_64 ]; then

@@ -24,6 +24,12 @@ mod source;
 mod sql;
 mod store;
 
+/// What only fuzzers reach.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    pub use crate::secret::{Engines, Resolver, VaultLogin, VaultSettings};
+}
+
 pub use crate::api::document as openapi;
 pub use crate::core::{Core, StartError};
 pub use crate::error::causes;
