@@ -82,10 +82,10 @@ impl Store {
     /// By which keys secrets are sealed, sorted by key.
     pub async fn key_uses(&self) -> Result<Vec<KeyUse>, StoreError> {
         let mut tx = self.pool.read().await?;
-        let [accounts, next] = Place::ALL.map(Place::table);
+        let [present, next] = Place::ALL.map(Place::table);
         let uses = sql(format!(
             "SELECT secret_key_id, COUNT(*) AS secrets FROM
-             (SELECT secret_key_id FROM {accounts} WHERE {SEALED}
+             (SELECT secret_key_id FROM {present} WHERE {SEALED}
               UNION ALL SELECT secret_key_id FROM {next} WHERE {SEALED}) s
              GROUP BY secret_key_id ORDER BY secret_key_id"
         ));
