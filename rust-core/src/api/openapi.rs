@@ -61,8 +61,7 @@ fn operation(route: &Route) -> Value {
 }
 
 fn idempotency_key() -> Value {
-    let schema =
-        json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\t -~]+$"});
+    let schema = json!({"type": "string", "minLength": 1, "maxLength": 255});
     json!({
         "name": "Idempotency-Key", "in": "header", "schema": schema,
         "description": "The same request with the same key is answered as at first, for a day.",
