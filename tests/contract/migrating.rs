@@ -131,12 +131,12 @@ fn post_of_what_is_no_batch(place: &Place) {
 }
 
 fn post_of_an_account_that_was_deleted(place: &Place) {
-    place.post("back-1", "apiVersion: v1");
+    place.post("again-1", "apiVersion: v1");
     let mut talk = Talk::at(place);
-    talk.ask("DELETE", "/armory/accounts", &json!(["back-1"]));
-    talk.get("/armory/accounts/back-1");
-    talk.ask("POST", "/armory/accounts", &json!([{"name": "back-1"}]));
-    talk.get("/armory/accounts/back-1");
+    talk.ask("DELETE", "/armory/accounts", &json!(["again-1"]));
+    talk.get("/armory/accounts/again-1");
+    talk.ask("POST", "/armory/accounts", &json!([{"name": "again-1"}]));
+    talk.get("/armory/accounts/again-1");
     talk.is("post_of_an_account_that_was_deleted");
 }
 

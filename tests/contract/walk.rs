@@ -78,6 +78,14 @@ fn an_account_whose_cluster_is_dead_fails_with_the_cause(place: &Place) {
         }
     });
     tried.unwrap();
+    let dropped = wait::until(PATIENCE, || {
+        let account = place.request("GET", "/armory/accounts/dead-1", None)?;
+        match account.json()["agents"] == json!([]) {
+            true => Ok(()),
+            false => Err(account.body),
+        }
+    });
+    dropped.unwrap();
     talk.get("/armory/accounts/dead-1");
     talk.get("/agents/kubernetes/accounts/dead-1");
     place.switch("dead-1", "INACTIVE", "INACTIVE");
