@@ -25,10 +25,6 @@ const LONGEST: usize = 255;
 
 /// The request's key, if it has one.
 pub(super) fn key<'a>(call: &Call<'a>) -> Result<Option<&'a str>, Failure> {
-    // What changes nothing is done as often as it is asked for.
-    if dry_run::is_asked(call)? {
-        return Ok(None);
-    }
     let mut keys = call.headers.get_all(KEY).iter();
     let Some(key) = keys.next() else {
         return Ok(None);
@@ -40,6 +36,8 @@ pub(super) fn key<'a>(call: &Call<'a>) -> Result<Option<&'a str>, Failure> {
     match key.to_str() {
         Ok("") => Err(bad("is empty; send a text of your own, or leave it out")),
         Ok(key) if key.len() > LONGEST => Err(bad("is longer than 255 bytes")),
+        // What changes nothing is done as often as it is asked for.
+        Ok(_) if dry_run::is_asked(call)? => Ok(None),
         Ok(key) => Ok(Some(key)),
         Err(_) => Err(bad("has letters that are not ASCII")),
     }
