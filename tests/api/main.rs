@@ -80,7 +80,8 @@ fn every_answer_is_as_the_document_says() {
         .json();
     let paths = document["paths"].as_object().unwrap().values();
     let operations: usize = paths.map(|path| path.as_object().unwrap().len()).sum();
-    let tested = format!("Tested: {operations}");
+    // All but the one that it has the document from.
+    let tested = format!("Tested: {}", operations - 1);
     assert!(said.contains(&tested), "{tested}: {said}");
     assert_eq!(
         sidecar
