@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use ferry_wire::v1::account_report::State;
+use ferry_wire::v1::probed::Outcome;
 use ferry_wire::v1::{Account, Ready};
 use support::{Agent, Core, Terms, ZONE, account, get};
 
@@ -181,6 +182,10 @@ async fn the_program_passes_every_failpoint_tells_no_secret_and_ends_on_sigterm(
     session.delete(&["own"]).await;
     assert!(matches!(session.state_of("own").await, State::Refused(_)));
     assert_eq!(get(port, "/health").await["agentId"], "agent-of-the-walk");
+    match session.probe(account("tried", 0, &kubeconfig)).await {
+        Outcome::Reached(reached) => assert_eq!(reached.lacking, [""; 0]),
+        other => panic!("{other:?}"),
+    }
     drop(cluster);
     assert!(matches!(session.state_of("good").await, State::Lost(_)));
     session.delete(&["good", "dead", "hole"]).await;

@@ -131,11 +131,11 @@ fn post_of_what_is_no_batch(place: &Place) {
 }
 
 fn post_of_an_account_that_was_deleted(place: &Place) {
-    place.post("again-1", "apiVersion: v1");
+    place.post("once-more", "apiVersion: v1");
     let mut talk = Talk::at(place);
-    talk.ask("DELETE", "/armory/accounts", &json!(["again-1"]));
+    talk.ask("DELETE", "/armory/accounts", &json!(["once-more"]));
     talk.get("/armory/accounts/again-1");
-    talk.ask("POST", "/armory/accounts", &json!([{"name": "again-1"}]));
+    talk.ask("POST", "/armory/accounts", &json!([{"name": "once-more"}]));
     talk.get("/armory/accounts/again-1");
     talk.is("post_of_an_account_that_was_deleted");
 }

@@ -15,8 +15,8 @@ use ferry_wire::v1::agent_message::Kind as Up;
 use ferry_wire::v1::agents_server::{Agents, AgentsServer};
 use ferry_wire::v1::core_message::Kind as Down;
 use ferry_wire::v1::{
-    Account, AccountReport, AgentMessage, CoreMessage, DeleteAccounts, Deletion, Heartbeat,
-    Register, Registered, SaveAccounts,
+    Account, AccountReport, AgentMessage, CoreMessage, DeleteAccounts, Deletion, Heartbeat, Probe,
+    Probed, Register, Registered, SaveAccounts, probed,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Runtime;
@@ -68,6 +68,7 @@ pub struct CoreSession {
     /// While set, heartbeats are not answered.
     pub silent: Arc<AtomicBool>,
     reports: mpsc::Receiver<AccountReport>,
+    probed: mpsc::Receiver<Probed>,
     down: mpsc::Sender<Result<CoreMessage, Status>>,
 }
 
@@ -177,6 +178,7 @@ impl Agents for Door {
             .await
             .unwrap();
         let (report, reports) = mpsc::channel(64);
+        let (answer, probed) = mpsc::channel(1);
         let heartbeats = Arc::new(std::sync::atomic::AtomicU32::new(0));
         let silent = Arc::new(AtomicBool::new(false));
         let session = CoreSession {
@@ -184,6 +186,7 @@ impl Agents for Door {
             heartbeats: heartbeats.clone(),
             silent: silent.clone(),
             reports,
+            probed,
             down: down.clone(),
         };
         self.sessions.send(session).await.ok();
@@ -202,7 +205,9 @@ impl Agents for Door {
                         report.send(one).await.ok();
                     }
                     Up::Register(_) => panic!("a second Register"),
-                    Up::Probed(_) => panic!("nobody asked it to try an account"),
+                    Up::Probed(probed) => {
+                        answer.send(probed).await.ok();
+                    }
                 }
             }
         });
@@ -239,6 +244,21 @@ impl CoreSession {
         let accounts = names.iter().map(deletion).collect();
         self.send(Down::DeleteAccounts(DeleteAccounts { accounts }))
             .await;
+    }
+
+    /// What the agent says when it is to try an account.
+    pub async fn probe(&mut self, account: Account) -> probed::Outcome {
+        let probe = Probe {
+            id: "probe-1".into(),
+            account: Some(account),
+        };
+        self.send(Down::Probe(probe)).await;
+        let probed = timeout(PATIENCE, self.probed.recv())
+            .await
+            .expect("it answers")
+            .expect("a session");
+        assert_eq!(probed.id, "probe-1");
+        probed.outcome.unwrap()
     }
 
     pub async fn report(&mut self) -> AccountReport {

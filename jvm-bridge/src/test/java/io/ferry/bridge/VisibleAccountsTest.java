@@ -101,8 +101,7 @@ class VisibleAccountsTest {
     }
     var query = UriComponentsBuilder.fromUriString(target).build().getQueryParams();
     String after = query.getFirst("after");
-    int first =
-        after == null ? 0 : Integer.parseInt(after.substring("account-".length())) + 1;
+    int first = after.isEmpty() ? 0 : Integer.parseInt(after.substring("account-".length())) + 1;
     int end = Math.min(first + 1000, 2500);
     String next =
         IntStream.range(first, end)
