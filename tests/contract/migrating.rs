@@ -134,9 +134,9 @@ fn post_of_an_account_that_was_deleted(place: &Place) {
     place.post("once-more", "apiVersion: v1");
     let mut talk = Talk::at(place);
     talk.ask("DELETE", "/armory/accounts", &json!(["once-more"]));
-    talk.get("/armory/accounts/again-1");
+    talk.get("/armory/accounts/once-more");
     talk.ask("POST", "/armory/accounts", &json!([{"name": "once-more"}]));
-    talk.get("/armory/accounts/again-1");
+    talk.get("/armory/accounts/once-more");
     talk.is("post_of_an_account_that_was_deleted");
 }
 
