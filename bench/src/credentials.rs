@@ -90,7 +90,7 @@ fn client() -> ureq::Agent {
     config.build().into()
 }
 
-/// Of writes at once, Clouddriver's database refuses one now and then (500), with Ferry and without: it is
+/// Of writes at once, Clouddriver's database refuses one now and then (500): it is
 /// sent again, and its time goes on.
 fn post(client: &ureq::Agent, url: &str) -> Duration {
     let body = account().to_string();

@@ -20,7 +20,7 @@ pub(crate) fn run(folder: &Path) {
         fill(&mut base);
         let raw = [
             "SELECT id, body FROM accounts ORDER BY id",
-            "SELECT MAX(last_modified_at) FROM accounts WHERE last_modified_at > 1",
+            "SELECT id FROM accounts WHERE last_modified_at > 1",
         ]
         .map(|select| raw(&mut base, select));
         let sidecar = base.sidecar(&folder, &rules());
