@@ -192,15 +192,7 @@ impl Life {
             assert_eq!(self.wanted, Some(Wanted::Active), "{row:#?}");
             self.wanted = Some(Wanted::Inactive);
         }
-        let fits = match row.status {
-            Status::Inactive | Status::ToDeactivate | Status::Deactivating => {
-                row.wanted == Wanted::Inactive
-            }
-            Status::Failed => row.wanted != Wanted::Deleted,
-            Status::Deleting | Status::DeleteFailed => row.wanted == Wanted::Deleted,
-            _ => row.wanted == Wanted::Active,
-        };
-        assert!(fits, "{row:#?}");
+        assert!(row.status.fits(row.wanted), "{row:#?}");
         // Whoever runs the account is known to.
         for agent in &world.agents {
             let known = world.holdings.iter().any(|held| held.agent_id == agent.id);

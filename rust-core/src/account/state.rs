@@ -124,3 +124,18 @@ words! {
         Definition = "DEFINITION",
     }
 }
+
+#[cfg(test)]
+impl Status {
+    /// Whether a row of this status may want this; tests hold every row to it.
+    pub(crate) fn fits(self, wanted: Wanted) -> bool {
+        match self {
+            Status::Inactive | Status::ToDeactivate | Status::Deactivating => {
+                wanted == Wanted::Inactive
+            }
+            Status::Failed => wanted != Wanted::Deleted,
+            Status::Deleting | Status::DeleteFailed => wanted == Wanted::Deleted,
+            _ => wanted == Wanted::Active,
+        }
+    }
+}

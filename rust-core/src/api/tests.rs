@@ -4,12 +4,10 @@
 use super::*;
 use crate::account::scan::{Pattern, ScanRules};
 use crate::account::{Cluster, HoldingState, Limits, Status};
-use crate::hub::Registry;
 use crate::lifecycle::Parts;
-use crate::metrics::Metrics;
 use crate::secret::Keyring;
 use crate::source::test_source::TestSource;
-use crate::store::{Held, Location, Registration, Retention, StaticAccount};
+use crate::store::{Held, Location, Registration, StaticAccount};
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -104,27 +102,10 @@ impl Desk {
             true => Keyring::beside(&folder.path().join("ferry.key")).unwrap(),
             false => Keyring::none(),
         };
-        let limits = Limits {
-            transition: Duration::from_secs(60),
-            retry: Duration::from_secs(5),
-            max_retries: 3,
-        };
         let source = TestSource::start().await;
         let lifecycle = Lifecycle::new(Parts {
-            store: store.clone(),
-            keyring,
-            resolver: crate::secret::Resolver::new(Default::default()).unwrap(),
-            source: source.source(),
-            registry: Arc::new(Registry::default()),
-            limits,
-            grace: Duration::from_secs(600),
-            retention: Retention {
-                audit: Duration::from_secs(3600),
-                operations: Duration::from_secs(3600),
-            },
-            metrics: Arc::new(Metrics::new()),
-            core_id: "core".to_owned(),
             rules,
+            ..Parts::for_tests(store.clone(), keyring, source.source())
         });
         let api = Api {
             store,

@@ -3,12 +3,11 @@
 
 use super::*;
 use crate::account::{Account, HoldingState, Limits, Status};
-use crate::hub::Registry;
 use crate::lifecycle::Parts;
 use crate::secret::Keyring;
 use crate::source::test_source::TestSource;
 use crate::store::Location;
-use crate::store::{Held, Registration, Retention};
+use crate::store::{Held, Registration};
 use serde_json::{Value, json};
 
 #[path = "tests/answered.rs"]
@@ -35,28 +34,11 @@ impl Post {
             .await
             .unwrap();
         let keyring = Keyring::beside(&folder.path().join("ferry.key")).unwrap();
-        let limits = Limits {
-            transition: Duration::from_secs(60),
-            retry: Duration::from_secs(5),
-            max_retries: 3,
-        };
         let metrics = Arc::new(Metrics::new());
         let source = TestSource::start().await;
         let lifecycle = Arc::new(Lifecycle::new(Parts {
-            store: store.clone(),
-            keyring,
-            resolver: crate::secret::Resolver::new(Default::default()).unwrap(),
-            source: source.source(),
-            registry: Arc::new(Registry::default()),
-            limits,
-            grace: Duration::from_secs(600),
-            retention: Retention {
-                audit: Duration::from_secs(3600),
-                operations: Duration::from_secs(3600),
-            },
             metrics: metrics.clone(),
-            core_id: "core".to_owned(),
-            rules: crate::account::scan::ScanRules::off(),
+            ..Parts::for_tests(store.clone(), keyring, source.source())
         }));
         let clouddriver = source.source();
         let interceptor = Interceptor::new(

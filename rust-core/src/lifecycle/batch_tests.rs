@@ -5,7 +5,7 @@ use super::*;
 use crate::account::{Cluster, HoldingState, Status};
 use crate::secret::Keyring;
 use crate::source::test_source::TestSource;
-use crate::store::{Actor, Held, Location, Registration, Report, Retention};
+use crate::store::{Actor, Held, Location, Registration, Report};
 use serde_json::json;
 
 struct Ground {
@@ -21,26 +21,9 @@ impl Ground {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::Sqlite(folder.path().join("ferry.db"));
         let source = TestSource::start().await;
-        let lifecycle = Lifecycle::new(Parts {
-            store: Store::open(&location).await.unwrap(),
-            keyring: Keyring::beside(&folder.path().join("ferry.key")).unwrap(),
-            resolver: crate::secret::Resolver::new(Default::default()).unwrap(),
-            source: source.source(),
-            registry: Arc::new(Registry::default()),
-            limits: Limits {
-                transition: Duration::from_secs(60),
-                retry: Duration::from_secs(5),
-                max_retries: 3,
-            },
-            grace: Duration::from_secs(600),
-            retention: Retention {
-                audit: Duration::from_secs(3600),
-                operations: Duration::from_secs(3600),
-            },
-            metrics: Arc::new(Metrics::new()),
-            core_id: "core".to_owned(),
-            rules: crate::account::scan::ScanRules::off(),
-        });
+        let store = Store::open(&location).await.unwrap();
+        let keyring = Keyring::beside(&folder.path().join("ferry.key")).unwrap();
+        let lifecycle = Lifecycle::new(Parts::for_tests(store, keyring, source.source()));
         let names: Vec<String> = (0..7).map(|number| format!("account-{number}")).collect();
         for name in &names {
             let object = json!({"kubeconfigFile": "/kubeconfig"});

@@ -76,6 +76,33 @@ pub struct Parts {
     pub rules: ScanRules,
 }
 
+#[cfg(test)]
+impl Parts {
+    /// Of the core `core`, with the times that are usual in tests; no account is migrated by itself.
+    pub(crate) fn for_tests(store: Store, keyring: Keyring, source: Source) -> Parts {
+        Parts {
+            store,
+            keyring,
+            resolver: Resolver::new(Default::default()).expect("no engine is configured"),
+            source,
+            registry: Arc::new(Registry::default()),
+            limits: Limits {
+                transition: Duration::from_secs(60),
+                retry: Duration::from_secs(5),
+                max_retries: 3,
+            },
+            grace: Duration::from_secs(600),
+            retention: Retention {
+                audit: Duration::from_secs(3600),
+                operations: Duration::from_secs(3600),
+            },
+            metrics: Arc::new(Metrics::new()),
+            core_id: "core".to_owned(),
+            rules: ScanRules::off(),
+        }
+    }
+}
+
 /// The engine of one core.
 pub struct Lifecycle {
     store: Store,

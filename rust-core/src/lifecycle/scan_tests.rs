@@ -2,14 +2,12 @@
 //! left it.
 
 use super::*;
+use crate::account::Status;
 use crate::account::scan::{Pattern, ScanRules};
-use crate::account::{Limits, Status};
-use crate::hub::Registry;
 use crate::lifecycle::Parts;
-use crate::metrics::Metrics;
 use crate::secret::Keyring;
 use crate::source::test_source::TestSource;
-use crate::store::{Location, Registration, Retention, StaticAccount, Store};
+use crate::store::{Location, Registration, StaticAccount, Store};
 use serde_json::{Value, json};
 
 struct Ground {
@@ -38,25 +36,11 @@ impl Ground {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::Sqlite(folder.path().join("ferry.db"));
         let source = TestSource::start().await;
+        let store = Store::open(&location).await.unwrap();
+        let keyring = Keyring::beside(&folder.path().join("ferry.key")).unwrap();
         let lifecycle = Lifecycle::new(Parts {
-            store: Store::open(&location).await.unwrap(),
-            keyring: Keyring::beside(&folder.path().join("ferry.key")).unwrap(),
-            resolver: crate::secret::Resolver::new(Default::default()).unwrap(),
-            source: source.source(),
-            registry: Arc::new(Registry::default()),
-            limits: Limits {
-                transition: Duration::from_secs(60),
-                retry: Duration::from_secs(5),
-                max_retries: 3,
-            },
-            grace: Duration::from_secs(600),
-            retention: Retention {
-                audit: Duration::from_secs(3600),
-                operations: Duration::from_secs(3600),
-            },
-            metrics: Arc::new(Metrics::new()),
-            core_id: "core".to_owned(),
             rules: rules(batch_size),
+            ..Parts::for_tests(store, keyring, source.source())
         });
         Ground {
             lifecycle,

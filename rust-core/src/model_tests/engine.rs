@@ -3,12 +3,11 @@
 use super::LIMITS;
 use crate::account::scan::{Pattern, ScanRules};
 use crate::api::Api;
-use crate::hub::Registry;
 use crate::intercept::Interceptor;
 use crate::lifecycle::test_rounds::Memory;
 use crate::lifecycle::{self, Lifecycle, Parts};
 use crate::metrics::Metrics;
-use crate::secret::{Engines, Keyring, Resolver};
+use crate::secret::Keyring;
 use crate::source::Source;
 use crate::store::{Location, Retention, Store};
 use std::path::Path;
@@ -47,11 +46,6 @@ impl Engine {
         store.enter(&core_id, &LIMITS).await.unwrap();
         let metrics = Arc::new(Metrics::new());
         let lifecycle = Arc::new(Lifecycle::new(Parts {
-            store: store.clone(),
-            keyring,
-            resolver: Resolver::new(Engines::default()).unwrap(),
-            source: source.clone(),
-            registry: Arc::new(Registry::default()),
             limits: LIMITS,
             grace: Duration::from_secs(super::GRACE.unsigned_abs()),
             metrics: metrics.clone(),
@@ -61,6 +55,7 @@ impl Engine {
                 audit: Duration::from_secs(86_400),
                 operations: Duration::from_secs(86_400),
             },
+            ..Parts::for_tests(store.clone(), keyring, source.clone())
         }));
         let interceptor = Interceptor::new(
             store.clone(),

@@ -136,15 +136,7 @@ impl Why {
 /// What holds of one row by itself.
 pub(super) fn holds(view: &View) {
     let row = &view.account;
-    let fits = match row.status {
-        Status::Inactive | Status::ToDeactivate | Status::Deactivating => {
-            row.wanted == Wanted::Inactive
-        }
-        Status::Failed => row.wanted != Wanted::Deleted,
-        Status::Deleting | Status::DeleteFailed => row.wanted == Wanted::Deleted,
-        _ => row.wanted == Wanted::Active,
-    };
-    assert!(fits, "{row:#?}");
+    assert!(row.status.fits(row.wanted), "{row:#?}");
     assert!(
         !row.status.is_transient() || row.due_at.is_some(),
         "{row:#?}"

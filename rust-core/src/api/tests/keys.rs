@@ -1,7 +1,6 @@
 //! Keys are changed by a request: every secret is sealed with the new one, and opens.
 
 use super::*;
-use crate::secret::Resolver;
 use secrecy::ExposeSecret;
 use std::path::PathBuf;
 
@@ -19,26 +18,11 @@ impl Desk {
             source,
             folder,
         } = self;
-        let lifecycle = Lifecycle::new(Parts {
-            store: api.store.clone(),
-            keyring: keyring.with_others(&others).unwrap(),
-            resolver: Resolver::new(Default::default()).unwrap(),
-            source: source.source(),
-            registry: Arc::new(Registry::default()),
-            limits: Limits {
-                transition: Duration::from_secs(60),
-                retry: Duration::from_secs(5),
-                max_retries: 3,
-            },
-            grace: Duration::from_secs(600),
-            retention: Retention {
-                audit: Duration::from_secs(3600),
-                operations: Duration::from_secs(3600),
-            },
-            metrics: Arc::new(Metrics::new()),
-            core_id: "core".to_owned(),
-            rules: ScanRules::off(),
-        });
+        let lifecycle = Lifecycle::new(Parts::for_tests(
+            api.store.clone(),
+            keyring.with_others(&others).unwrap(),
+            source.source(),
+        ));
         lifecycle.announce_keys().await.unwrap();
         let api = Api {
             lifecycle: Arc::new(lifecycle),
