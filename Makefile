@@ -19,8 +19,8 @@ plugin_sources := $(shell find $(plugin)/src/main $(plugin)/build.gradle build.g
 
 DOOR := sidecar
 demo_plugin := $(filter plugin,$(DOOR))
-# Always the same: which features a crate is built with follows from all that are named, so that neither
-# demo builds it anew for the other.
+# Libraries, too, and always the same: what is built with them is built otherwise, so that neither
+# demo (nor the bench) builds it anew for the other.
 demo_crates := -p ferry-sidecar -p ferry-agent -p ferry-tests -p ferry-ffi
 $(if $(filter-out sidecar plugin,$(DOOR)),$(error DOOR is sidecar or plugin, not $(DOOR)))
 
@@ -31,8 +31,7 @@ help: ## this list
 demo: ## one account's way, on real parts; DOOR=plugin, ONCE=1 ends by itself, KUBECONFIG=FILE takes your cluster
 	@scripts/need.sh cargo cc go javac gradle flock curl $(if $(demo_plugin),mariadb)
 	@$(MAKE) -s --no-print-directory cluster host
-	@cargo build --locked --release $(demo_crates) --bin ferry-sidecar --bin ferry-agent --bin ferry-demo
-	@$(if $(demo_plugin),cargo build --locked --release $(demo_crates) --lib)
+	@cargo build --locked --release $(demo_crates)
 	@$(if $(demo_plugin),gradle --no-daemon --console=plain -q :jvm-bridge:jar -PcargoProfile=release)
 	@exec $(release)/ferry-demo $(if $(demo_plugin),--plugin) $(if $(ONCE),--once)
 
