@@ -18,5 +18,6 @@ mod links;
 mod references;
 mod replicas;
 mod secrets;
+mod statics;
 mod switch;
 mod tls;

@@ -110,7 +110,7 @@ impl Api {
 }
 
 fn agent(agent: &AgentRow) -> Value {
-    json!({
+    let mut shown = json!({
         "accounts": agent.accounts,
         "agentId": agent.agent_id,
         "agentVersion": agent.agent_version,
@@ -119,7 +119,13 @@ fn agent(agent: &AgentRow) -> Value {
         "lastConnection": answer::instant(agent.last_connection),
         "type": "kubernetes",
         "zoneId": agent.zone_id,
-    })
+    });
+    if !agent.ignored.is_empty() {
+        let ignored = agent.ignored.iter();
+        let ignored = ignored.map(|(name, reason)| json!({"name": name, "reason": reason}));
+        shown["ignoredAccounts"] = ignored.collect();
+    }
+    shown
 }
 
 /// Its address is nobody's business here: no core asks another by HTTP.

@@ -14,6 +14,7 @@ pub(super) fn usage(name: &str, detail: &AccountDetail) -> Value {
             content,
             holdings,
             caching,
+            ignored,
         } => {
             let agents = holdings.iter().map(|held| &held.agent_id);
             let zone_id = account.zone_id.as_ref().or(account.requested_zone.as_ref());
@@ -24,7 +25,7 @@ pub(super) fn usage(name: &str, detail: &AccountDetail) -> Value {
                 "config": object(&content.definition),
                 "agents": agents_array(agents, caching.as_ref()),
                 "status": account.status.as_str(),
-                "lastAssignmentMsg": account.message.as_deref().unwrap_or_default(),
+                "lastAssignmentMsg": message(account.message.as_deref(), ignored.as_deref()),
             });
             if let Some(zone_id) = zone_id {
                 shown["zoneId"] = json!(zone_id);
@@ -36,6 +37,7 @@ pub(super) fn usage(name: &str, detail: &AccountDetail) -> Value {
             zone_id,
             agents,
             caching,
+            ignored,
             ..
         } => {
             let cause = agents.iter().find_map(|(_, _, cause)| cause.as_deref());
@@ -47,7 +49,7 @@ pub(super) fn usage(name: &str, detail: &AccountDetail) -> Value {
                 "config": object(definition),
                 "zoneId": zone_id,
                 "agents": agents_array(agents, caching.as_ref()),
-                "lastAssignmentMsg": cause.unwrap_or_default(),
+                "lastAssignmentMsg": message(cause, ignored.as_deref()),
             })
         }
     }
@@ -71,6 +73,7 @@ pub(super) fn kubesvc_account(name: &str, detail: &AccountDetail) -> Value {
             account,
             content,
             holdings,
+            ignored,
             ..
         } => {
             let mut shown = kubesvc(name, &content.definition, &account.cluster);
@@ -79,7 +82,8 @@ pub(super) fn kubesvc_account(name: &str, detail: &AccountDetail) -> Value {
             shown["retryCount"] = json!(account.failed_count);
             shown["lastUpdated"] = json!(account.last_updated);
             shown["connections"] = json!(ready(holdings.iter().map(|held| held.state)));
-            shown["errorMessage"] = json!(account.message.as_deref().unwrap_or_default());
+            let message = message(account.message.as_deref(), ignored.as_deref());
+            shown["errorMessage"] = json!(message);
             if let Some(zone_id) = account.zone_id.as_ref().or(account.requested_zone.as_ref()) {
                 shown["zoneId"] = json!(zone_id);
             }
@@ -90,6 +94,7 @@ pub(super) fn kubesvc_account(name: &str, detail: &AccountDetail) -> Value {
             zone_id,
             cluster,
             agents,
+            ignored,
             ..
         } => {
             let mut shown = kubesvc(name, definition, cluster);
@@ -97,7 +102,7 @@ pub(super) fn kubesvc_account(name: &str, detail: &AccountDetail) -> Value {
             shown["retryCount"] = json!(0);
             shown["connections"] = json!(ready(agents.iter().map(|(_, state, _)| *state)));
             let cause = agents.iter().find_map(|(_, _, cause)| cause.as_deref());
-            shown["errorMessage"] = json!(cause.unwrap_or_default());
+            shown["errorMessage"] = json!(message(cause, ignored.as_deref()));
             shown["zoneId"] = json!(zone_id);
             shown
         }
@@ -115,6 +120,12 @@ pub(super) fn namespaces(detail: &AccountDetail) -> Value {
         Value::Array(namespaces) => namespaces.into_iter().filter(Value::is_string).collect(),
         _ => json!([]),
     }
+}
+
+/// What is said of an account, and of another of its name that is ignored.
+fn message(said: Option<&str>, ignored: Option<&str>) -> String {
+    let sentences: Vec<&str> = said.into_iter().chain(ignored).collect();
+    sentences.join("; ")
 }
 
 fn kubesvc(name: &str, definition: &str, cluster: &Cluster) -> Value {

@@ -169,6 +169,9 @@ impl Lifecycle {
     }
 
     async fn follow(&self, agent_id: &str, gone: Gone) {
+        for (account, why) in &gone.ignored {
+            tracing::warn!(account, why, "an account of an agent's own is ignored");
+        }
         for name in &gone.strays {
             tracing::info!(
                 agent_id,

@@ -4,6 +4,7 @@
 
 use super::cores::millis;
 use super::operations::{self, Ended, Told};
+use super::statics;
 use super::{Store, StoreError, failpoint, transaction};
 use crate::account::{Cluster, HoldingState};
 use crate::sql::{CHUNK, Tx, Value, insert, sql};
@@ -65,6 +66,8 @@ pub struct Gone {
     pub affected: Vec<String>,
     /// Accounts the agent holds that nobody knows: it is to drop them.
     pub strays: Vec<String>,
+    /// Accounts of the agent's own configuration that do not count: each with the reason.
+    pub ignored: Vec<(String, String)>,
     /// Operations that have ended by it.
     pub ended: Vec<Ended>,
 }
@@ -82,7 +85,8 @@ impl Store {
             |tx| {
                 let now = tx.now().await?;
                 write_agent(&mut tx, registration, now).await?;
-                let mut affected = write_static(&mut tx, registration, now).await?;
+                let mut affected = statics::replace(&mut tx, registration, now).await?;
+                let ignored = statics::ignored_of(&mut tx, agent).await?;
                 let before = since_when(&mut tx, agent).await?;
                 affected.extend(before.keys().cloned());
                 let held = registration.held.iter();
@@ -114,6 +118,7 @@ impl Store {
                 Gone {
                     affected: affected.into_iter().collect(),
                     strays: strays.into_iter().collect(),
+                    ignored,
                     ended,
                 }
             }
@@ -187,12 +192,12 @@ impl Store {
                     return Ok(Default::default());
                 }
                 let now = tx.now().await?;
-                let affected = holdings_of(&mut tx, agent_id).await?;
+                let mut affected = holdings_of(&mut tx, agent_id).await?;
+                affected.extend(statics::of(&mut tx, agent_id).await?);
                 touch(&mut tx, &affected).await?;
                 let held = sql("DELETE FROM kubesvc_ferry_holdings WHERE agent_id = ?");
                 held.text(agent_id).run(&mut tx).await?;
-                let brought = sql("DELETE FROM kubesvc_ferry_static_accounts WHERE agent_id = ?");
-                brought.text(agent_id).run(&mut tx).await?;
+                statics::forget(&mut tx, agent_id).await?;
                 let without = sql("DELETE FROM kubesvc_ferry_static_agents WHERE agent_id = ?");
                 without.text(agent_id).run(&mut tx).await?;
                 let ended = operations::forgotten(&mut tx, agent_id, now).await?;
@@ -366,70 +371,5 @@ async fn write_agent(tx: &mut Tx, registration: &Registration, now: i64) -> Resu
         }
     };
     sql(without).text(agent).run(tx).await?;
-    Ok(())
-}
-
-/// Replaces the agent's static accounts; answers the names that are new or gone.
-async fn write_static(
-    tx: &mut Tx,
-    registration: &Registration,
-    now: i64,
-) -> Result<BTreeSet<String>, StoreError> {
-    let agent = registration.agent_id.as_str();
-    let before = sql("SELECT name FROM kubesvc_ferry_static_accounts WHERE agent_id = ?");
-    let mut names: BTreeSet<String> = before.text(agent).column(tx).await?.into_iter().collect();
-    let remove = sql("DELETE FROM kubesvc_ferry_static_accounts WHERE agent_id = ?");
-    remove.text(agent).run(tx).await?;
-    let brought = registration.static_accounts.iter();
-    names.extend(brought.clone().map(|account| account.held.account.clone()));
-    let rows = brought.map(|StaticAccount { definition, held }| {
-        [
-            Value::text(held.account.as_str()),
-            Value::text(agent),
-            Value::text(registration.zone_id.as_str()),
-            Value::text(definition.as_str()),
-            Value::text(held.state.unwrap_or(HoldingState::Pending).as_str()),
-            Value::text(held.cause.as_deref()),
-            Value::text(held.cluster.kube_version.as_deref()),
-            Value::text(held.cluster.kube_host.as_deref()),
-            Value::text(held.cluster.cert_fingerprint.as_deref()),
-            Value::number(now),
-        ]
-    });
-    let columns = [
-        "name",
-        "agent_id",
-        "zone_id",
-        "definition",
-        "state",
-        "cause",
-        "kube_version",
-        "kube_host",
-        "cert_fingerprint",
-        "last_updated",
-    ];
-    insert(tx, "kubesvc_ferry_static_accounts", columns, rows.collect()).await?;
-    Ok(names)
-}
-
-pub(super) async fn update_static(
-    tx: &mut Tx,
-    agent_id: &str,
-    held: &Held,
-    now: i64,
-) -> Result<(), StoreError> {
-    sql(
-        "UPDATE kubesvc_ferry_static_accounts SET state = ?, cause = ?, kube_version = ?,
-         kube_host = ?, cert_fingerprint = ?, last_updated = ? WHERE name = ? AND agent_id = ?",
-    )
-    .text(held.state.unwrap_or(HoldingState::Pending).as_str())
-    .text(held.cause.as_deref())
-    .text(held.cluster.kube_version.as_deref())
-    .text(held.cluster.kube_host.as_deref())
-    .text(held.cluster.cert_fingerprint.as_deref())
-    .number(now)
-    .texts([held.account.as_str(), agent_id])
-    .run(tx)
-    .await?;
     Ok(())
 }

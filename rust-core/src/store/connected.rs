@@ -1,6 +1,6 @@
 //! Which agents are connected, to any core, and what each has.
 
-use super::{Store, StoreError, failpoint, transaction};
+use super::{Store, StoreError, failpoint, statics, transaction};
 use crate::account::Agent;
 use crate::sql::{Record, Tx, sql};
 use std::collections::BTreeSet;
@@ -20,6 +20,8 @@ pub struct AgentRow {
     pub last_connection: i64,
     /// Its accounts, sorted by name.
     pub accounts: Vec<String>,
+    /// Those of its own configuration that do not count, each with the reason.
+    pub ignored: Vec<(String, String)>,
     /// It is the one to cache at least one of them.
     pub caching: bool,
 }
@@ -138,10 +140,11 @@ impl Store {
 async fn read_agent(tx: &mut Tx, row: &Record) -> Result<AgentRow, StoreError> {
     let agent_id: String = row.get("agent_id")?;
     let id = agent_id.as_str();
-    let accounts = sql(
+    let counts = statics::counts();
+    let accounts = sql(format!(
         "SELECT account FROM kubesvc_ferry_holdings WHERE agent_id = ?
-         UNION SELECT name FROM kubesvc_ferry_static_accounts WHERE agent_id = ?",
-    );
+         UNION SELECT s.name FROM kubesvc_ferry_static_accounts s WHERE s.agent_id = ? AND {counts}",
+    ));
     let mut accounts = accounts.texts([id, id]).column(tx).await?;
     accounts.sort();
     let first = sql(
@@ -151,8 +154,10 @@ async fn read_agent(tx: &mut Tx, row: &Record) -> Result<AgentRow, StoreError> {
          WHERE other.account = mine.account AND other.state = 'READY'
          AND agent.left_at IS NULL AND other.agent_id < mine.agent_id)",
     );
-    let own = sql("SELECT COUNT(*) FROM kubesvc_ferry_static_accounts
-         WHERE agent_id = ? AND state = 'READY'");
+    let own = sql(format!(
+        "SELECT COUNT(*) FROM kubesvc_ferry_static_accounts s
+         WHERE s.agent_id = ? AND s.state = 'READY' AND {counts}"
+    ));
     let caching = first.text(id).count(tx).await? > 0 || own.text(id).count(tx).await? > 0;
     Ok(AgentRow {
         zone_id: row.get("zone_id")?,
@@ -160,6 +165,7 @@ async fn read_agent(tx: &mut Tx, row: &Record) -> Result<AgentRow, StoreError> {
         core_id: row.get("core_id")?,
         last_connection: row.get("last_connection")?,
         accounts,
+        ignored: statics::ignored_of(tx, id).await?,
         caching,
         agent_id,
     })

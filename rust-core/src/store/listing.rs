@@ -1,7 +1,7 @@
 //! Reading many accounts: what the API shows of them, what the sweep and the metrics look for.
 
 use super::rows::{Content, holdings, read_account, read_cluster, read_content};
-use super::{Store, StoreError, word};
+use super::{Store, StoreError, statics, word};
 use crate::account::{Account, Cluster, Holding, HoldingState, Status};
 use crate::sql::{CHUNK, Record, Statement, Tx, sql};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +19,8 @@ pub enum AccountDetail {
         holdings: Vec<Holding>,
         /// The agent that is to cache it: the first that is connected and ready.
         caching: Option<String>,
+        /// Why one that an agent brings by its own configuration is ignored.
+        ignored: Option<String>,
     },
     /// An account of agents' own configuration.
     Static {
@@ -32,6 +34,8 @@ pub enum AccountDetail {
         agents: Vec<(String, HoldingState, Option<String>)>,
         /// The agent that is to cache it: the first that is connected and ready.
         caching: Option<String>,
+        /// Why another that an agent brings is ignored.
+        ignored: Option<String>,
     },
 }
 
@@ -50,7 +54,8 @@ impl Store {
         Ok(known)
     }
 
-    /// What is shown of `name`: the static account before the dynamic one; `None`: neither is.
+    /// What is shown of `name`: the static account, if it counts, before the dynamic one; `None`:
+    /// neither is.
     pub async fn detail(&self, name: &str) -> Result<Option<AccountDetail>, StoreError> {
         Ok(self.details(&[name]).await?.remove(name))
     }
@@ -161,30 +166,41 @@ async fn static_details(
     here: &BTreeSet<String>,
     details: &mut BTreeMap<String, AccountDetail>,
 ) -> Result<(), StoreError> {
-    let query = sql("SELECT * FROM kubesvc_ferry_static_accounts WHERE name IN").list(names);
-    let mut brought: BTreeMap<String, Vec<(String, Record)>> = BTreeMap::new();
-    for row in query.all(tx).await? {
-        let by = (row.get("agent_id")?, row);
-        brought.entry(by.1.get("name")?).or_default().push(by);
+    let mut brought: BTreeMap<String, Vec<Record>> = BTreeMap::new();
+    let mut ignored: BTreeMap<String, String> = BTreeMap::new();
+    for of_agent in statics::brought(tx, names).await? {
+        match of_agent.ignored {
+            None => brought.entry(of_agent.name).or_default().push(of_agent.row),
+            Some(why) => drop(ignored.entry(of_agent.name).or_insert(why)),
+        }
     }
-    for (name, mut rows) in brought {
-        rows.sort_by(|(one, _), (other, _)| one.cmp(other));
+    for (name, rows) in brought {
         let mut agents = Vec::new();
-        for (agent_id, row) in &rows {
+        for row in &rows {
             let state = word(row, "kubesvc_ferry_static_accounts", &name, "state")?;
-            agents.push((agent_id.clone(), state, row.get("cause")?));
+            agents.push((row.get("agent_id")?, state, row.get("cause")?));
         }
         let is_ready = |(_, state, _): &_| *state == HoldingState::Ready;
         let ready = agents.iter().position(is_ready);
-        let first = &rows[0].1;
         let detail = AccountDetail::Static {
-            definition: first.get("definition")?,
-            zone_id: first.get("zone_id")?,
-            cluster: read_cluster(&rows[ready.unwrap_or(0)].1)?,
+            definition: rows[0].get("definition")?,
+            zone_id: rows[0].get("zone_id")?,
+            cluster: read_cluster(&rows[ready.unwrap_or(0)])?,
             caching: caching(agents.iter().map(|(id, state, _)| (id, *state)), here),
             agents,
+            ignored: None,
         };
         details.insert(name, detail);
+    }
+    for (name, why) in ignored {
+        let detail = details.get_mut(&name).map(|detail| match detail {
+            AccountDetail::Dynamic { ignored, .. } | AccountDetail::Static { ignored, .. } => {
+                ignored
+            }
+        });
+        if let Some(of) = detail {
+            *of = Some(why);
+        }
     }
     Ok(())
 }
@@ -210,6 +226,7 @@ async fn dynamic_details(
                 holdings.iter().map(|held| (&held.agent_id, held.state)),
                 here,
             ),
+            ignored: None,
             holdings,
             account: Box::new(account),
         };

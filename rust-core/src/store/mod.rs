@@ -26,6 +26,7 @@ mod reports;
 mod reshape;
 mod rows;
 mod scanned;
+mod statics;
 mod steps;
 mod tombstones;
 

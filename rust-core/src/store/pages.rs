@@ -2,7 +2,7 @@
 //! tables, merged by name in byte order. Names and counts come from indexes; definitions are not
 //! looked at. `api` calls it, and then reads what it shows of the names of its page.
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, statics};
 use crate::account::Status;
 use crate::sql::{Statement, sql};
 
@@ -131,12 +131,15 @@ fn merge(mut streams: Vec<Statement>, Part { after, limit }: Part) -> Statement 
     merged
 }
 
-/// The static accounts.
+/// The static accounts that count.
 fn brought(filter: &Filter) -> Option<Statement> {
     if filter.status.is_some() || filter.source == Some(Source::Clouddriver) {
         return None;
     }
-    let mut names = sql("SELECT DISTINCT name FROM kubesvc_ferry_static_accounts s WHERE 1 = 1");
+    let mut names = sql(format!(
+        "SELECT DISTINCT name FROM kubesvc_ferry_static_accounts s WHERE {}",
+        statics::counts()
+    ));
     begins(&mut names, "s.name", filter);
     if let Some(zone_id) = &filter.zone_id {
         names.push(" AND s.zone_id = ");
@@ -149,13 +152,16 @@ fn brought(filter: &Filter) -> Option<Statement> {
     Some(names)
 }
 
-/// The rows that are no static accounts, too.
+/// The rows that no static account goes before.
 fn rows(filter: &Filter) -> Option<Statement> {
     if filter.source == Some(Source::StaticAgentConfig) {
         return None;
     }
-    let mut names = sql("SELECT a.name FROM kubesvc_accounts a WHERE NOT EXISTS
-         (SELECT 1 FROM kubesvc_ferry_static_accounts s WHERE s.name = a.name)");
+    let mut names = sql(format!(
+        "SELECT a.name FROM kubesvc_accounts a WHERE NOT EXISTS
+         (SELECT 1 FROM kubesvc_ferry_static_accounts s WHERE s.name = a.name AND {})",
+        statics::counts()
+    ));
     begins(&mut names, "a.name", filter);
     if let Some(status) = filter.status {
         names.push(" AND a.status = ");

@@ -2,9 +2,10 @@
 //! they are about is read at once, each is judged in the order it was said, and what has changed is
 //! written at once. `lifecycle` hands them over; what follows from them is decided there.
 
-use super::agents::{lock, remove_holding, update_static};
+use super::agents::{lock, remove_holding};
 use super::operations::{self, Told};
 use super::rows::read_holding;
+use super::statics;
 use super::steps::write_holdings;
 use super::{Gone, Held, Store, StoreError, failpoint, transaction};
 use crate::account::{Holding, HoldingState};
@@ -36,7 +37,7 @@ impl Store {
                 let mut heard = Heard::about(&mut tx, reports).await?;
                 let mut gone = Vec::with_capacity(reports.len());
                 for report in reports {
-                    gone.push(heard.hear(&mut tx, report, now).await?);
+                    gone.push(heard.hear(&mut tx, report).await?);
                 }
                 let said: Vec<_> = reports.iter().map(|report| heard.said(report)).collect();
                 heard.write(&mut tx, now).await?;
@@ -124,7 +125,7 @@ impl Heard {
         (counts && !is_static(&report.held)).then_some((&report.agent_id, &report.held))
     }
 
-    async fn hear(&mut self, tx: &mut Tx, report: &Report, now: i64) -> Result<Gone, StoreError> {
+    async fn hear(&mut self, tx: &mut Tx, report: &Report) -> Result<Gone, StoreError> {
         let Report {
             agent_id,
             session_id,
@@ -139,8 +140,10 @@ impl Heard {
             ..Gone::default()
         };
         if is_static(held) {
-            update_static(tx, agent_id, held, now).await?;
-            return Ok(affected);
+            return Ok(Gone {
+                ignored: statics::update(tx, agent_id, held).await?,
+                ..affected
+            });
         }
         let key = (held.account.clone(), agent_id.clone());
         let known = self.holdings.get(&key);

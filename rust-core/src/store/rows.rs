@@ -1,7 +1,7 @@
 //! Reading and making rows of `kubesvc_accounts`.
 
 use super::steps::{self, Actor, Entry};
-use super::{Store, StoreError, failpoint, next, origins, tombstones, transaction, word};
+use super::{Store, StoreError, failpoint, next, origins, statics, tombstones, transaction, word};
 use crate::account::transition::{self, Event};
 use crate::account::{Account, Cluster, Holding, Limits, Status, View};
 use crate::secret::Sealed;
@@ -188,8 +188,7 @@ async fn views(
 ) -> Result<(), StoreError> {
     let query = format!("SELECT {DECISION} FROM kubesvc_accounts WHERE name IN");
     let rows = sql(query).list(names).all(tx).await?;
-    let claims = sql("SELECT DISTINCT name FROM kubesvc_ferry_static_accounts WHERE name IN");
-    let claims: BTreeSet<String> = claims.list(names).column(tx).await?.into_iter().collect();
+    let claimed = statics::claimed(tx, names).await?;
     let mut held = holdings(tx, names).await?;
     let now = tx.now().await?;
     for row in &rows {
@@ -199,7 +198,7 @@ async fn views(
         }
         let view = View {
             holdings: held.remove(&account.name).unwrap_or_default(),
-            claimed: claims.contains(&account.name),
+            claimed: claimed.contains(&account.name),
             account,
             now,
         };

@@ -125,3 +125,49 @@ async fn namespaces_are_those_of_the_definition() {
     assert_eq!(of("b").await, (StatusCode::OK, json!([])));
     assert_eq!(of("c").await.0, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn an_account_of_an_agents_own_that_does_not_count_is_named_wherever_one_looks() {
+    let desk = Desk::open().await;
+    desk.agent("first", "Y", &[], &[("own", json!({}))]).await;
+    desk.agent(
+        "second",
+        "Z",
+        &[],
+        &[("own", json!({})), ("other", json!({}))],
+    )
+    .await;
+    let why = "zone `Y` brought one before; rename one of them";
+    let said = |shown: &Value, field: &str| shown[field].as_str().unwrap().ends_with(why);
+    let account = desk.get("/armory/accounts/own").await.json();
+    assert!(said(&account, "lastAssignmentMsg"), "{account}");
+    assert_eq!(
+        account["agents"],
+        json!([{"agentId": "first", "caching": true}])
+    );
+    let list = desk.get("/armory/accounts?name=own").await.json();
+    assert_eq!(list["items"][0], account);
+    let account = desk.get("/agents/kubernetes/accounts/own").await.json();
+    assert!(said(&account, "errorMessage"), "{account}");
+    assert_eq!(
+        (&account["connections"], &account["zoneId"]),
+        (&json!(1), &json!("Y"))
+    );
+    let agents = desk.get("/armory/agents").await.json();
+    assert_eq!(agents[0].get("ignoredAccounts"), None);
+    assert_eq!(agents[1]["accounts"], json!(["other"]));
+    let [ignored] = &agents[1]["ignoredAccounts"].as_array().unwrap()[..] else {
+        panic!("{agents}");
+    };
+    assert!(
+        ignored["name"] == "own" && said(ignored, "reason"),
+        "{agents}"
+    );
+    for query in ["?zoneId=Z", "?agentId=second"] {
+        let list = desk.get(&format!("/armory/accounts{query}")).await.json();
+        assert_eq!(
+            (&list["total"], &list["items"][0]["name"]),
+            (&json!(1), &json!("other"))
+        );
+    }
+}

@@ -126,6 +126,7 @@ async fn a_detail_is_the_row_with_its_holdings() {
         content: kept,
         holdings,
         caching,
+        ignored: None,
     }) = base.store.detail("a").await.unwrap()
     else {
         panic!("there is a row");

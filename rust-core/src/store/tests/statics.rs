@@ -1,6 +1,7 @@
 //! Accounts that agents bring by their own configuration.
 
 use super::*;
+use crate::account::state::Wanted;
 use HoldingState::*;
 
 fn brings(agent: &str, names: &[&str], state: HoldingState) -> Registration {
@@ -91,6 +92,7 @@ async fn reports_of_them_change_what_is_shown_and_no_row() {
         cluster,
         agents,
         caching,
+        ignored: None,
     }) = base.store.detail("a").await.unwrap()
     else {
         panic!("the agents' own goes before");
@@ -129,4 +131,168 @@ async fn a_deletion_that_is_refused_on_their_account_is_no_state_of_theirs() {
         panic!("the agents' own goes before");
     };
     assert_eq!(agents, [("one".to_owned(), Ready, None)]);
+}
+
+/// `agent` says that its account reaches this cluster.
+async fn reaches(base: &Base, agent: &str, host: &str, certificate: &str) -> Gone {
+    let mut report = said("a", 0, Some(Ready));
+    report.cluster.kube_host = Some(host.to_owned());
+    report.cluster.cert_fingerprint = Some(certificate.to_owned());
+    base.report(agent, agent, &report).await
+}
+
+/// Whether a static account is shown as `a`, and why one is not.
+async fn shown(base: &Base) -> (bool, String) {
+    let (is_static, why) = match base.store.detail("a").await.unwrap().unwrap() {
+        AccountDetail::Static { ignored, .. } => (true, ignored),
+        AccountDetail::Dynamic { ignored, .. } => (false, ignored),
+    };
+    (is_static, why.unwrap_or_default())
+}
+
+/// A row that is in service in a cluster.
+async fn served(base: &Base) {
+    base.row("a").await;
+    base.change("a", |account| {
+        account.status = Status::Active;
+        account.wanted = Wanted::Active;
+        account.cluster.kube_host = Some("https://kube".to_owned());
+        account.cluster.cert_fingerprint = Some("ab12".to_owned());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_of_another_cluster_than_the_row_is_ignored() {
+    let base = Base::open(DATABASE).await;
+    served(&base).await;
+    let gone = base.store.register(&brings("own", &["a"], Pending)).await;
+    let [(name, unknown)] = &gone.unwrap().ignored[..] else {
+        panic!("its cluster is not known yet");
+    };
+    assert!(name == "a" && unknown.contains("does not reach its cluster"));
+    assert_eq!(shown(&base).await, (false, unknown.clone()));
+    for (host, certificate) in [
+        ("https://other", "ab12"),
+        ("https://kube", "cd34"),
+        ("https://other", "cd34"),
+    ] {
+        let gone = reaches(&base, "own", host, certificate).await;
+        assert!(!base.view("a").await.claimed, "{host} {certificate}");
+        let (is_static, why) = shown(&base).await;
+        assert!(!is_static);
+        for part in [
+            "agent `own` of zone `Z`",
+            &format!("({host}, certificate {certificate})"),
+            "(https://kube, certificate ab12)",
+        ] {
+            assert!(why.contains(part), "{why}");
+        }
+        assert_eq!(gone.ignored, [("a".to_owned(), why)]);
+    }
+    let agent = base.store.agent("own").await.unwrap().unwrap();
+    assert!(agent.accounts.is_empty() && !agent.caching);
+    assert_eq!(agent.ignored.len(), 1);
+    let gone = reaches(&base, "own", "https://kube", "ab12").await;
+    assert_eq!(
+        (gone.affected, gone.ignored),
+        (vec!["a".to_owned()], vec![])
+    );
+    assert!(base.view("a").await.claimed);
+    assert_eq!(shown(&base).await, (true, String::new()));
+    let agent = base.store.agent("own").await.unwrap().unwrap();
+    assert_eq!(agent.accounts, ["a"]);
+    assert!(agent.caching && agent.ignored.is_empty());
+}
+
+#[tokio::test]
+async fn one_of_another_cluster_counts_where_the_row_is_not_wanted_in_service() {
+    let base = Base::open(DATABASE).await;
+    served(&base).await;
+    let gone = base.store.register(&brings("own", &["a"], Pending)).await;
+    gone.unwrap();
+    reaches(&base, "own", "https://other", "cd34").await;
+    for status in [Status::Failed, Status::Orphaned, Status::ToMigrate] {
+        base.change("a", |account| account.status = status).await;
+        assert!(!base.view("a").await.claimed, "{status} is on its way back");
+    }
+    base.change("a", |account| {
+        (account.status, account.wanted) = (Status::Inactive, Wanted::Inactive);
+    })
+    .await;
+    assert!(base.view("a").await.claimed);
+    base.change("a", |account| {
+        (account.status, account.wanted) = (Status::Activating, Wanted::Active);
+        account.cluster = Cluster::default();
+    })
+    .await;
+    assert!(base.view("a").await.claimed, "it never reached a cluster");
+}
+
+#[tokio::test]
+async fn of_two_zones_that_bring_one_name_the_first_stays() {
+    let base = Base::open(DATABASE).await;
+    let brings_to = async |agent: &str, zone: &str| {
+        let registration = Registration {
+            zone_id: zone.to_owned(),
+            ..brings(agent, &["a"], Ready)
+        };
+        base.store.register(&registration).await.unwrap().ignored
+    };
+    let stays = async || match base.store.detail("a").await.unwrap() {
+        Some(AccountDetail::Static {
+            zone_id,
+            agents,
+            ignored,
+            ..
+        }) => (zone_id, agents.len(), ignored.unwrap_or_default()),
+        other => panic!("{other:?}"),
+    };
+    assert!(brings_to("z1", "first").await.is_empty());
+    base.run("UPDATE kubesvc_ferry_static_accounts SET last_updated = 1")
+        .await;
+    let late = brings_to("a1", "second").await;
+    assert!(late[0].1.contains("zone `first` brought one before"));
+    assert_eq!(stays().await, ("first".to_owned(), 1, late[0].1.clone()));
+    // Neither a report nor a new connection makes it younger, and its replicas count with it.
+    reaches(&base, "z1", "https://kube", "ab12").await;
+    for agent in ["z1", "z2"] {
+        assert!(brings_to(agent, "first").await.is_empty());
+    }
+    assert_eq!(brings_to("a1", "second").await, late);
+    assert_eq!(stays().await, ("first".to_owned(), 2, late[0].1.clone()));
+    for (zone, names) in [("first", vec!["a"]), ("second", vec![])] {
+        let filter = Filter {
+            zone_id: Some(zone.to_owned()),
+            ..Filter::default()
+        };
+        let listed = base.store.names(&filter).await.unwrap();
+        let listed: Vec<&str> = listed.iter().map(|listed| listed.name.as_str()).collect();
+        assert_eq!(listed, names, "{zone}");
+    }
+    for agent in ["z1", "z2"] {
+        base.store.leave(agent, agent).await.unwrap();
+    }
+    base.run("UPDATE kubesvc_ferry_agents SET left_at = left_at - 610000 WHERE zone_id = 'first'")
+        .await;
+    let gone = base.store.expire(Duration::from_secs(600)).await.unwrap();
+    assert_eq!(gone.affected, ["a"]);
+    assert_eq!(stays().await, ("second".to_owned(), 1, String::new()));
+}
+
+#[tokio::test]
+async fn a_row_is_listed_as_what_counts_of_its_name() {
+    let base = Base::open(DATABASE).await;
+    served(&base).await;
+    let gone = base.store.register(&brings("own", &["a"], Pending)).await;
+    gone.unwrap();
+    let listed = async || {
+        let listed = base.store.names(&Filter::default()).await.unwrap();
+        assert_eq!(listed.len(), 1);
+        listed[0].source
+    };
+    reaches(&base, "own", "https://other", "cd34").await;
+    assert_eq!(listed().await, Source::Clouddriver);
+    reaches(&base, "own", "https://kube", "ab12").await;
+    assert_eq!(listed().await, Source::StaticAgentConfig);
 }
