@@ -1,9 +1,10 @@
 //! Definitions that come with a request and are kept here alone.
 
 use super::{Asked, Lifecycle, Moved, Refusal, Verb};
+use crate::account::View;
 use crate::account::definition::{Definition, REDACTED};
 use crate::account::transition::Event;
-use crate::store::{Actor, NewRow};
+use crate::store::{Actor, Content, NewRow};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 
@@ -31,16 +32,40 @@ impl Lifecycle {
     pub async fn revise(
         &self,
         name: &str,
-        mut object: Map<String, Value>,
+        object: Map<String, Value>,
         at_agent: Option<String>,
         actor: &Actor,
     ) -> Result<Moved, Refusal> {
+        loop {
+            let kept = self.revisable(name).await?;
+            let revised = self.revise_kept(kept, object.clone(), at_agent.clone(), actor);
+            // What was kept of it may be what somebody else replaced meanwhile.
+            if let Some(moved) = revised.await? {
+                return Ok(moved);
+            }
+        }
+    }
+
+    /// The row first: whoever changes the definition afterwards changes the row, too.
+    async fn revisable(&self, name: &str) -> Result<Revisable, Refusal> {
         let view = self.store.view(name).await?.ok_or(Refusal::Unknown)?;
         if view.account.status.is_deleting() {
             return Err(super::requests::refusal(&view, Event::Update));
         }
-        let kept = self.store.content(name).await?.ok_or(Refusal::Unknown)?;
-        let before = self.open(name, &kept).await.map_err(Refusal::Unfit)?;
+        let content = self.store.content(name).await?.ok_or(Refusal::Unknown)?;
+        Ok(Revisable { view, content })
+    }
+
+    /// `None`: the account is not any longer what is to be revised.
+    async fn revise_kept(
+        &self,
+        Revisable { view, content }: Revisable,
+        mut object: Map<String, Value>,
+        at_agent: Option<String>,
+        actor: &Actor,
+    ) -> Result<Option<Moved>, Refusal> {
+        let name = view.account.name.clone();
+        let before = self.open(&name, &content).await.map_err(Refusal::Unfit)?;
         let secrets = secrets(&before);
         if !KUBECONFIGS.iter().any(|field| object.contains_key(*field)) {
             for field in KUBECONFIGS {
@@ -52,16 +77,23 @@ impl Lifecycle {
         restore(&mut object, "", &secrets).map_err(Refusal::Unfit)?;
         let definition = Definition::part(object);
         let same_place = at_agent.is_none() || at_agent == view.account.kubeconfig_file;
-        if same_place && self.is_kept(name, &kept, &definition) {
-            return Ok(Moved::not(view.account.status));
+        if same_place && self.is_kept(&name, &content, &definition) {
+            return Ok(Some(Moved::not(view.account.status)));
         }
         if definition.secrets.is_some() && !self.keyring.has_key() {
             return Err(Refusal::NoKey);
         }
-        let mut content = self.close(name, &definition)?;
+        let mut content = self.close(&name, &definition)?;
         content.inline = true;
-        self.ask(name, Verb::Revise(content, at_agent), actor).await
+        let verb = Verb::Revise(content, at_agent);
+        self.swap(view, &verb, actor).await
     }
+}
+
+/// An account as it is to be revised.
+struct Revisable {
+    view: View,
+    content: Content,
 }
 
 #[cfg(test)]
@@ -114,3 +146,7 @@ fn restore_value(
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "inline_tests.rs"]
+mod tests;

@@ -371,6 +371,28 @@ impl Lifecycle {
         Ok(lost)
     }
 
+    /// Asks this of an account as it stood in `view`; `None`: it stands so no longer.
+    pub(super) async fn swap(
+        &self,
+        view: View,
+        verb: &Verb,
+        actor: &Actor,
+    ) -> Result<Option<Moved>, Refusal> {
+        let status = view.account.status;
+        let Some(change) = self.change(view, verb)? else {
+            return Ok(Some(Moved::not(status)));
+        };
+        let changes = [change];
+        let written = self.store.write_all(&changes, &[], actor).await?;
+        if !written.contains(&true) {
+            return Ok(None);
+        }
+        let [change] = changes;
+        self.moved(&change.view, &change.step);
+        self.queue.add([change.view.account.name.clone()]);
+        Ok(Some(Moved::by(&change)))
+    }
+
     /// What `verb` makes of an account; `None`: it stays as it is.
     pub(super) fn change<'a>(
         &self,
