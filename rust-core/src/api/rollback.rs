@@ -40,7 +40,11 @@ impl Api {
         let mut asks = Vec::with_capacity(names.len());
         let mut nowhere = Vec::new();
         for name in names {
-            if inline.contains(&name) {
+            // Also one whose definition a request replaced here: Clouddriver has kept its own.
+            if at_source.remove(&name).is_some() {
+                let verb = Verb::Delete;
+                asks.push(Ask { name, verb });
+            } else if inline.contains(&name) {
                 let status = inline_rows.get(&name).map(|view| view.account.status);
                 report.conflict(
                     &name,
@@ -49,9 +53,6 @@ impl Api {
                     "its definition came with a request and is kept here alone: Clouddriver has \
                      nothing to go back to; POST it to /credentials, then DELETE it here",
                 );
-            } else if at_source.remove(&name).is_some() {
-                let verb = Verb::Delete;
-                asks.push(Ask { name, verb });
             } else {
                 nowhere.push(name);
             }

@@ -52,6 +52,7 @@ struct Desk {
     folder: tempfile::TempDir,
 }
 
+#[derive(Debug)]
 struct Answer {
     status: StatusCode,
     headers: HeaderMap,

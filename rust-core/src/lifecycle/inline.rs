@@ -4,6 +4,7 @@ use super::{Asked, Lifecycle, Moved, Refusal, Verb};
 use crate::account::View;
 use crate::account::definition::{Definition, REDACTED};
 use crate::account::transition::Event;
+use crate::secret::Sealed;
 use crate::store::{Actor, Content, NewRow};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
@@ -66,7 +67,7 @@ impl Lifecycle {
     ) -> Result<Option<Moved>, Refusal> {
         let name = view.account.name.clone();
         let before = self.open(&name, &content).await.map_err(Refusal::Unfit)?;
-        let secrets = secrets(&before);
+        let kept_secrets = secrets(&before);
         if !KUBECONFIGS.iter().any(|field| object.contains_key(*field)) {
             for field in KUBECONFIGS {
                 if let Some(value) = before.public.get(field) {
@@ -74,13 +75,16 @@ impl Lifecycle {
                 }
             }
         }
-        restore(&mut object, "", &secrets).map_err(Refusal::Unfit)?;
+        restore(&mut object, "", &kept_secrets).map_err(Refusal::Unfit)?;
         let definition = Definition::part(object);
         let same_place = at_agent.is_none() || at_agent == view.account.kubeconfig_file;
         if same_place && self.is_kept(&name, &content, &definition) {
             return Ok(Some(Moved::not(view.account.status)));
         }
-        if definition.secrets.is_some() && !self.keyring.has_key() {
+        // Without a key those stay where they are that Clouddriver keeps.
+        let stay = content.secret.as_ref().is_some_and(Sealed::is_at_source)
+            && secrets(&definition) == kept_secrets;
+        if definition.secrets.is_some() && !self.keyring.has_key() && !stay {
             return Err(Refusal::NoKey);
         }
         let mut content = self.close(&name, &definition)?;

@@ -155,6 +155,31 @@ async fn without_a_key_no_secret_is_taken_and_the_reason_told() {
 }
 
 #[tokio::test]
+async fn without_a_key_a_put_leaves_the_kubeconfig_at_clouddriver() {
+    let desk = Desk::keyless().await;
+    let at_clouddriver = json!({"kubeconfigContents": format!("token: {TOKEN}")});
+    desk.source.put("a", at_clouddriver);
+    let answer = desk.ask("POST", "/armory/accounts", json!([{"name": "a"}]));
+    assert_eq!(answer.await.status, StatusCode::ACCEPTED);
+    let permissions = json!({"READ": ["team"]});
+    let body = json!({"name": "a", "permissions": permissions});
+    let answer = desk.ask("PUT", PATH, body).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+    assert_eq!(desk.config("a").await["permissions"], permissions);
+    let kept = desk.api.store.content("a").await.unwrap().unwrap();
+    assert!(kept.inline && kept.secret.unwrap().is_at_source());
+    assert!(desk.secrets("a").await.contains(TOKEN));
+    for secret in [
+        json!({"name": "a", "kubeconfigContents": "another"}),
+        json!({"name": "a", "kubeconfigContents": "[redacted]", "oAuthToken": "new"}),
+    ] {
+        let answer = desk.ask("PUT", PATH, secret).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
+        assert!(answer.text.contains("keyFile"), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
 async fn a_put_replaces_the_definition_and_keeps_what_it_does_not_tell() {
     let desk = Desk::open().await;
     desk.ask("POST", PATH, inline("a")).await;

@@ -58,6 +58,20 @@ async fn what_has_nobody_to_go_back_to_is_refused_by_name() {
 }
 
 #[tokio::test]
+async fn one_with_a_definition_of_a_request_goes_back_if_clouddriver_has_it() {
+    let desk = Desk::with(&["revised"]).await;
+    let revised = json!({"name": "revised", "context": "c"});
+    let answer = desk.ask("PUT", "/armory/accounts/dynamic", revised).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+    let answer = desk.ask("POST", PATH, json!({"names": ["revised"]})).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+    assert!(
+        outcomes(&answer)[0].starts_with("revised changed"),
+        "{answer:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_whole_zone_goes_back() {
     let desk = Desk::open().await;
     for name in ["a", "b", "c"] {
