@@ -8,11 +8,24 @@ use serde_json::{Map, Value};
 /// What stands in the place of a secret value.
 pub const REDACTED: &str = "[redacted]";
 
-/// Field names, in lower case, whose values are secret wherever they stand.
-const SECRET_FIELDS: &[&str] = &["kubeconfigcontents"];
+/// Names of fields whose values are secret wherever they stand, and whatever is in them: letters and
+/// digits alone, in lower case.
+const SECRET_FIELDS: &[&str] = &["kubeconfig", "kubeconfigcontents"];
 
-/// Parts of field names, in lower case, that betray a secret value.
-const SECRET_WORDS: &[&str] = &["password", "token", "secret", "privatekey"];
+/// Parts of such names that betray a secret value.
+const SECRET_WORDS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "token",
+    "secret",
+    "credential",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    // Of a kubeconfig's user: client-key-data.
+    "keydata",
+];
 
 /// A definition without its secrets, and the secrets.
 #[derive(Debug, Clone)]
@@ -62,7 +75,8 @@ impl Definition {
 }
 
 fn is_secret(field: &str) -> bool {
-    let field = field.to_ascii_lowercase();
+    let letters = field.chars().filter(|letter| letter.is_alphanumeric());
+    let field: String = letters.flat_map(char::to_lowercase).collect();
     SECRET_FIELDS.contains(&field.as_str()) || SECRET_WORDS.iter().any(|word| field.contains(word))
 }
 
@@ -127,6 +141,45 @@ mod tests {
             definition.kubeconfig_contents().unwrap().expose_secret(),
             "token: s3cret"
         );
+    }
+
+    #[test]
+    fn a_secret_is_known_by_its_name_however_that_is_spelled() {
+        for field in [
+            "private_key",
+            "private-key",
+            "PrivateKey",
+            "client-key-data",
+            "clientKeyData",
+            "passphrase",
+            "apiKey",
+            "API_KEY",
+            "aws-secret-access-key",
+            "credentials",
+            "kube_config_contents",
+        ] {
+            let definition = part(json!({"name": "a", "deep": [{field: "s3cret"}]}));
+            assert_eq!(definition.public["deep"][0][field], REDACTED, "{field}");
+            let secrets = definition.secrets.unwrap();
+            assert!(secrets.expose_secret().contains("s3cret"));
+        }
+        for field in [
+            "context",
+            "namespaces",
+            "kubeconfigFile",
+            "clientKey",
+            "key",
+        ] {
+            assert!(part(json!({field: "plain"})).secrets.is_none(), "{field}");
+        }
+    }
+
+    #[test]
+    fn all_that_lies_in_a_kubeconfig_is_secret() {
+        let users = json!([{"name": "u", "user": {"exec": {"env": ["s3cret"]}}}]);
+        let definition = part(json!({"name": "a", "kubeconfig": {"users": users}}));
+        assert_eq!(definition.public["kubeconfig"], REDACTED);
+        assert!(definition.secrets.unwrap().expose_secret().contains("env"));
     }
 
     #[test]

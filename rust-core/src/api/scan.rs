@@ -13,7 +13,6 @@ impl Api {
         name: &str,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
-        call.query.only(&[])?;
         let known = self.store.facts(&[name]).await?.remove(name);
         let of_type = match known {
             Some(Known::Row { .. } | Known::Static) => None,

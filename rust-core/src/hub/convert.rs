@@ -1,6 +1,7 @@
 //! From the wire's messages to what the store keeps. What an agent says is not trusted: names and
 //! ids that cannot be are refused with the reason, texts are made to fit their columns.
 
+use crate::account::definition::Definition;
 use crate::account::{Cluster, HoldingState, bound};
 use crate::store::{Held, Registration, StaticAccount};
 use ferry_wire::v1::account_report::State;
@@ -39,13 +40,17 @@ pub(super) fn registration(
                 "the name `{shown}` is twice in the agent's kubernetes.accounts: rename one"
             ));
         }
-        let is_object = serde_json::from_str::<serde_json::Map<_, serde_json::Value>>;
-        is_object(&account.definition).map_err(|_| {
+        let object = serde_json::from_str(&account.definition).map_err(|_| {
             format!("the definition of the agent's account `{shown}` is not a JSON object")
         })?;
+        // What an agent's own configuration keeps secret is for nobody here.
+        let parted = Definition::part(object);
         let held = account.report.map_or_else(pending, state);
         static_accounts.push(StaticAccount {
-            definition: account.definition,
+            definition: match parted.secrets {
+                Some(_) => serde_json::Value::Object(parted.public).to_string(),
+                None => account.definition,
+            },
             held: Held {
                 account: name,
                 ..held
@@ -209,6 +214,20 @@ mod tests {
         for name in ["", "a\0", &"n".repeat(256)] {
             assert!(held(report(name)).is_none(), "{name}");
         }
+    }
+
+    #[test]
+    fn secrets_of_an_agents_own_account_are_not_kept() {
+        let plain = r#"{"kinds": ["Pod"], "context": "c"}"#;
+        let secret = r#"{"context": "c", "kubeconfig": {"users": ["s3cret"]}}"#;
+        let statics = register(&[("a", plain), ("b", secret)]);
+        let taken = registration(statics, "core", "s".to_owned()).unwrap();
+        let [a, b] = &taken.static_accounts[..] else {
+            panic!("{taken:?}");
+        };
+        assert_eq!(a.definition, plain, "as the agent wrote it");
+        assert!(b.definition.contains("[redacted]") && b.definition.contains("context"));
+        assert!(!b.definition.contains("s3cret"));
     }
 
     #[test]

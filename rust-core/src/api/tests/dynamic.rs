@@ -59,6 +59,29 @@ async fn an_object_or_an_array_makes_accounts() {
 }
 
 #[tokio::test]
+async fn secrets_of_whatever_attribute_are_neither_kept_in_plain_text_nor_shown() {
+    let desk = Desk::open().await;
+    let body = json!({
+        "name": "a", "kubeconfigFile": "/k", "kubeconfig": {"users": [{"user": {"x": TOKEN}}]},
+        "registry": {"private_key": TOKEN, "client-key-data": TOKEN, "apiKey": [TOKEN]},
+    });
+    // No answer shows it: every request of these tests looks for it.
+    for status in [StatusCode::ACCEPTED, StatusCode::CONFLICT] {
+        let answer = desk.ask("POST", PATH, body.clone()).await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+    }
+    desk.get("/agents/kubernetes/accounts/a").await;
+    let content = desk.api.store.content("a").await.unwrap().unwrap();
+    assert!(!content.definition.contains(TOKEN), "{content:?}");
+    let shown = desk.config("a").await;
+    let before = desk.secrets("a").await;
+    assert_eq!(before.matches(TOKEN).count(), 4, "{before}");
+    let answer = desk.ask("PUT", PATH, shown).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+    assert_eq!(desk.secrets("a").await, before);
+}
+
+#[tokio::test]
 async fn those_that_are_there_are_named_and_the_others_made() {
     let desk = Desk::with(&["there"]).await;
     desk.agent("agent", "Z", &[], &[("own", json!({}))]).await;
