@@ -33,10 +33,10 @@ fn main() -> ExitCode {
     }
     allow_many_files();
     // Two workers: reading a large list must not hold up the heartbeats. Blocking threads read
-    // kubeconfigs and resolve names.
+    // kubeconfigs and resolve names; there is no bound of our own on them, since a name server that
+    // is dead holds one for each name.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
-        .max_blocking_threads(32)
         .enable_all()
         .build()
         .expect("the system gives threads to a process that starts");

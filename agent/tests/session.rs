@@ -172,7 +172,8 @@ async fn one_slow_cluster_holds_up_nothing() {
     let agent = Agent::start(core.address, "");
     let mut session = core.session().await;
     let (mute, _listener) = mute();
-    for number in 0..50 {
+    // More than are reached for at the same time.
+    for number in 0..150 {
         session
             .save(account(&format!("slow-{number}"), 1, &mute))
             .await;

@@ -5,7 +5,6 @@
 mod adoption;
 mod away;
 mod crash;
-mod crowd;
 mod dry_run;
 mod failures;
 mod first;

@@ -4,10 +4,12 @@
 //! task of its own (`supervise`), so no cluster can hold up another one, or the session. Accounts are
 //! kept in memory only.
 
+mod attempt;
 pub mod definition;
 mod probe;
 mod supervise;
 mod table;
+mod turns;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -30,6 +32,7 @@ use crate::kubeconfig::Source;
 use definition::Definition;
 use probe::Probes;
 use table::{Closing, Held, Table, connecting, report};
+use turns::Turns;
 
 /// The time an account of the agent's own configuration has for one attempt, and one for which the
 /// core names none.
@@ -70,6 +73,7 @@ pub struct Accounts(Arc<Shared>);
 struct Shared {
     folders: Arc<[PathBuf]>,
     clusters: Arc<Settings>,
+    turns: Arc<Turns>,
     /// Whether the core may give accounts.
     dynamic: bool,
     tasks: TaskTracker,
@@ -91,6 +95,7 @@ impl Accounts {
     ) -> Self {
         let accounts = Self(Arc::new(Shared {
             clusters: Arc::new(clusters),
+            turns: Arc::new(Turns::new()),
             folders: folders.into(),
             dynamic,
             tasks: TaskTracker::new(),
@@ -310,11 +315,12 @@ impl Accounts {
             .get(&name)
             .map(|closing| closing.ended.clone());
         let cancel = CancellationToken::new();
-        let account = supervise::Account {
+        let account = attempt::Account {
             order,
             budget,
             folders: self.0.folders.clone(),
             clusters: self.0.clusters.clone(),
+            turns: self.0.turns.clone(),
             fixed: fixed.is_some(),
         };
         let shared = self.0.clone();
@@ -334,7 +340,7 @@ impl Accounts {
                 () = supervise::supervise(account, publisher) => {}
             }
         });
-        let state = connecting();
+        let state = connecting(0);
         let watched = Vec::new();
         let held = Held {
             incarnation,

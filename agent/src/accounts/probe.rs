@@ -8,20 +8,16 @@ use std::sync::Mutex;
 use ferry_wire::v1::probed::Outcome;
 use ferry_wire::v1::{Failed, Probe, Probed, Reached, Ready};
 use futures_util::FutureExt;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::supervise::Account;
+use super::attempt::{Account, Clock};
 use super::{Accounts, ITS_OWN, NOT_DYNAMIC, budget, order};
 use crate::cause::{Cause, Trouble};
 
-/// Questions that are tried at the same time; the others wait.
-const AT_ONCE: usize = 8;
-
 /// The questions of this agent.
 pub(super) struct Probes {
-    room: Semaphore,
     answered: Mutex<VecDeque<Probed>>,
     untold: Notify,
     pub(super) stop: CancellationToken,
@@ -30,7 +26,6 @@ pub(super) struct Probes {
 impl Probes {
     pub(super) fn new() -> Self {
         Self {
-            room: Semaphore::new(AT_ONCE),
             answered: Mutex::new(VecDeque::new()),
             untold: Notify::new(),
             stop: CancellationToken::new(),
@@ -65,12 +60,10 @@ impl Accounts {
                 budget: limit,
                 folders: shared.folders.clone(),
                 clusters: shared.clusters.clone(),
+                turns: shared.turns.clone(),
                 fixed: false,
             };
-            let tried = AssertUnwindSafe(timeout(limit, async {
-                let _room = shared.probes.room.acquire().await;
-                account.reach().await
-            }));
+            let tried = AssertUnwindSafe(timeout(limit, account.rehearse()));
             let outcome = match tried.catch_unwind().await {
                 Ok(Ok(Ok(reached))) => Outcome::Reached(reached),
                 Ok(Ok(Err(cause))) => failed(cause.to_string()),
@@ -112,13 +105,16 @@ impl Accounts {
 }
 
 impl Account {
-    async fn reach(&self) -> Result<Reached, Cause> {
-        let step = self.clusters.timeout.min(self.budget / 3);
+    async fn rehearse(&self) -> Result<Reached, Cause> {
+        let step = self.step();
         let (_, definition) = self.order.as_ref().map_err(|refusal| refusal.clone())?;
-        let cluster = self.prepare(step).await?;
-        let identity = cluster.identify(step).await?;
+        // Who asks has a limit of their own, and hears of nothing before.
+        let mut clock = Clock::new(self.budget, &|_| ());
+        let (cluster, certificate) = self.reach(&mut clock, step).await?;
+        let mut turn = clock.turn(&self.turns.talk).await;
+        let identity = turn.step(cluster.identify(&certificate, step)).await?;
         let selection = &definition.selection;
-        let kinds = match cluster.discover(selection, step).await {
+        let kinds = match turn.step(cluster.discover(selection, step)).await {
             Ok(kinds) => kinds,
             Err(Trouble::NothingServed { said, .. }) => {
                 return Ok(Reached {
@@ -128,7 +124,8 @@ impl Account {
             }
             Err(trouble) => return Err(trouble.into()),
         };
-        let lacking = cluster.lacking(&kinds, selection, step).await?;
+        let lacking = cluster.lacking(&kinds, selection, step);
+        let lacking = turn.step(lacking).await?;
         let kinds = kinds.into_iter().map(|kind| kind.name).collect();
         Ok(Reached {
             cluster: Some(ready(identity, kinds)),

@@ -110,6 +110,6 @@ pub(super) fn report(name: &str, generation: u64, state: State) -> AccountReport
     }
 }
 
-pub(super) fn connecting() -> State {
-    State::Connecting(Connecting {})
+pub(super) fn connecting(waited_seconds: u32) -> State {
+    State::Connecting(Connecting { waited_seconds })
 }

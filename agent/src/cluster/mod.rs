@@ -73,14 +73,18 @@ impl Cluster {
         &self.server
     }
 
-    /// Connects anew and asks who is there.
-    pub async fn identify(&self, limit: Duration) -> Result<Identity, Trouble> {
-        let cert_fingerprint = self.endpoint.fingerprint(limit).await?;
-        let kube_version = self.version(limit).await?;
+    /// Connects anew; answers the SHA-256 of the server's leaf certificate in lower-case hex, empty for
+    /// plain http.
+    pub async fn certificate(&self, limit: Duration) -> Result<String, Trouble> {
+        self.endpoint.fingerprint(limit).await
+    }
+
+    /// Asks who it is that showed this certificate.
+    pub async fn identify(&self, certificate: &str, limit: Duration) -> Result<Identity, Trouble> {
         Ok(Identity {
             kube_host: self.server.clone(),
-            kube_version,
-            cert_fingerprint,
+            kube_version: self.version(limit).await?,
+            cert_fingerprint: certificate.to_owned(),
         })
     }
 

@@ -288,6 +288,14 @@ impl Planner<'_> {
         if holders.iter().all(over) {
             return self.event(Event::ZoneFailed, Some(self.zone_failure(&holders, zone)));
         }
+        if let Some(turn) = self.awaits_turn(&step.holdings)
+            && let Some(next) = step.account.as_mut()
+            && next.message.as_ref() != Some(&turn)
+        {
+            next.message = Some(turn);
+            next.due_at = Some(self.limits.deadline(self.view.now));
+            return Some(step);
+        }
         self.is_due().then(|| {
             let seconds = self.limits.transition.as_secs();
             let cause = format!(
@@ -302,6 +310,21 @@ impl Planner<'_> {
             };
             self.event(Event::Deadline, Some((failure, cause)))
         })?
+    }
+
+    /// What an agent says that has not come to this account yet: with each such word the deadline, which
+    /// is for the try, begins anew.
+    fn awaits_turn(&self, holdings: &[Holding]) -> Option<String> {
+        let generation = self.account().generation;
+        let waits = |held: &&Holding| {
+            held.state == HoldingState::Pending
+                && held.generation == generation
+                && held.cause.is_some()
+                && self.is_connected(&held.agent_id)
+        };
+        let held = holdings.iter().find(waits)?;
+        let cause = held.cause.as_deref()?;
+        Some(format!("agent `{}`: {cause}", held.agent_id))
     }
 
     fn zone_failure(&self, holders: &[&Holding], zone: &str) -> (Failure, String) {
@@ -340,6 +363,7 @@ impl Planner<'_> {
         if self.is_withheld() {
             return None;
         }
+        let turn = self.awaits_turn(&step.holdings);
         let overdue = self.is_due() && !self.is_blocked() && !self.stands_by();
         let serves =
             |h: &Holding| h.state == HoldingState::Ready && h.generation == account.generation;
@@ -351,6 +375,9 @@ impl Planner<'_> {
             Some(ready) => {
                 next.cluster = ready.cluster.clone();
                 self.stand_by(&mut step);
+            }
+            None if turn.is_some() && turn != account.message => {
+                next.due_at = Some(self.limits.deadline(self.view.now));
             }
             None if overdue => {
                 let (failure, cause) = self.lost(&step.holdings, zone);
@@ -370,8 +397,10 @@ impl Planner<'_> {
             None => next.due_at = next.due_at.or(Some(self.limits.deadline(self.view.now))),
         }
         let next = step.account.as_mut()?;
-        next.message = (step.holdings.iter())
-            .find_map(|h| Some(format!("agent `{}`: {}", h.agent_id, h.cause.as_deref()?)));
+        next.message = turn.or_else(|| {
+            (step.holdings.iter())
+                .find_map(|h| Some(format!("agent `{}`: {}", h.agent_id, h.cause.as_deref()?)))
+        });
         (*next != *account || !step.messages.is_empty()).then_some(step)
     }
 

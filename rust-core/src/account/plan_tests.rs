@@ -329,3 +329,64 @@ fn an_account_without_holders_is_orphaned_and_its_zone_brings_it_back() {
     scene.settle();
     assert_eq!((scene.status(), scene.message()), (Status::Active, ""));
 }
+
+#[test]
+fn an_account_that_waits_for_its_turn_has_its_deadline_anew_with_each_word_of_it() {
+    let mut scene = scene(Status::ToMigrate);
+    scene.connect("a1", "A");
+    scene.settle();
+    for waited in ["30 s", "60 s", "90 s"] {
+        scene.after(30);
+        scene.reports("a1", HoldingState::Pending, waited);
+        scene.settle();
+        assert_eq!(scene.status(), Status::Activating, "{waited}");
+        assert!(scene.message().contains(waited), "{}", scene.message());
+    }
+    scene.after(59);
+    assert_eq!(scene.status(), Status::Activating, "one word counts once");
+    scene.after(1);
+    assert_eq!(scene.status(), Status::Failed);
+    assert!(
+        scene.message().contains("did not say"),
+        "{}",
+        scene.message()
+    );
+}
+
+#[test]
+fn a_word_of_waiting_in_an_older_generation_or_of_an_agent_that_left_prolongs_nothing() {
+    let mut scene = scene(Status::ToMigrate);
+    scene.connect("a1", "A");
+    scene.settle();
+    scene.reports("a1", HoldingState::Pending, "30 s");
+    scene.holding("a1").generation -= 1;
+    let sent = scene.after(30);
+    assert_eq!(sent, ["save a1"], "it is told of the newer one");
+    scene.reports("a1", HoldingState::Pending, "");
+    scene.after(30);
+    assert_eq!(scene.status(), Status::Failed);
+}
+
+#[test]
+fn a_lost_account_that_waits_for_its_turn_fails_not_meanwhile() {
+    let mut scene = active();
+    scene.reports("a1", HoldingState::Lost, "no route");
+    scene.settle();
+    for waited in ["40 s", "80 s"] {
+        scene.after(40);
+        scene.reports("a1", HoldingState::Pending, waited);
+        scene.settle();
+        assert_eq!(scene.status(), Status::Active, "{waited}");
+        assert!(scene.message().contains(waited), "{}", scene.message());
+    }
+    scene.reports("a1", HoldingState::Ready, "");
+    scene.settle();
+    assert_eq!((scene.status(), scene.message()), (Status::Active, ""));
+    assert_eq!(scene.view.account.due_at, None);
+    scene.reports("a1", HoldingState::Lost, "no route");
+    scene.after(40);
+    scene.reports("a1", HoldingState::Pending, "40 s");
+    scene.settle();
+    scene.after(60);
+    assert_eq!(scene.status(), Status::Failed, "one word counts once");
+}

@@ -112,6 +112,13 @@ fn state(report: AccountReport) -> Held {
             state: None,
             ..pending()
         },
+        Some(State::Connecting(connecting)) if connecting.waited_seconds > 0 => said(
+            HoldingState::Pending,
+            format!(
+                "waits for its turn there for {} s so far, while others are reached",
+                connecting.waited_seconds
+            ),
+        ),
         Some(State::Connecting(_)) | None => pending(),
     };
     Held {

@@ -323,7 +323,7 @@ fn report(name: &str, running: &Running) -> AccountReport {
         account: name.to_owned(),
         generation: running.generation,
         state: Some(match running.run {
-            Run::Connecting => State::Connecting(Connecting {}),
+            Run::Connecting => State::Connecting(Connecting::default()),
             Run::Ready => ready("https://kube"),
             Run::Failed => State::Failed(Failed { cause: cause() }),
             Run::Lost => State::Lost(Lost { cause: cause() }),

@@ -128,7 +128,13 @@ pub mod account_report {
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Connecting {}
+pub struct Connecting {
+    /// How long it has waited for its turn, when the agent has many to reach; 0: it has not yet, or not
+    /// for long. The agent says so again before half of the account's time is over, which begins anew
+    /// with that: it is for the try.
+    #[prost(uint32, tag = "1")]
+    pub waited_seconds: u32,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Ready {
     /// The server's URL as in the kubeconfig.

@@ -53,7 +53,7 @@ enum Name {
 
 #[derive(Arbitrary, Debug)]
 enum Said {
-    Connecting,
+    Connecting(u32),
     Ready(String, String, String, Vec<String>),
     Failed(String),
     Lost(String),
@@ -127,7 +127,7 @@ fn message(frame: Frame) -> Option<AgentMessage> {
 
 fn report(report: Report) -> AccountReport {
     let state = report.state.map(|said| match said {
-        Said::Connecting => State::Connecting(Connecting {}),
+        Said::Connecting(waited_seconds) => State::Connecting(Connecting { waited_seconds }),
         Said::Ready(kube_host, kube_version, cert_fingerprint, kinds) => State::Ready(Ready {
             kube_host,
             kube_version,
