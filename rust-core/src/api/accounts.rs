@@ -1,4 +1,4 @@
-//! Reading: the list of all accounts there are, one account in two shapes, and the agents.
+//! Reading: the list of all accounts there are, and one account in two shapes.
 
 use super::answer::{self, Failure};
 use super::{Api, Call, batch, show};

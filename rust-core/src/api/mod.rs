@@ -14,6 +14,7 @@ mod dynamic;
 mod keys;
 mod openapi;
 mod operations;
+mod parameters;
 mod query;
 mod repeat;
 mod report;

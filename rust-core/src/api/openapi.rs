@@ -1,7 +1,8 @@
 //! The OpenAPI document, made from the table of routes and the schemas beside it. Served at
 //! GET /armory/openapi.json; docs/openapi.json is a copy that a test holds.
 
-use super::routes::{Kind, Parameter, ROUTES, Route};
+use super::parameters::{Kind, Parameter};
+use super::routes::{ROUTES, Route};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 

@@ -1,7 +1,7 @@
 //! The query of a request: parsed once, every parameter used or refused.
 
 use super::answer::Failure;
-use super::routes::Parameter;
+use super::parameters::Parameter;
 use crate::encoding::decode_query;
 use std::collections::BTreeMap;
 

@@ -1,6 +1,9 @@
 //! The table of routes: what there is to ask for, with what, and which answers it has. `Api` finds
 //! a request's route here, and the OpenAPI document is made from it.
 
+use super::parameters::{
+    EXPORT, LIST, NAMES, OPERATIONS, PAGES, Parameter, REPORT, REPORT_OR_DRY_RUN, text,
+};
 use http::Method;
 
 /// What a route does.
@@ -42,22 +45,6 @@ pub(super) enum Operation {
     ListItems,
 }
 
-/// A parameter of a query.
-#[derive(Debug)]
-pub(super) struct Parameter {
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
-    pub(super) doc: &'static str,
-}
-
-/// What a parameter's value is.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Kind {
-    Text,
-    Number { min: u64, max: u64 },
-    OneOf(&'static [&'static str]),
-}
-
 /// One method of one path.
 #[derive(Debug)]
 pub(super) struct Route {
@@ -74,132 +61,7 @@ pub(super) struct Route {
     pub(super) answers: &'static [(u16, &'static str)],
 }
 
-const PAGE: Parameter = Parameter {
-    name: "page",
-    kind: Kind::Number {
-        min: 1,
-        max: i64::MAX as u64,
-    },
-    doc: "From 1.",
-};
-
-/// The plugin passes the list's on, and says where it goes on.
-const NAMES: &[Parameter] = &[
-    PAGE,
-    Parameter {
-        name: "limit",
-        kind: Kind::Number { min: 1, max: 1000 },
-        doc: "Accounts in a page; 100 when it is not given.",
-    },
-    Parameter {
-        name: "status",
-        kind: Kind::OneOf(STATUSES),
-        doc: "Only accounts of this status.",
-    },
-    text("zoneId", "Only accounts of this zone."),
-    Parameter {
-        name: "source",
-        kind: Kind::OneOf(&["clouddriver", "static-agent-config"]),
-        doc: "Only accounts of this source.",
-    },
-    text("agentId", "Only accounts that this agent may have."),
-    text("name", "Only accounts whose name begins so."),
-    text("after", "Only accounts whose name comes after this one."),
-];
-
-const LIST: &[Parameter] = match NAMES.split_last() {
-    Some((_, list)) => list,
-    None => NAMES,
-};
-
-/// As in `account::Status`; a test holds it.
-pub(super) const STATUSES: &[&str] = &[
-    "INACTIVE",
-    "ACTIVE",
-    "FAILED",
-    "ORPHANED",
-    "DELETE_FAILED",
-    "TO_MIGRATE",
-    "ACTIVATING",
-    "TO_DEACTIVATE",
-    "DEACTIVATING",
-    "DELETING",
-];
-
-const PAGES: &[Parameter] = &[
-    PAGE,
-    Parameter {
-        name: "limit",
-        kind: Kind::Number { min: 1, max: 1000 },
-        doc: "Rows in a page; 100 when it is not given.",
-    },
-];
-
-const OPERATIONS: &[Parameter] = &[
-    PAGE,
-    Parameter {
-        name: "items",
-        kind: Kind::Number { min: 1, max: 1000 },
-        doc: "Operations in a page; 100 when it is not given.",
-    },
-];
-
-const REPORT: &[Parameter] = &[Parameter {
-    name: "report",
-    kind: Kind::OneOf(&["items"]),
-    doc: "items: the answer says of each account what came of it.",
-}];
-
-const REPORT_OR_DRY_RUN: &[Parameter] = &[
-    Parameter {
-        name: "report",
-        kind: Kind::OneOf(&["items"]),
-        doc: "items: the answer says of each account what came of it.",
-    },
-    Parameter {
-        name: "dryRun",
-        kind: Kind::OneOf(&["true", "false"]),
-        doc: "true: nothing is done; the answer says what would be, and what stands in its way.",
-    },
-];
-
 const DRY_RUN: (u16, &str) = (200, "DryRun");
-
-const EXPORT: &[Parameter] = &[
-    text(
-        "after",
-        "The id of the last row that is known; those after it follow.",
-    ),
-    text("account", "Only rows of this account."),
-    Parameter {
-        name: "from",
-        kind: TIME,
-        doc: "Only rows from this time on, in Unix milliseconds.",
-    },
-    Parameter {
-        name: "until",
-        kind: TIME,
-        doc: "Only rows before this time, in Unix milliseconds.",
-    },
-    Parameter {
-        name: "limit",
-        kind: Kind::Number {
-            min: 1,
-            max: 10_000,
-        },
-        doc: "At most so many rows; 1000 when it is not given.",
-    },
-];
-
-const TIME: Kind = Kind::Number {
-    min: 0,
-    max: i64::MAX as u64,
-};
-
-const fn text(name: &'static str, doc: &'static str) -> Parameter {
-    let kind = Kind::Text;
-    Parameter { name, kind, doc }
-}
 
 const fn route(
     method: Method,
@@ -561,13 +423,6 @@ fn parts<'a>(path: &str, segments: &[&'a str]) -> Option<Vec<&'a str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn statuses_are_the_lifecycles() {
-        let own = crate::account::Status::ALL;
-        assert_eq!(STATUSES.len(), own.len());
-        assert!(own.iter().all(|own| STATUSES.contains(&own.as_str())));
-    }
 
     #[test]
     fn every_route_is_found_by_its_own_path() {

@@ -91,7 +91,8 @@ const USED: &[Key] = &[
         "kubesvc.dynamicAccounts.credentialScanNamePatterns",
         Kind::Patterns,
         "",
-        "The same for accounts that are read through Clouddriver's API, where its table is not at hand.",
+        "The same for accounts that are read through Clouddriver's API, where its table is not at hand. \
+         Accounts that stand in clouddriver.yml itself are in neither.",
     ),
     key(
         "kubesvc.dynamicAccounts.enabled",

@@ -1,7 +1,7 @@
 //! The history of what agents were told about accounts, and what came of it: an operation begins in
 //! the transaction of the step that tells an agent, and ends in that of the report that answers it.
 //!
-//! `steps` and `agents` write it, `api` reads it, `audit` purges it. Nothing is decided by it.
+//! `steps` and `agents` write it, `api` reads it, `purge` purges it. Nothing is decided by it.
 
 use super::steps::next_id;
 use super::{Store, StoreError};

@@ -139,9 +139,15 @@ pub(super) const OWN: Table = Table {
             "Where agents connect to; * for every IPv4 address.",
         ),
     ],
-    unused: &[],
+    unused: &[
+        key("kubesvc.required", Kind::Flag, "false", THE_PLUGINS),
+        key("kubesvc.nativeLibrary", Kind::Text, "", THE_PLUGINS),
+        key("kubesvc.log.level", Kind::Text, "info", THE_PLUGINS),
+    ],
     aliases: &[],
 };
+
+pub(super) const THE_PLUGINS: &str = "The plugin's; the sidecar is a process of its own.";
 
 const fn key(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
     Key {

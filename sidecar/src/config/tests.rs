@@ -28,6 +28,28 @@ fn defaults_need_no_file() {
 }
 
 #[test]
+fn a_clouddriver_yml_with_the_plugins_own_keys_can_be_given() {
+    let of_the_plugin = [
+        ("KUBESVC_REQUIRED", "true"),
+        ("KUBESVC_NATIVELIBRARY", "/x.so"),
+        ("KUBESVC_LOG_LEVEL", "debug"),
+    ];
+    let environment = of_the_plugin.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let (_, unused) = Settings::read(None, environment).unwrap();
+    let names: Vec<_> = (unused
+        .iter()
+        .filter(|key| key.ends_with(table::THE_PLUGINS)))
+    .filter_map(|key| key.split(' ').next())
+    .collect();
+    let expected = [
+        "kubesvc.required",
+        "kubesvc.nativeLibrary",
+        "kubesvc.log.level",
+    ];
+    assert_eq!(names, expected, "{unused:?}");
+}
+
+#[test]
 fn users_and_passwords_may_stand_beside_the_url() {
     let url = (
         "SIDECAR_DATABASE",
