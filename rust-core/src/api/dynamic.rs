@@ -3,7 +3,7 @@
 
 use super::answer::Failure;
 use super::report::Report;
-use super::{Api, Call};
+use super::{Api, Call, dry_run};
 use crate::account::definition::{Definition, REDACTED};
 use crate::lifecycle::{Asked, Refusal};
 use bytes::Bytes;
@@ -20,7 +20,7 @@ impl Api {
     /// POST /armory/accounts/dynamic: one definition, or an array of them.
     pub(super) async fn post_dynamic(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         self.require_enabled()?;
-        let mut report = Report::of(call)?;
+        let (mut report, dry) = (Report::of(call)?, dry_run::is_asked(call)?);
         let mut entries = BTreeMap::new();
         for (name, object) in self.objects(call, &mut report)? {
             match Entry::new(object).and_then(|entry| entry.of_a_new_account()) {
@@ -30,7 +30,7 @@ impl Api {
         }
         let names: Vec<&String> = entries.keys().collect();
         let known = self.store.known(&names).await?;
-        let (mut rows, mut present) = (Vec::new(), Vec::new());
+        let (mut rows, mut present, mut rehearsed) = (Vec::new(), Vec::new(), Vec::new());
         for (name, entry) in &entries {
             if known.contains(name) {
                 present.push((name.as_str(), entry.shown()));
@@ -40,6 +40,11 @@ impl Api {
                 .lifecycle
                 .inline_row(name, &entry.definition, entry.asked());
             match row {
+                Ok(_) if dry => {
+                    report.created(name);
+                    let account = entry.asked().of_a_new(name);
+                    rehearsed.push((account, Some(entry.definition.clone())));
+                }
                 Ok(row) => rows.push(row),
                 Err(Refusal::NoKey) => report.wrong(name, Refusal::NoKey.to_string()),
                 Err(refusal) => return Err(refusal.into()),
@@ -50,7 +55,10 @@ impl Api {
         present.extend(lost.map(|row| (row.name.as_str(), entries[&row.name].shown())));
         made.iter().for_each(|name| report.created(name));
         self.note_present(&mut report, present).await?;
-        report.posted()
+        match dry {
+            true => Ok(self.rehearsed(report, rehearsed).await),
+            false => report.posted(),
+        }
     }
 
     /// PUT /armory/accounts/dynamic: a new definition of one account that is here.

@@ -195,9 +195,14 @@ pub(super) static ROUTES: &[Route] = &[
         "/armory/accounts/dynamic",
         Operation::PostDynamic,
         "Makes accounts whose definitions come with the request: they become INACTIVE",
-        &[(202, "Taken"), (409, "PresentDynamic"), (501, "Error")],
+        &[
+            DRY_RUN,
+            (202, "Taken"),
+            (409, "PresentDynamic"),
+            (501, "Error"),
+        ],
     )
-    .query(REPORT)
+    .query(REPORT_OR_DRY_RUN)
     .body("DynamicAccounts"),
     route(
         Method::PUT,

@@ -90,3 +90,71 @@ async fn a_key_is_not_used_up_by_a_dry_run() {
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
     assert_eq!(desk.status("a").await, Some(Status::ToMigrate));
 }
+
+#[tokio::test]
+async fn definitions_that_come_with_the_request_are_tried_and_not_kept() {
+    let desk = Desk::with(&["here"]).await;
+    let path = "/armory/accounts/dynamic?dryRun=true";
+    let answer = desk
+        .ask(
+            "POST",
+            path,
+            json!([
+                {"name": "new", "kubeconfigContents": format!("token: {TOKEN}"), "zoneId": "Z"},
+                {"name": "here", "serviceAccount": true},
+                {"name": "wrong"},
+            ]),
+        )
+        .await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    assert!(!answer.text.contains(TOKEN));
+    let items = answer.json()["items"].clone();
+    let outcomes = items.as_array().unwrap().iter();
+    let outcomes: Vec<(&str, &str)> = outcomes
+        .map(|item| {
+            let name = item["name"].as_str().unwrap();
+            (name, item["outcome"].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        outcomes,
+        [
+            ("here", "present"),
+            ("new", "created"),
+            ("wrong", "refused")
+        ]
+    );
+    let obstacle = items[1]["obstacles"][0].as_str().unwrap();
+    assert!(obstacle.contains("no agent of zone `Z`"), "{obstacle}");
+    assert_eq!(desk.status("new").await, None);
+    assert_eq!(desk.status("wrong").await, None);
+}
+
+#[tokio::test]
+async fn who_has_no_dry_run_says_so_and_does_nothing() {
+    let desk = Desk::with(&["a"]).await;
+    let before = desk.api.store.view("a").await.unwrap().unwrap().account;
+    for (method, path, body) in [
+        ("DELETE", "/armory/accounts", json!(["a"])),
+        ("DELETE", "/armory/accounts/a", json!(null)),
+        (
+            "PUT",
+            "/armory/accounts/dynamic",
+            json!({"name": "a", "serviceAccount": true}),
+        ),
+        ("POST", "/armory/accounts/rollback", json!({"names": ["a"]})),
+        ("POST", "/armory/agent/assignments", json!(["a"])),
+        ("POST", "/armory/keys/rotate", json!(null)),
+    ] {
+        let path = format!("{path}?dryRun=true");
+        let answer = desk.ask(method, &path, body).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{method} {path}");
+        assert!(
+            answer.text.contains("unknown query parameter `dryRun`"),
+            "{}",
+            answer.text
+        );
+    }
+    let after = desk.api.store.view("a").await.unwrap().unwrap().account;
+    assert_eq!(after, before);
+}
