@@ -120,6 +120,7 @@ impl Route {
 const UNPUBLISHED: &[(u16, &str)] = &[(501, "Error")];
 const BATCH_OR_DRY_RUN: &[(u16, &str)] =
     &[DRY_RUN, (202, "Accepted"), (409, "Error"), (501, "Error")];
+const ASSIGNED: &[(u16, &str)] = &[(202, "Accepted"), (501, "Error")];
 const BATCH: &[(u16, &str)] = &[(202, "Accepted"), (409, "Error"), (501, "Error")];
 
 /// Every route. Where two paths fit, the earlier one is taken.
@@ -212,7 +213,7 @@ pub(super) static ROUTES: &[Route] = &[
         &[(202, "Taken"), (409, "Error"), (501, "Error")],
     )
     .query(REPORT)
-    .body("DynamicAccount"),
+    .body("RevisedAccount"),
     route(
         Method::PATCH,
         "/armory/accounts/dynamic",
@@ -278,7 +279,7 @@ pub(super) static ROUTES: &[Route] = &[
         "/armory/agent/assignments",
         Operation::AssignAccounts,
         "Sees to it that an available agent caches each of these accounts",
-        BATCH,
+        ASSIGNED,
     )
     .body("Names"),
     route(

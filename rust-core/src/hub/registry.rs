@@ -28,6 +28,10 @@ pub struct Registry {
 /// An agent, and the id of what it was asked to try.
 type Question = (String, String);
 
+/// What both of them are told.
+const TWICE: &str = "an agent of the same id has connected: when both go on coming back, give each \
+                     a HOSTNAME of its own";
+
 /// How much longer than it was given an agent's answer is waited for.
 const ON_THE_WAY: Duration = Duration::from_secs(5);
 
@@ -165,6 +169,10 @@ impl Registry {
     pub fn enter(&self, entry: Entry) {
         let mut entries = self.entries();
         if let Some(earlier) = entries.by_id.insert(entry.agent.id.clone(), entry) {
+            let agent_id = &earlier.agent.id;
+            tracing::warn!(agent_id, "an earlier connection is ended: {TWICE}");
+            // Whose connection takes nothing any more learns it by its end.
+            let _ = earlier.outbox.try_send(Err(Status::aborted(TWICE)));
             earlier.end.cancel();
         }
         entries.renew();

@@ -96,6 +96,20 @@ async fn without_heartbeats_an_agent_may_be_silent() {
 }
 
 #[tokio::test]
+async fn an_agent_whose_id_another_has_is_told_so() {
+    let (hub, _left) = hub(true, None).await;
+    let (mut first, _first_up) = silent(&hub).await;
+    told(&mut first).await;
+    let (mut second, _second_up) = silent(&hub).await;
+    told(&mut second).await;
+    let status = first.message().await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::Aborted);
+    assert!(status.message().contains("same id"), "{status:?}");
+    drop((first, second));
+    hub.shutdown().await;
+}
+
+#[tokio::test]
 async fn the_health_service_answers_while_it_is_enabled() {
     for enabled in [true, false] {
         let (hub, _left) = hub(enabled, None).await;
