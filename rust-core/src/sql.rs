@@ -47,6 +47,15 @@ impl Dialect {
         }
     }
 
+    /// What follows a SELECT whose rows nobody else may change until the transaction ends.
+    pub(crate) fn for_share(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => "",
+            Dialect::MySql => " LOCK IN SHARE MODE",
+            Dialect::Postgres => " FOR SHARE",
+        }
+    }
+
     /// What follows an INSERT that sets `columns` when `key` is there already.
     pub(crate) fn or_update(self, key: &str, columns: &[&str]) -> String {
         let assign = |new: fn(&str) -> String| {

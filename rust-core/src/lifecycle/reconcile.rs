@@ -97,7 +97,7 @@ impl Lifecycle {
     pub(super) async fn write(&self, mut prepared: Vec<Prepared>) -> Result<(), StoreError> {
         prepared
             .sort_by(|(one, _), (other, _)| one.view.account.name.cmp(&other.view.account.name));
-        let here = self.registry.connected();
+        let here = self.registry.sessions();
         let (changes, saves): (Vec<_>, Vec<_>) = prepared.into_iter().unzip();
         let actor = Actor::ferry();
         let written = self.store.write_all(&changes, &here, &actor).await?;

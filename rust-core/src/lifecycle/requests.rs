@@ -357,7 +357,10 @@ impl Lifecycle {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
-        let written = self.store.write_all(&changes, &[], actor).await?;
+        let written = self
+            .store
+            .write_all(&changes, &BTreeSet::new(), actor)
+            .await?;
         let mut lost = Vec::new();
         for ((at, change), written) in changing.into_iter().zip(&changes).zip(written) {
             if written {
@@ -383,7 +386,9 @@ impl Lifecycle {
             return Ok(Some(Moved::not(status)));
         };
         let changes = [change];
-        let written = self.store.write_all(&changes, &[], actor).await?;
+        let written = (self.store)
+            .write_all(&changes, &BTreeSet::new(), actor)
+            .await?;
         if !written.contains(&true) {
             return Ok(None);
         }

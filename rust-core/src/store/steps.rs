@@ -6,8 +6,9 @@ use super::rows::{Content, read_holding};
 use super::{Store, StoreError, failpoint, next, origins, references, tombstones, transaction};
 use crate::account::step::{Message, Step};
 use crate::account::transition::Event;
-use crate::account::{Account, Agent, Holding, Status, View};
+use crate::account::{Account, Holding, Status, View};
 use crate::sql::{CHUNK, Statement, Tx, Value, insert, insert_or, sql};
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 /// Who is behind a change, for the audit.
@@ -54,17 +55,18 @@ pub struct Change<'a> {
 impl Store {
     /// Writes steps of several accounts, and the new content where a definition changed, in one
     /// transaction; answers which were written: the others were changed by somebody else since their
-    /// view was read, and nothing of them is. Messages to agents that are not `here` are marked to be
-    /// sent by the core that has them. The steps are to come in the order of names, so that two
+    /// view was read, and nothing of them is. Messages to agents whose sessions are not `here` are
+    /// marked to be sent by the core that has them. The steps are to come in the order of names, so that two
     /// transactions do not wait for each other.
     pub async fn write_all(
         &self,
         changes: &[Change<'_>],
-        here: &[Agent],
+        here: &BTreeSet<(String, String)>,
         actor: &Actor,
     ) -> Result<Vec<bool>, StoreError> {
         transaction!(self, failpoint::STEP_BEFORE, failpoint::STEP_AFTER, |tx| {
             let now = tx.now().await?;
+            let here = &still(&mut tx, changes, here).await?;
             let mut written = Vec::with_capacity(changes.len());
             for change in changes {
                 written.push(write_one(&mut tx, change, actor, now).await?);
@@ -127,6 +129,34 @@ impl Store {
 /// Holdings with a message that waits for one of these agents.
 pub(super) fn left(agents: &[&str]) -> Statement {
     sql("SELECT * FROM kubesvc_ferry_holdings WHERE unsent > 0 AND agent_id IN").list(agents)
+}
+
+/// Those of the agents that these steps tell something which are still connected by their sessions
+/// `here`: one may have gone to another core, or come anew. First of all locks, as of an agent that
+/// registers: it does so before this transaction, or after it.
+async fn still(
+    tx: &mut Tx,
+    changes: &[Change<'_>],
+    here: &BTreeSet<(String, String)>,
+) -> Result<BTreeSet<String>, StoreError> {
+    let messages = changes.iter().flat_map(|change| &change.step.messages);
+    let told: BTreeSet<&str> = messages.map(Message::agent_id).collect();
+    let told: Vec<&str> = told.into_iter().collect();
+    let mut still = BTreeSet::new();
+    for agents in told.chunks(CHUNK) {
+        let mut sessions = sql("SELECT agent_id, session_id FROM kubesvc_ferry_agents
+             WHERE left_at IS NULL AND agent_id IN")
+        .list(agents);
+        sessions.push(" ORDER BY agent_id");
+        sessions.push(tx.dialect().for_share());
+        for row in sessions.all(tx).await? {
+            let session: (String, String) = (row.get("agent_id")?, row.get("session_id")?);
+            if here.contains(&session) {
+                still.insert(session.0);
+            }
+        }
+    }
+    Ok(still)
 }
 
 async fn write_one(
@@ -232,7 +262,7 @@ async fn remove(tx: &mut Tx, before: &Account) -> Result<bool, StoreError> {
 async fn end_holdings<'a>(
     tx: &mut Tx,
     change: &'a Change<'_>,
-    here: &[Agent],
+    here: &BTreeSet<String>,
 ) -> Result<Vec<(&'a str, &'a Holding, bool)>, StoreError> {
     let Change { view, step, .. } = change;
     let account = view.account.name.as_str();
@@ -248,7 +278,7 @@ async fn end_holdings<'a>(
     let written = after.iter().filter_map(|holding| {
         let to = |agent_id: &str| holding.agent_id == agent_id;
         let messaged = (step.messages.iter()).any(|message| to(message.agent_id()));
-        let unsent = messaged && !here.iter().any(|agent| to(&agent.id));
+        let unsent = messaged && !here.contains(&holding.agent_id);
         (messaged || !view.holdings.contains(holding)).then_some((account, holding, unsent))
     });
     Ok(written.collect())
@@ -297,7 +327,7 @@ const HOLDING: [&str; 11] = [
 ];
 
 /// What agents are told by a change.
-fn told<'a>(change: &'a Change<'_>, here: &'a [Agent]) -> impl Iterator<Item = Told<'a>> {
+fn told<'a>(change: &'a Change<'_>, here: &'a BTreeSet<String>) -> impl Iterator<Item = Told<'a>> {
     let Change { view, step, .. } = change;
     step.messages.iter().map(move |message| {
         let agent_id = message.agent_id();
@@ -310,7 +340,7 @@ fn told<'a>(change: &'a Change<'_>, here: &'a [Agent]) -> impl Iterator<Item = T
                 Message::Delete { .. } => operations::DELETE,
             },
             generation: held.map_or(0, |held| held.generation),
-            here: here.iter().any(|agent| agent.id == agent_id),
+            here: here.contains(agent_id),
         }
     })
 }

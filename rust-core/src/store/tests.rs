@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::account::step::Step;
-use crate::account::{Account, Agent, Cluster, Holding, HoldingState, Limits, Status, View};
+use crate::account::{Account, Cluster, Holding, HoldingState, Limits, Status, View};
 use ferry_tests::database::{Database, Kind, Schema, User};
 use secrecy::SecretString;
 use std::time::Duration;
@@ -109,12 +109,13 @@ fn location(schema: &Schema) -> Location {
 }
 
 impl Store {
-    /// Writes one step; `false`: somebody else was faster.
+    /// Writes one step at the core that has these agents by these sessions; `false`: somebody else
+    /// was faster.
     pub(crate) async fn write(
         &self,
         view: &View,
         step: &Step,
-        here: &[Agent],
+        here: &[(&str, &str)],
         content: Option<&Content>,
         actor: &Actor,
     ) -> Result<bool, StoreError> {
@@ -123,7 +124,9 @@ impl Store {
             step: step.clone(),
             content,
         };
-        Ok(self.write_all(&[change], here, actor).await?[0])
+        let here = here.iter();
+        let here = here.map(|(agent, session)| ((*agent).to_owned(), (*session).to_owned()));
+        Ok(self.write_all(&[change], &here.collect(), actor).await?[0])
     }
 }
 

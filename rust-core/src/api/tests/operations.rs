@@ -1,8 +1,8 @@
 //! GET /armory/agent/operations and one of them.
 
 use super::*;
+use crate::account::Holding;
 use crate::account::step::{Message, Step};
-use crate::account::{Agent, Holding};
 use crate::store::Report;
 
 /// The account is sent to the agent, which says what came of it.
@@ -20,10 +20,7 @@ async fn send(desk: &Desk, name: &str, says: Option<HoldingState>) {
     });
     let agent_id = "agent".to_owned();
     step.messages.push(Message::Save { agent_id });
-    let here = [Agent {
-        id: "agent".to_owned(),
-        zone_id: "Z".to_owned(),
-    }];
+    let here = [("agent", "session of agent")];
     let ferry = Actor::ferry();
     let written = store.write(&view, &step, &here, None, &ferry);
     assert!(written.await.unwrap());

@@ -94,7 +94,11 @@ async fn of_many_changes_those_that_lost_are_left_and_the_others_written() {
     });
     let changes: Vec<Change<'_>> = changes.collect();
     let actor = Actor::ferry();
-    let written = base.store.write_all(&changes, &[], &actor).await.unwrap();
+    let written = base
+        .store
+        .write_all(&changes, &Default::default(), &actor)
+        .await
+        .unwrap();
     assert_eq!(written, [true, false, true, true]);
     assert_eq!(base.view("a").await.account.status, Status::ToMigrate);
     assert_eq!(base.view("b").await.account.status, Status::Inactive);

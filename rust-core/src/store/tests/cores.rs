@@ -89,10 +89,6 @@ async fn a_message_for_an_agent_of_another_core_is_left_to_it() {
     let base = Base::open(DATABASE).await;
     base.row("a").await;
     base.hold("a", &["far", "near"], Ready).await;
-    let agent = |id: &str| Agent {
-        id: id.to_owned(),
-        zone_id: "Z".to_owned(),
-    };
     let generation = base.view("a").await.account.generation;
     let held = [said("a", generation, Some(Ready))];
     connect(&base, "near", "here", held.to_vec()).await;
@@ -105,7 +101,8 @@ async fn a_message_for_an_agent_of_another_core_is_left_to_it() {
         let agent_id = held.agent_id.clone();
         step.messages.push(Message::Delete { agent_id });
     }
-    let here = [agent("near")];
+    // `far` was here before.
+    let here = [("near", "s"), ("far", "before")];
     let written = base
         .store
         .write(&view, &step, &here, None, &Actor::ferry())

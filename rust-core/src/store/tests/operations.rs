@@ -17,19 +17,19 @@ async fn tell(base: &Base, name: &str, agent_id: &str, save: bool, here: bool) {
         cause: None,
         cluster: Cluster::default(),
     });
-    let agent_id = agent_id.to_owned();
-    let agent = Agent {
-        id: agent_id.clone(),
-        zone_id: "Z".to_owned(),
-    };
     step.messages.push(match save {
-        true => Message::Save { agent_id },
-        false => Message::Delete { agent_id },
+        true => Message::Save {
+            agent_id: agent_id.to_owned(),
+        },
+        false => Message::Delete {
+            agent_id: agent_id.to_owned(),
+        },
     });
-    let here = if here { vec![agent] } else { Vec::new() };
+    let session = [(agent_id, "s")];
+    let here = if here { &session[..] } else { &[] };
     let written = base
         .store
-        .write(&view, &step, &here, None, &Actor::ferry())
+        .write(&view, &step, here, None, &Actor::ferry())
         .await;
     assert!(written.unwrap());
 }
