@@ -140,7 +140,7 @@ impl Store {
 async fn read_agent(tx: &mut Tx, row: &Record) -> Result<AgentRow, StoreError> {
     let agent_id: String = row.get("agent_id")?;
     let id = agent_id.as_str();
-    let counts = statics::counts();
+    let counts = statics::counts("s");
     let accounts = sql(format!(
         "SELECT account FROM kubesvc_ferry_holdings WHERE agent_id = ?
          UNION SELECT s.name FROM kubesvc_ferry_static_accounts s WHERE s.agent_id = ? AND {counts}",
@@ -156,7 +156,12 @@ async fn read_agent(tx: &mut Tx, row: &Record) -> Result<AgentRow, StoreError> {
     );
     let own = sql(format!(
         "SELECT COUNT(*) FROM kubesvc_ferry_static_accounts s
-         WHERE s.agent_id = ? AND s.state = 'READY' AND {counts}"
+         WHERE s.agent_id = ? AND s.state = 'READY' AND {counts}
+         AND NOT EXISTS (SELECT 1 FROM kubesvc_ferry_static_accounts other
+         JOIN kubesvc_ferry_agents agent ON agent.agent_id = other.agent_id
+         WHERE other.name = s.name AND other.state = 'READY' AND {}
+         AND agent.left_at IS NULL AND other.agent_id < s.agent_id)",
+        statics::counts("other")
     ));
     let caching = first.text(id).count(tx).await? > 0 || own.text(id).count(tx).await? > 0;
     Ok(AgentRow {

@@ -138,7 +138,7 @@ fn brought(filter: &Filter) -> Option<Statement> {
     }
     let mut names = sql(format!(
         "SELECT DISTINCT name FROM kubesvc_ferry_static_accounts s WHERE {}",
-        statics::counts()
+        statics::counts("s")
     ));
     begins(&mut names, "s.name", filter);
     if let Some(zone_id) = &filter.zone_id {
@@ -160,7 +160,7 @@ fn rows(filter: &Filter) -> Option<Statement> {
     let mut names = sql(format!(
         "SELECT a.name FROM kubesvc_accounts a WHERE NOT EXISTS
          (SELECT 1 FROM kubesvc_ferry_static_accounts s WHERE s.name = a.name AND {})",
-        statics::counts()
+        statics::counts("s")
     ));
     begins(&mut names, "a.name", filter);
     if let Some(status) = filter.status {

@@ -9,25 +9,35 @@ use crate::account::HoldingState;
 use crate::sql::{Record, Tx, Value, insert, sql};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The zone that brought the name of `s` first. What is called `last_updated` here is since when an
-/// agent has brought it.
-const FIRST_ZONE: &str = "(SELECT e.zone_id FROM kubesvc_ferry_static_accounts e
-    WHERE e.name = s.name ORDER BY e.last_updated, e.agent_id LIMIT 1)";
+/// The zone that brought the name of a static account first. What is called `last_updated` here is
+/// since when an agent has brought it.
+fn first_zone(of: &str) -> String {
+    format!(
+        "(SELECT e.zone_id FROM kubesvc_ferry_static_accounts e WHERE e.name = {of}.name
+         ORDER BY e.last_updated, e.agent_id LIMIT 1)"
+    )
+}
 
-/// Whether the row `d` of the same name is in another cluster than `s`, for all that is known. Only
-/// URL and certificate together tell: private networks have URLs in common, gateways certificates.
-const ANOTHER_CLUSTER: &str = "d.name = s.name AND d.wanted = 'ACTIVE' AND d.kube_host IS NOT NULL
-    AND NOT (COALESCE(s.kube_host, '') = d.kube_host
-    AND COALESCE(s.cert_fingerprint, '') = COALESCE(d.cert_fingerprint, ''))";
+/// Whether the row `d` of the same name is in another cluster than a static account, for all that is
+/// known. Only URL and certificate together tell: private networks have URLs in common, gateways
+/// certificates.
+fn another_cluster(of: &str) -> String {
+    format!(
+        "d.name = {of}.name AND d.wanted = 'ACTIVE' AND d.kube_host IS NOT NULL
+         AND NOT (COALESCE({of}.kube_host, '') = d.kube_host
+         AND COALESCE({of}.cert_fingerprint, '') = COALESCE(d.cert_fingerprint, ''))"
+    )
+}
 
 /// Enough of a certificate's fingerprint for people to tell two apart.
 const SHORT: usize = 16;
 
-/// That the static account `s` counts, as a condition.
-pub(super) fn counts() -> String {
+/// That the static account of this alias counts, as a condition.
+pub(super) fn counts(of: &str) -> String {
     format!(
-        "s.zone_id = {FIRST_ZONE}
-         AND NOT EXISTS (SELECT 1 FROM kubesvc_accounts d WHERE {ANOTHER_CLUSTER})"
+        "{of}.zone_id = {} AND NOT EXISTS (SELECT 1 FROM kubesvc_accounts d WHERE {})",
+        first_zone(of),
+        another_cluster(of)
     )
 }
 
@@ -55,7 +65,7 @@ pub(super) async fn brought(
 pub(super) async fn claimed(tx: &mut Tx, names: &[&str]) -> Result<BTreeSet<String>, StoreError> {
     let claimed = "SELECT DISTINCT name FROM kubesvc_ferry_static_accounts s WHERE name IN";
     let mut claimed = sql(claimed).list(names);
-    claimed.push(&format!(" AND {}", counts()));
+    claimed.push(&format!(" AND {}", counts("s")));
     Ok(claimed.column(tx).await?.into_iter().collect())
 }
 
@@ -159,9 +169,11 @@ async fn since_when(tx: &mut Tx, agent_id: &str) -> Result<BTreeMap<String, i64>
 /// Static accounts with what they may be ignored for.
 fn select() -> String {
     format!(
-        "SELECT s.*, {FIRST_ZONE} AS first_zone, d.kube_host AS row_host,
+        "SELECT s.*, {} AS first_zone, d.kube_host AS row_host,
          d.cert_fingerprint AS row_certificate FROM kubesvc_ferry_static_accounts s
-         LEFT JOIN kubesvc_accounts d ON {ANOTHER_CLUSTER}"
+         LEFT JOIN kubesvc_accounts d ON {}",
+        first_zone("s"),
+        another_cluster("s")
     )
 }
 

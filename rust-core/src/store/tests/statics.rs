@@ -261,6 +261,12 @@ async fn of_two_zones_that_bring_one_name_the_first_stays() {
     }
     assert_eq!(brings_to("a1", "second").await, late);
     assert_eq!(stays().await, ("first".to_owned(), 2, late[0].1.clone()));
+    let agents = base.store.agents().await.unwrap();
+    let caching = agents
+        .iter()
+        .map(|agent| (agent.agent_id.as_str(), agent.caching));
+    let expected = [("a1", false), ("z1", true), ("z2", false)];
+    assert_eq!(caching.collect::<Vec<_>>(), expected, "one caches");
     for (zone, names) in [("first", vec!["a"]), ("second", vec![])] {
         let filter = Filter {
             zone_id: Some(zone.to_owned()),
