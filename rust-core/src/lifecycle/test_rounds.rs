@@ -17,6 +17,11 @@ impl Lifecycle {
         self.evict().await
     }
 
+    /// Sends what another core left to be sent to agents of this one.
+    pub(crate) async fn send_what_was_left(&self) {
+        self.send_for_peers().await.unwrap();
+    }
+
     /// Takes every account further that waits for it; `false`: none did.
     pub(crate) async fn take_steps(&self) -> bool {
         let mut moved = false;

@@ -62,10 +62,12 @@ pub(super) struct Agent {
     pub(super) on_save: Manner,
     pub(super) on_delete: Manner,
     line: Option<Line>,
+    /// The core that its connection is to.
+    pub(super) core: usize,
     /// Since when it has had no core.
     pub(super) cut_at: Option<i64>,
-    /// Sessions whose end the core has not heard of.
-    ghosts: Vec<String>,
+    /// Sessions whose end their core has not heard of.
+    ghosts: Vec<(usize, String)>,
     down: VecDeque<Down>,
     up: VecDeque<AccountReport>,
     /// What it said in this and earlier sessions, to be said again too late.
@@ -82,6 +84,7 @@ impl Agent {
             on_save: Manner::Obeys,
             on_delete: Manner::Obeys,
             line: None,
+            core: 0,
             cut_at: None,
             ghosts: Vec::new(),
             down: VecDeque::new(),
@@ -90,9 +93,16 @@ impl Agent {
         }
     }
 
-    /// It connects: the event for the core.
-    pub(super) fn connect(&mut self, core_id: &str, session_id: &str, now: i64) -> AgentEvent {
+    /// It connects to this core: the event for it.
+    pub(super) fn connect(
+        &mut self,
+        core: usize,
+        core_id: &str,
+        session_id: &str,
+        now: i64,
+    ) -> AgentEvent {
         self.cut(now);
+        self.core = core;
         let own = self.own.iter().map(|(name, host)| StaticAccount {
             name: (*name).to_owned(),
             definition: "{}".to_owned(),
@@ -117,6 +127,10 @@ impl Agent {
         event
     }
 
+    pub(super) fn is_connected(&self) -> bool {
+        self.line.is_some()
+    }
+
     /// The core has answered its Register, or is dead.
     pub(super) fn answered(&mut self) -> bool {
         let line = self.line.as_mut();
@@ -126,25 +140,32 @@ impl Agent {
     /// Its connection breaks; the core does not know yet.
     pub(super) fn cut(&mut self, now: i64) {
         if let Some(line) = self.line.take() {
-            self.ghosts.push(line.session_id);
+            self.ghosts.push((self.core, line.session_id));
             self.cut_at = Some(now);
         }
         self.down.clear();
         self.up.clear();
     }
 
-    /// The core is dead: it will not hear of any end.
-    pub(super) fn lose_core(&mut self, now: i64) {
-        self.cut(now);
-        self.ghosts.clear();
+    /// This core is dead: it will not hear of any end.
+    pub(super) fn lose_core(&mut self, core: usize, now: i64) {
+        if self.core == core {
+            self.cut(now);
+        }
+        self.ghosts.retain(|(of, _)| *of != core);
     }
 
-    /// The events of the sessions that ended.
-    pub(super) fn ends(&mut self) -> Vec<AgentEvent> {
+    /// The events of the sessions that ended, each for the core that had it.
+    pub(super) fn ends(&mut self) -> Vec<(usize, AgentEvent)> {
+        let agent_id = self.id.to_owned();
         let ends = std::mem::take(&mut self.ghosts).into_iter();
-        ends.map(|session_id| AgentEvent::Left {
-            agent_id: self.id.to_owned(),
-            session_id,
+        ends.map(|(core, session_id)| {
+            let agent_id = agent_id.clone();
+            let left = AgentEvent::Left {
+                agent_id,
+                session_id,
+            };
+            (core, left)
         })
         .collect()
     }

@@ -19,6 +19,8 @@ use std::time::Duration;
 pub(super) struct Settings {
     pub(super) activate: bool,
     pub(super) scans: bool,
+    /// Two cores have the tables.
+    pub(super) replicas: bool,
 }
 
 pub(super) struct Engine {
@@ -31,14 +33,19 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// Starts on this store, as after whatever happened to an earlier core.
+    /// Starts on the tables in `folder`, as after whatever happened to an earlier core.
     pub(super) async fn start(
-        store: Store,
         folder: &Path,
         source: Source,
         settings: Settings,
         core_id: String,
     ) -> Engine {
+        let store = Store::open(&Location::Sqlite(folder.join("ferry.db"))).await;
+        let store = store.unwrap().of_core(&core_id);
+        let store = match settings.replicas {
+            true => store.among_others(),
+            false => store,
+        };
         let keyring = Keyring::beside(&folder.join("ferry.key")).unwrap();
         lifecycle::take_over(&store, &keyring, &source, &LIMITS)
             .await
@@ -81,11 +88,6 @@ impl Engine {
             api,
             memory: Memory::default(),
         }
-    }
-
-    pub(super) async fn open(folder: &Path) -> Store {
-        let location = Location::Sqlite(folder.join("ferry.db"));
-        Store::open(&location).await.unwrap()
     }
 }
 

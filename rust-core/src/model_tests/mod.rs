@@ -1,12 +1,16 @@
-//! Random lives of a few accounts on a real core: its store on SQLite, its lifecycle, its hub's
-//! registry, its API and its interceptor, beside a small Clouddriver and agents that do everything
-//! that can go wrong. The clock is turned by hand, the core dies wherever it passes a failpoint and
-//! starts anew on the same file; after every event the promises of the lifecycle are held.
+//! Random lives of a few accounts on a real core, or on two that share their tables: store on SQLite,
+//! lifecycle, hub's registry, API and interceptor, beside a small Clouddriver and agents that do
+//! everything that can go wrong. The clock is turned by hand, a core dies wherever it passes a
+//! failpoint and starts anew on the same file; after every event the promises of the lifecycle are
+//! held.
 //!
-//! `world` lets things happen, `promises` says what has to hold, `agents` and `engine` are the two
-//! sides. `PROPTEST_CASES` takes more lives than `make test` does.
+//! `world` lets things happen, `asks`, `cores` and `ending` say how; `promises` says what has to hold;
+//! `agents` and `engine` are the two sides. `PROPTEST_CASES` takes more lives than `make test` does.
 
 mod agents;
+mod asks;
+mod cores;
+mod ending;
 mod engine;
 mod promises;
 mod scenes;
@@ -95,6 +99,14 @@ enum Happening {
     /// Everything that is under way arrives.
     Quiet,
     Work,
+    /// Both cores take steps at the same time.
+    Race,
+    /// What follows reaches this core.
+    Turn(usize),
+    /// The core dies, and another goes on.
+    Fall,
+    /// A core that is away comes back.
+    Rise(usize),
     Pass(i64),
     /// The core dies, is away for so long, and may die again while it starts.
     Restart(i64, Option<u32>),
@@ -120,9 +132,13 @@ impl ReferenceStateMachine for Outside {
 
     fn init_state() -> BoxedStrategy<Outside> {
         let served = prop::bool::weighted(0.7);
-        (any::<bool>(), any::<bool>(), served)
-            .prop_map(|(activate, scans, served)| Outside {
-                settings: Settings { activate, scans },
+        (any::<[bool; 3]>(), served)
+            .prop_map(|([activate, scans, replicas], served)| Outside {
+                settings: Settings {
+                    activate,
+                    scans,
+                    replicas,
+                },
                 accounts: match served {
                     true => BTreeMap::from([("a", 0), ("scan-1", 0)]),
                     false => BTreeMap::new(),
@@ -133,7 +149,7 @@ impl ReferenceStateMachine for Outside {
             .boxed()
     }
 
-    fn transitions(_: &Outside) -> BoxedStrategy<Happening> {
+    fn transitions(state: &Outside) -> BoxedStrategy<Happening> {
         let agent = || 0..AGENTS.len();
         let name = || prop::sample::select(&NAMES[..]);
         let names = || prop::collection::vec(name(), 1..3);
@@ -190,7 +206,17 @@ impl ReferenceStateMachine for Outside {
                 .prop_map(|(seconds, again)| Restart(seconds, again)),
             2 => (1..20u32).prop_map(Die),
         ];
-        prop_oneof![4 => asked, 5 => agents, 4 => time].boxed()
+        let core = || 0..2usize;
+        let replicas = prop_oneof![
+            4 => core().prop_map(Turn),
+            2 => Just(Race),
+            1 => Just(Fall),
+            2 => core().prop_map(Rise),
+        ];
+        match state.settings.replicas {
+            true => prop_oneof![4 => asked, 5 => agents, 4 => time, 3 => replicas].boxed(),
+            false => prop_oneof![4 => asked, 5 => agents, 4 => time].boxed(),
+        }
     }
 
     fn apply(mut state: Outside, happening: &Happening) -> Outside {

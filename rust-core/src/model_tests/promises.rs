@@ -53,6 +53,8 @@ pub(super) struct Why {
     pub(super) scans: bool,
     /// A row that a write makes goes on to ACTIVE.
     pub(super) goes_on: bool,
+    /// Names that agents' own configuration brought, with the clusters' URLs.
+    pub(super) brought: BTreeSet<(&'static str, &'static str)>,
     /// What Clouddriver had before or has after the event.
     pub(super) at_clouddriver: BTreeSet<&'static str>,
 }
@@ -71,10 +73,11 @@ impl Why {
         let brings = !settled.is_empty();
         let deletes = self.deletes.contains(name) || settled.contains("DELETE");
         let taken = name.starts_with("scan-") && self.scans_on(before, name);
-        let claimed = [before, after].iter().any(|picture| {
-            let row = picture.rows.get(name);
-            row.is_some_and(|view| view.claimed)
-        });
+        let claimed = self.may_claim(before, name)
+            && [before, after].iter().any(|picture| {
+                let row = picture.rows.get(name);
+                row.is_some_and(|view| view.claimed)
+            });
         let next = before.rows.get(name).and_then(|view| view.account.next);
         let mut edges = vec![(Some(Deleted), None)];
         let mut add = |may: bool, from, to| edges.extend(may.then_some((from, to)));
@@ -105,6 +108,14 @@ impl Why {
         }
     }
 
+    /// Whether an agent's own may take an account out of service: one of its cluster, if it has one.
+    fn may_claim(&self, before: &Picture, name: &str) -> bool {
+        let row = before.rows.get(name).map(|view| &view.account);
+        let host = row.and_then(|row| row.cluster.kube_host.as_deref());
+        let mut brought = self.brought.iter().filter(|(own, _)| *own == name);
+        brought.any(|(_, of)| host.is_none_or(|host| host == *of))
+    }
+
     fn scans_on(&self, before: &Picture, name: &str) -> bool {
         self.scans && self.at_clouddriver.contains(name) && !before.buried.contains(name)
     }
@@ -133,8 +144,8 @@ impl Why {
     }
 }
 
-/// What holds of one row by itself.
-pub(super) fn holds(view: &View) {
+/// What holds of one row by itself, which these agents really run.
+pub(super) fn holds(view: &View, run_by: &BTreeSet<&str>) {
     let row = &view.account;
     assert!(row.status.fits(row.wanted), "{row:#?}");
     assert!(
@@ -143,7 +154,9 @@ pub(super) fn holds(view: &View) {
     );
     let saved = view.holdings.iter().filter(|held| {
         use crate::account::HoldingState::{Dropping, Refused};
-        !matches!(held.state, Dropping | Refused)
+        // What an agent says too late is taken for true until it is looked at.
+        let too_late = held.generation < row.generation && !run_by.contains(&*held.agent_id);
+        !matches!(held.state, Dropping | Refused) && !too_late
     });
     let zones: BTreeSet<&str> = saved.map(|held| held.zone_id.as_str()).collect();
     let serves = matches!(row.status, Status::Activating | Status::Active);

@@ -23,6 +23,7 @@ fn what_changes_while_a_row_is_on_its_way_out_reaches_the_row_that_follows() {
     let settings = Settings {
         activate: false,
         scans: true,
+        replicas: false,
     };
     let happenings = [
         Manners(0, Manner::Obeys, Manner::IsSilent),
@@ -35,4 +36,15 @@ fn what_changes_while_a_row_is_on_its_way_out_reaches_the_row_that_follows() {
         Scan,
     ];
     lives(settings, &happenings);
+}
+
+#[test]
+fn what_is_sent_to_an_agent_that_went_to_another_core_reaches_it_there() {
+    let settings = Settings {
+        activate: false,
+        scans: false,
+        replicas: true,
+    };
+    // It goes to the other as everybody comes, before the first has heard of it or acted on it.
+    lives(settings, &[Connect(1)]);
 }

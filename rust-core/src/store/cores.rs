@@ -4,7 +4,7 @@
 use super::agents::end_connections;
 use super::{Store, StoreError, failpoint, transaction};
 use crate::account::Limits;
-use crate::sql::{Dialect, Tx, sql};
+use crate::sql::{Tx, sql};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ impl Store {
             failpoint::ENTER_AFTER,
             |tx| {
                 let now = tx.now().await?;
-                begin(&mut tx, core_id, limits, now).await?;
+                begin(&mut tx, self.alone, core_id, limits, now).await?;
             }
         )
     }
@@ -64,7 +64,7 @@ impl Store {
             let renew = sql("UPDATE kubesvc_ferry_cores SET last_seen = ? WHERE core_id = ?");
             let mut taken = renew.number(now).text(core_id).run(&mut tx).await? == 0;
             if taken {
-                begin(&mut tx, core_id, limits, now).await?;
+                begin(&mut tx, self.alone, core_id, limits, now).await?;
             }
             let over = sql("SELECT core_id FROM kubesvc_ferry_cores WHERE last_seen <= ?");
             let over: BTreeSet<String> = over
@@ -95,12 +95,17 @@ impl Store {
     }
 }
 
-async fn begin(tx: &mut Tx, core_id: &str, limits: &Limits, now: i64) -> Result<(), StoreError> {
+async fn begin(
+    tx: &mut Tx,
+    alone: bool,
+    core_id: &str,
+    limits: &Limits,
+    now: i64,
+) -> Result<(), StoreError> {
     let others =
         sql("SELECT COUNT(*) FROM kubesvc_ferry_cores WHERE core_id <> ? AND last_seen > ?");
     let others = others.text(core_id).number(live_since(now));
-    // A file is one core's; what it says of another is about its own former life.
-    let alone = others.count(tx).await? == 0 || tx.dialect() == Dialect::Sqlite;
+    let alone = alone || others.count(tx).await? == 0;
     let write = tx.dialect().or_update("core_id", &["last_seen"]);
     let enter =
         format!("INSERT INTO kubesvc_ferry_cores (core_id, last_seen) VALUES (?, ?) {write}");

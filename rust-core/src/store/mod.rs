@@ -148,6 +148,8 @@ pub struct Store {
     pool: Pool,
     /// Whose steps and reports these are, for the history of operations.
     core_id: Arc<str>,
+    /// A file is one core's; what it says of another is about its own former life.
+    alone: bool,
 }
 
 /// Runs a transaction, again when it clashed with another.
@@ -181,6 +183,15 @@ impl Store {
     pub fn of_core(self, core_id: &str) -> Store {
         let core_id = core_id.into();
         Store { core_id, ..self }
+    }
+
+    /// The same store, whose file tests let several cores have as they would a server.
+    #[cfg(test)]
+    pub(crate) fn among_others(self) -> Store {
+        Store {
+            alone: false,
+            ..self
+        }
     }
 
     /// `Ok` when the database answers.

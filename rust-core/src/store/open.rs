@@ -162,7 +162,12 @@ impl Store {
             }
         };
         let core_id = "".into();
-        Ok(Store { pool, core_id })
+        let alone = matches!(location, Location::Sqlite(_));
+        Ok(Store {
+            pool,
+            core_id,
+            alone,
+        })
     }
 }
 
