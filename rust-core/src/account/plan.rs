@@ -25,7 +25,7 @@ pub fn next(view: &View, agents: &[Agent], limits: &Limits) -> Option<Step> {
         }
         return Some(step);
     }
-    match view.account.status {
+    let step = match view.account.status {
         Status::ToMigrate => planner.to_migrate(),
         Status::Activating => planner.activating(),
         Status::Active => planner.active(),
@@ -34,7 +34,8 @@ pub fn next(view: &View, agents: &[Agent], limits: &Limits) -> Option<Step> {
         Status::Inactive => planner.drop_holders(|_| true),
         Status::ToDeactivate | Status::Deactivating | Status::Deleting => planner.letting_go(),
         Status::DeleteFailed => planner.delete_failed(),
-    }
+    };
+    step.or_else(|| planner.over())
 }
 
 /// The step after its SaveAccounts could not be made: `cause` says why.
@@ -207,8 +208,21 @@ impl Planner<'_> {
         }
     }
 
+    /// An account at rest whose time is over, and that nothing follows from, is not looked at for
+    /// that again: such as one that has failed more often than it now may.
+    fn over(&self) -> Option<Step> {
+        let mut step = Step::same(self.view);
+        step.account.as_mut()?.due_at = None;
+        (self.is_due() && !self.account().status.is_transient()).then_some(step)
+    }
+
     fn to_migrate(&self) -> Option<Step> {
         let Some(zone) = self.untried_zone() else {
+            // Its next zone has left meanwhile: what was in the way of the others is why.
+            if !self.account().toured.is_empty() {
+                let cause = self.account().message.clone().unwrap_or_default();
+                return self.event(Event::ZoneFailed, Some((Failure::Agents, cause)));
+            }
             let requested = self.account().requested_zone.as_deref();
             let elsewhere = |held: &Holding| requested.is_some_and(|zone| zone != held.zone_id);
             let drop = self.drop_holders(elsewhere);

@@ -59,6 +59,45 @@ fn each_zone_has_its_generation_and_an_older_result_serves_nobody() {
 }
 
 #[test]
+fn a_tour_whose_next_zone_leaves_ends_at_once_with_its_cause() {
+    let mut scene = scene(Status::ToMigrate);
+    scene.connect("a1", "A");
+    for count in 1..=3 {
+        // It fails while there is another zone, which then leaves: each time anew.
+        scene.connect("b1", "B");
+        assert_eq!(scene.after(5), ["save a1"]);
+        scene.reports("a1", HoldingState::Failed, "no route");
+        assert_eq!(scene.settle(), ["delete a1"]);
+        assert_eq!(scene.status(), Status::ToMigrate);
+        scene.disconnect("b1");
+        scene.settle();
+        let account = &scene.view.account;
+        assert_eq!(
+            (account.status, account.failure, account.failed_count),
+            (Status::Failed, Some(Failure::Agents), count)
+        );
+        assert!(scene.message().contains("agent `a1` of zone `A`: no route"));
+        scene.releases("a1");
+    }
+    scene.connect("b1", "B");
+    assert_eq!(scene.after(3600), [""; 0], "no attempts are left");
+}
+
+#[test]
+fn what_has_no_attempt_left_after_all_is_looked_at_no_more() {
+    let mut scene = scene(Status::Failed);
+    let now = scene.view.now;
+    let account = &mut scene.view.account;
+    (account.failed_count, account.due_at) = (7, Some(now + 5000));
+    account.failure = Some(Failure::Agents);
+    scene.settle();
+    assert!(scene.view.account.due_at.is_some(), "its time is to come");
+    assert_eq!(scene.after(5), [""; 0]);
+    let account = &scene.view.account;
+    assert_eq!((account.status, account.due_at), (Status::Failed, None));
+}
+
+#[test]
 fn a_requested_zone_is_the_only_one() {
     let mut scene = scene(Status::ToMigrate);
     scene.view.account.requested_zone = Some("B".to_owned());

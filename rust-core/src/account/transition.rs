@@ -170,7 +170,7 @@ pub static TABLE: &[Rule] = &[
         &[Effect::NextZone],
     ),
     rule(
-        &[Activating],
+        &[ToMigrate, Activating],
         Event::ZoneFailed,
         &[],
         To::Status(Failed),

@@ -44,8 +44,8 @@ AgentAvailable | wants active, lacked agent | -  ac -  -  tm ac -  -  -  -
 AgentAvailable | wants active, other cause  | -  ac -  -  -  ac -  -  -  -
 AgentAvailable | wants less                 | -  ac -  -  -  ac -  -  -  -
 Reached        |                            | -  -  AC -  -  -  -  -  -  -
-ZoneFailed     | zones left                 | -  -  tm -  -  -  -  -  -  -
-ZoneFailed     | last zone                  | -  -  FA -  -  -  -  -  -  -
+ZoneFailed     | zones left                 | -  FA tm -  -  -  -  -  -  -
+ZoneFailed     | last zone                  | -  FA FA -  -  -  -  -  -  -
 Deadline       | zones left                 | -  FA tm FA -  -  FA FA df -
 Deadline       | last zone                  | -  FA FA FA -  -  FA FA df -
 Unpreparable   |                            | -  FA -  -  -  -  -  -  -  -
