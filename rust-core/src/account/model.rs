@@ -76,6 +76,14 @@ impl Account {
     }
 }
 
+impl Account {
+    /// The zone that it belongs to: the one that a request asked for, also while another serves it
+    /// still; else the one that worked.
+    pub fn zone(&self) -> Option<&str> {
+        self.requested_zone.as_deref().or(self.zone_id.as_deref())
+    }
+}
+
 /// What an agent found out about a cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cluster {

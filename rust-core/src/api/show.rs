@@ -17,7 +17,6 @@ pub(super) fn usage(name: &str, detail: &AccountDetail) -> Value {
             ignored,
         } => {
             let agents = holdings.iter().map(|held| &held.agent_id);
-            let zone_id = account.zone_id.as_ref().or(account.requested_zone.as_ref());
             let mut shown = json!({
                 "name": name,
                 "type": "kubernetes",
@@ -27,7 +26,7 @@ pub(super) fn usage(name: &str, detail: &AccountDetail) -> Value {
                 "status": account.status.as_str(),
                 "lastAssignmentMsg": message(account.message.as_deref(), ignored.as_deref()),
             });
-            if let Some(zone_id) = zone_id {
+            if let Some(zone_id) = account.zone() {
                 shown["zoneId"] = json!(zone_id);
             }
             shown
@@ -84,7 +83,7 @@ pub(super) fn kubesvc_account(name: &str, detail: &AccountDetail) -> Value {
             shown["connections"] = json!(ready(holdings.iter().map(|held| held.state)));
             let message = message(account.message.as_deref(), ignored.as_deref());
             shown["errorMessage"] = json!(message);
-            if let Some(zone_id) = account.zone_id.as_ref().or(account.requested_zone.as_ref()) {
+            if let Some(zone_id) = account.zone() {
                 shown["zoneId"] = json!(zone_id);
             }
             shown

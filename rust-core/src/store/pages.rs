@@ -30,7 +30,7 @@ impl Source {
 pub struct Filter {
     /// Only accounts of this status; static accounts and unmigrated ones have none.
     pub status: Option<Status>,
-    /// Only accounts of this zone.
+    /// Only accounts of this zone: the one that was asked for, else the one that serves.
     pub zone_id: Option<String>,
     /// Only accounts of this source.
     pub source: Option<Source>,
@@ -168,9 +168,9 @@ fn rows(filter: &Filter) -> Option<Statement> {
         names.push_text(status.as_str());
     }
     if let Some(zone_id) = &filter.zone_id {
-        names.push(" AND (a.zone_id = ");
+        names.push(" AND (a.requested_zone = ");
         names.push_text(zone_id);
-        names.push(" OR (a.zone_id IS NULL AND a.requested_zone = ");
+        names.push(" OR (a.requested_zone IS NULL AND a.zone_id = ");
         names.push_text(zone_id);
         names.push("))");
     }

@@ -89,6 +89,32 @@ async fn a_whole_zone_goes_back() {
 }
 
 #[tokio::test]
+async fn one_that_is_moved_belongs_to_the_zone_that_it_waits_for() {
+    let desk = Desk::with(&["moved"]).await;
+    desk.agent("agent", "old", &["moved"], &[]).await;
+    let view = desk.api.store.view("moved").await.unwrap().unwrap();
+    let mut change = crate::store::Change {
+        step: crate::account::step::Step::same(&view),
+        view,
+        content: None,
+    };
+    change.step.account.as_mut().unwrap().zone_id = Some("old".to_owned());
+    let actor = crate::store::Actor::ferry();
+    let written = desk.api.store.write_all(&[change], &[], &actor).await;
+    assert_eq!(written.unwrap(), [true]);
+    let on = json!([{"name": "moved", "state": "ACTIVE", "zoneId": "new"}]);
+    desk.ask("PATCH", "/armory/accounts", on).await;
+    let shown = desk.get("/armory/accounts/moved").await.json();
+    assert_eq!(shown["zoneId"], "new");
+    let listed = desk.get("/armory/accounts?zoneId=old").await.json();
+    assert_eq!(listed["total"], 0);
+    let answer = desk.ask("POST", PATH, json!({"zoneId": "old"})).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
+    let answer = desk.ask("POST", PATH, json!({"zoneId": "new"})).await;
+    assert_eq!(outcomes(&answer), ["moved changed DELETING"]);
+}
+
+#[tokio::test]
 async fn a_body_that_is_neither_names_nor_a_zone_does_nothing() {
     let desk = Desk::with(&["a"]).await;
     for body in [
