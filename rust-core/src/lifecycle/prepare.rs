@@ -131,7 +131,12 @@ impl Lifecycle {
         self.keyring.fingerprint(text)
     }
 
-    /// Whether this is a fingerprint of `text`.
+    /// Whether this is a fingerprint of `text`; `None`: it is by a key that is no longer at hand.
+    pub fn knows(&self, fingerprint: &str, text: &SecretString) -> Option<bool> {
+        self.keyring.knows(fingerprint, text)
+    }
+
+    /// Whether this is known to be a fingerprint of `text`.
     pub fn is_of(&self, fingerprint: &str, text: &SecretString) -> bool {
         self.keyring.is_of(fingerprint, text)
     }

@@ -80,6 +80,16 @@ impl Lifecycle {
         Ok(())
     }
 
+    /// A key that is taken away takes its fingerprints along: they are made anew while it is there.
+    /// One that it was taken from before says nothing: what is there now counts as what was sent.
+    async fn keep_known(&self, sent: &Sent, secret: &SecretString) -> Result<(), Refusal> {
+        if !self.keyring.is_current(&sent.fingerprint) {
+            let anew = self.keyring.fingerprint(secret)?;
+            self.store.renew_reference(sent, &anew).await?;
+        }
+        Ok(())
+    }
+
     /// What keeps a served account's secret from being looked at.
     async fn look_at_one(&self, sent: Sent) -> Option<String> {
         let compared = self.compare(&sent).await;
@@ -108,7 +118,10 @@ impl Lifecycle {
             return Ok(None);
         }
         match self.resolver.resolve(&reference).await {
-            Ok(secret) if self.keyring.is_of(&sent.fingerprint, &secret) => Ok(None),
+            Ok(secret) if self.keyring.knows(&sent.fingerprint, &secret) != Some(false) => {
+                self.keep_known(sent, &secret).await?;
+                Ok(None)
+            }
             Ok(_) => {
                 tracing::info!(account = name, reference, "its secret changed");
                 self.ask(name, Verb::Refresh, &Actor::ferry()).await?;
@@ -119,3 +132,7 @@ impl Lifecycle {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "references_tests.rs"]
+mod tests;

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 /// Before the fingerprint of a secret that is not kept here but read from the source.
 const AT_SOURCE: &str = "source:";
+/// In the place of a key's id in a fingerprint that no key made.
+const KEYLESS: &str = "none";
 const SALT_BYTES: usize = 16;
 
 /// The keys of one database. Without one that seals, no secret is kept.
@@ -122,28 +124,46 @@ impl Keyring {
         }
     }
 
-    /// By which `text` is known again: a salt of its own and an HMAC with the key, so that nobody
-    /// without the key finds the text by trying. Without a key the salt alone is in the way of
-    /// tables made beforehand.
+    /// By which `text` is known again: the key's id, a salt of its own and an HMAC with the key, so
+    /// that nobody without the key finds the text by trying. Without a key the salt alone is in the
+    /// way of tables made beforehand.
     pub fn fingerprint(&self, text: &SecretString) -> Result<String, SecretError> {
         let mut salt = [0; SALT_BYTES];
         aws_lc_rs::rand::fill(&mut salt).map_err(|_| SecretError::NoRandomness)?;
         let salt = hex(&salt);
-        let tag = match &self.sealing {
-            Some(key) => tag(&key.fingerprint, &salt, text),
-            None => tag(&keyless(), &salt, text),
+        let (id, tag) = match &self.sealing {
+            Some(key) => (key.id.as_str(), tag(&key.fingerprint, &salt, text)),
+            None => (KEYLESS, tag(&keyless(), &salt, text)),
         };
-        Ok(format!("{salt}:{tag}"))
+        Ok(format!("{id}:{salt}:{tag}"))
     }
 
-    /// Whether this is a fingerprint of `text`, by any of the keys.
-    pub fn is_of(&self, fingerprint: &str, text: &SecretString) -> bool {
-        let Some((salt, found)) = fingerprint.split_once(':') else {
-            return false;
+    /// Whether this is a fingerprint by the key that [`Keyring::fingerprint`] makes them with now.
+    pub fn is_current(&self, fingerprint: &str) -> bool {
+        let id = fingerprint.split(':').next();
+        id == Some(self.key_id().unwrap_or(KEYLESS))
+    }
+
+    /// Whether this is a fingerprint of `text`; `None`: it is by a key that is not at hand.
+    pub fn knows(&self, fingerprint: &str, text: &SecretString) -> Option<bool> {
+        let mut parts = fingerprint.splitn(3, ':');
+        let (Some(id), Some(salt), Some(found)) = (parts.next(), parts.next(), parts.next()) else {
+            return Some(false);
         };
-        let keyless = keyless();
-        let mut keys = self.keys().map(|key| &key.fingerprint).chain([&keyless]);
-        keys.any(|key| tag(key, salt, text) == found)
+        let tag = match id {
+            KEYLESS => tag(&keyless(), salt, text),
+            id => tag(
+                &self.keys().find(|key| key.id == id)?.fingerprint,
+                salt,
+                text,
+            ),
+        };
+        Some(tag == found)
+    }
+
+    /// Whether this is known to be a fingerprint of `text`.
+    pub fn is_of(&self, fingerprint: &str, text: &SecretString) -> bool {
+        self.knows(fingerprint, text) == Some(true)
     }
 }
 

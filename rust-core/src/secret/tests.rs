@@ -101,5 +101,11 @@ fn a_fingerprint_is_another_each_time_and_under_each_key() {
     }
     let fingerprint = keyed.fingerprint(&one).unwrap();
     assert!(!Keyring::none().is_of(&fingerprint, &one));
+    assert_eq!(Keyring::none().knows(&fingerprint, &one), None);
+    assert_eq!(keyed.knows(&fingerprint, &one), Some(true));
+    assert_eq!(keyed.knows(&fingerprint, &other), Some(false));
+    let keyless = Keyring::none().fingerprint(&one).unwrap();
+    assert_eq!(keyed.knows(&keyless, &other), Some(false));
+    assert!(keyed.is_current(&fingerprint) && !keyed.is_current(&keyless));
     assert!(!keyed.is_of("", &one) && !keyed.is_of("ab", &one));
 }

@@ -32,6 +32,24 @@ impl Store {
         )
     }
 
+    /// Another fingerprint of the same secret, unless another was sent since.
+    pub async fn renew_reference(&self, sent: &Sent, fingerprint: &str) -> Result<(), StoreError> {
+        transaction!(
+            self,
+            failpoint::REFERENCE_BEFORE,
+            failpoint::REFERENCE_AFTER,
+            |tx| {
+                let renew = sql("UPDATE kubesvc_ferry_references SET fingerprint = ?
+                     WHERE account = ? AND generation = ? AND fingerprint = ?");
+                let renew = renew.texts([fingerprint, &sent.account]);
+                let renew = renew
+                    .number(sent.generation)
+                    .text(sent.fingerprint.as_str());
+                renew.run(&mut tx).await?;
+            }
+        )
+    }
+
     /// Forgets the secret of an account that refers to none any longer; one that was sent since stays.
     pub async fn forget_reference(&self, sent: &Sent) -> Result<(), StoreError> {
         transaction!(

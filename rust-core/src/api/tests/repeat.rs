@@ -116,6 +116,21 @@ async fn a_request_whose_process_died_is_carried_out() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_known_by_a_key_that_was_taken_away_is_answered_as_at_first() {
+    let desk = Desk::with(&["a"]).await;
+    let gone = Keyring::beside(&desk.folder.path().join("gone.key")).unwrap();
+    let id = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"anna\nk");
+    let id = crate::encoding::hex(id.as_ref());
+    let text = secrecy::SecretString::from(format!("PATCH /armory/accounts\n{ON}"));
+    let request = gone.fingerprint(&text).unwrap();
+    desk.api.store.claim_key(&id, &request).await.unwrap();
+    desk.api.store.keep_answer(&id, 202, "[]").await.unwrap();
+    let answer = desk.keyed("k", "PATCH", "/armory/accounts", ON).await;
+    assert_eq!((answer.status.as_u16(), is_again(&answer)), (202, true));
+    assert_eq!(desk.status("a").await, Some(Status::Inactive));
+}
+
+#[tokio::test]
 async fn of_many_at_the_same_time_all_are_answered_the_same() {
     let desk = Desk::open().await;
     desk.source.put("a", json!({}));

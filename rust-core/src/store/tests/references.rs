@@ -49,6 +49,14 @@ async fn the_first_secret_of_a_generation_is_what_counts() {
     let again = store.due_references(minute, 10).await.unwrap();
     assert!(again.is_empty(), "they were looked at just now: {again:?}");
 
+    let renewed = sent("a", 7, "anew");
+    let two = sent("a", 7, "two");
+    store.remember_reference(&two).await.unwrap();
+    store.renew_reference(&two, "anew").await.unwrap();
+    store.renew_reference(&two, "late").await.unwrap();
+    assert_eq!(due(&base).await[0], renewed, "nobody sent another");
+    let looked_at = [renewed, sent("failed", 1, "x")];
+
     store.forget_reference(&sent("a", 6, "two")).await.unwrap();
     assert_eq!(due(&base).await, looked_at, "another was sent since");
     store.forget_reference(&looked_at[0]).await.unwrap();
