@@ -67,7 +67,6 @@ fn a_planted_token_is_found_nowhere() {
         sidecar("/armory/accounts"),
         sidecar("/armory/agents"),
         sidecar("/armory/keys"),
-        sidecar("/armory/audit?limit=10000"),
         format!("{}/metrics", pair.sidecar.admin),
         format!("{}/ready", pair.sidecar.admin),
         format!("{}/accounts", pair.agent.url),
@@ -78,6 +77,7 @@ fn a_planted_token_is_found_nowhere() {
     ] {
         urls.push(sidecar(&format!("/armory/accounts/{name}")));
         urls.push(sidecar(&format!("/agents/kubernetes/accounts/{name}")));
+        urls.push(sidecar(&format!("/armory/audit?account={name}")));
     }
     for url in urls {
         let answer = http::get(&url).unwrap();

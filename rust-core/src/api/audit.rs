@@ -33,9 +33,11 @@ impl Api {
             let time = number(query, name, 0, i64::MAX as u64)?;
             Ok::<_, Failure>(time.and_then(|time| i64::try_from(time).ok()))
         };
+        let account = query.text("account").map(str::to_owned);
         let export = Export {
             after: query.text("after").map(str::to_owned),
-            account: query.text("account").map(str::to_owned),
+            settled: account.is_none(),
+            account,
             from: time("from")?,
             until: time("until")?,
             limit: number(query, "limit", 1, 10_000)?.unwrap_or(EXPORTED),

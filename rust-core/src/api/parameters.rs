@@ -109,7 +109,8 @@ pub(super) const REPORT_OR_DRY_RUN: &[Parameter] = &[
 pub(super) const EXPORT: &[Parameter] = &[
     text(
         "after",
-        "The id of the last row that is known; those after it follow.",
+        "The id of the last row that is known; those after it follow. Without `account` rows come once \
+         they are ten seconds old: none that is earlier comes after them.",
     ),
     text("account", "Only rows of this account."),
     Parameter {

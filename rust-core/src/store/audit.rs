@@ -1,8 +1,13 @@
 //! Reading the audit: who moved an account when, from where to where, and why. Its rows are written
 //! with each step; here they are read.
 
+use super::cores::millis;
 use super::{Store, StoreError};
 use crate::sql::{Record, sql};
+use std::time::Duration;
+
+/// Longer than a transaction takes.
+const SETTLING: Duration = Duration::from_secs(10);
 
 /// A row of the audit.
 #[derive(Debug, Clone)]
@@ -38,6 +43,10 @@ pub struct Export {
     pub from: Option<i64>,
     /// Only rows before this time.
     pub until: Option<i64>,
+    /// Only rows so old that no earlier one comes after them: of many accounts another transaction
+    /// may be about to write one, which nobody would see who reads on after these. Of one account
+    /// each begins when the one before it is written.
+    pub settled: bool,
     /// At most so many.
     pub limit: u64,
 }
@@ -74,13 +83,17 @@ impl Store {
             query.push(" AND account = ");
             query.push_text(account);
         }
+        let mut tx = self.pool.read().await?;
+        if export.settled {
+            let settled = tx.now().await? - millis(SETTLING);
+            query.push(&format!(" AND at <= {settled}"));
+        }
         for (time, condition) in [(export.from, "at >= "), (export.until, "at < ")] {
             if let Some(time) = time {
                 query.push(&format!(" AND {condition}{time}"));
             }
         }
         query.push(&format!(" ORDER BY id LIMIT {}", export.limit));
-        let mut tx = self.pool.read().await?;
         let rows = query.all(&mut tx).await?;
         tx.commit().await?;
         rows.iter().map(read).collect()

@@ -164,7 +164,7 @@ pub(super) async fn begin(
     end(tx, &open, SUPERSEDED, None, now).await?;
     let rows = told.values().map(|told| {
         [
-            Value::text(next_id().as_str()),
+            Value::text(next_id(now).as_str()),
             Value::text(told.account),
             Value::text(told.agent_id),
             Value::text(told.operation),

@@ -35,7 +35,7 @@ impl Store {
                 let mut more = false;
                 for (table, time, kept) in tables {
                     let before = now - millis(kept);
-                    // Ids are in the order of time, but by the cores' clocks: the database's decides.
+                    // Ids are in the order of time, but for those of before its clock was set back.
                     let old = sql(format!(
                         "SELECT id FROM {table} WHERE id < ? AND {time} < ? ORDER BY id LIMIT {CHUNK}"
                     ));

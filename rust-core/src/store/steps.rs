@@ -10,6 +10,7 @@ use crate::account::{Account, Holding, Status, View};
 use crate::sql::{CHUNK, Statement, Tx, Value, insert, insert_or, sql};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Who is behind a change, for the audit.
 #[derive(Debug, Clone)]
@@ -389,7 +390,7 @@ pub(super) async fn audit(
     let status = |status: Option<Status>| Value::text(status.map(Status::as_str));
     let rows = entries.into_iter().map(|entry| {
         [
-            Value::text(next_id().as_str()),
+            Value::text(next_id(now).as_str()),
             Value::text(entry.name),
             status(entry.from),
             status(entry.to),
@@ -403,14 +404,16 @@ pub(super) async fn audit(
     Ok(insert(tx, "kubesvc_ferry_audit", AUDIT, rows.collect()).await?)
 }
 
-/// Sorts after every id that this core gave before, also within one millisecond.
-pub(super) fn next_id() -> String {
+/// An id of this time, by the database's clock: those of several cores sort by it. Sorts after every
+/// id that this core gave before, also within one millisecond.
+pub(super) fn next_id(now: i64) -> String {
     static IDS: Mutex<ulid::Generator> = Mutex::new(ulid::Generator::new());
     let mut ids = IDS
         .lock()
         .expect("nothing panics while it holds the generator");
     // Overflow of the random part within a millisecond: order is lost, uniqueness is not.
-    ids.generate()
-        .unwrap_or_else(|_| ulid::Ulid::new())
+    let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(now).unwrap_or_default());
+    ids.generate_from_datetime(now)
+        .unwrap_or_else(|_| ulid::Ulid::from_datetime(now))
         .to_string()
 }
