@@ -130,6 +130,7 @@ impl Core {
             metrics: metrics.clone(),
             core_id: core_id.to_owned(),
             rules: rules(&accounts.scan, source.is_table()),
+            follows: accounts.enabled,
         }));
         let announced = lifecycle.announce_keys().await;
         announced.map_err(away(location))?;

@@ -48,6 +48,11 @@ impl ScanRules {
         patterns.find(|pattern| pattern.regex.is_match(name))
     }
 
+    /// Whether any account is migrated by itself.
+    pub fn take_any(&self) -> bool {
+        self.enabled && !self.patterns.is_empty()
+    }
+
     /// Whether an account of this name is migrated by itself.
     pub fn takes(&self, name: &str) -> bool {
         self.enabled && self.matching(name).is_some()

@@ -2,6 +2,7 @@
 
 use super::answer::{self, Failure};
 use super::{Api, Call};
+use crate::account::Status;
 use crate::store::Known;
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -24,10 +25,7 @@ impl Api {
         let rules = self.lifecycle.rules();
         let matching = rules.matching(name);
         let (takes, reason) = match (known, of_type.as_deref()) {
-            (Some(Known::Row { status, .. }), _) => (
-                false,
-                format!("it is migrated already and {status}: the scan follows its changes alone"),
-            ),
+            (Some(Known::Row { status, inline, .. }), _) => (false, already(status, inline)),
             (Some(Known::Static), _) => (
                 false,
                 "an agent brings an account of this name by its own configuration".to_owned(),
@@ -97,4 +95,12 @@ impl Api {
             },
         ))
     }
+}
+
+fn already(status: Status, inline: bool) -> String {
+    let follows = match inline {
+        true => "its definition came with a request, and changes at Clouddriver are not followed",
+        false => "the scan follows its changes alone",
+    };
+    format!("it is migrated already and {status}: {follows}")
 }

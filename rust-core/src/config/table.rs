@@ -141,7 +141,8 @@ const USED: &[Key] = &[
         "kubesvc.dynamicAccounts.scan",
         Kind::Flag,
         "",
-        "Whether accounts are migrated by themselves; unset: when there are patterns.",
+        "Whether accounts are migrated by themselves; unset: when there are patterns. Changes of \
+         migrated ones at Clouddriver are followed in any case.",
     ),
     key(
         "kubesvc.dynamicAccounts.scanBatchSize",
@@ -153,7 +154,7 @@ const USED: &[Key] = &[
         "kubesvc.dynamicAccounts.scanFrequencySeconds",
         Kind::SECONDS,
         "120",
-        "Seconds between two scans.",
+        "Seconds between two looks at Clouddriver's accounts, for those to migrate and for changes.",
     ),
     key(
         "kubesvc.dynamicAccounts.transitionTimeoutSeconds",

@@ -74,6 +74,8 @@ pub struct Parts {
     pub core_id: String,
     /// Which accounts are migrated by themselves.
     pub rules: ScanRules,
+    /// Whether migrated accounts follow Clouddriver's, whatever is migrated by itself.
+    pub follows: bool,
 }
 
 #[cfg(test)]
@@ -99,6 +101,7 @@ impl Parts {
             metrics: Arc::new(Metrics::new()),
             core_id: "core".to_owned(),
             rules: ScanRules::off(),
+            follows: true,
         }
     }
 }
@@ -117,6 +120,7 @@ pub struct Lifecycle {
     metrics: Arc<Metrics>,
     core_id: String,
     rules: ScanRules,
+    follows: bool,
     /// Every account that is not at rest is to be looked at, whether due or not.
     look_at_all: AtomicBool,
 }
@@ -144,6 +148,7 @@ impl Lifecycle {
             metrics,
             core_id,
             rules,
+            follows,
         } = parts;
         let queue = Queue::default();
         Lifecycle {
@@ -159,6 +164,7 @@ impl Lifecycle {
             metrics,
             core_id,
             rules,
+            follows,
             look_at_all: AtomicBool::new(true),
         }
     }

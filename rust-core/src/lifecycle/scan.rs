@@ -1,6 +1,6 @@
-//! Automatic migration: what Clouddriver's accounts have that is new or changed since the last look.
-//! Accounts whose names match go all the way to ACTIVE; migrated ones that were edited behind our
-//! back are updated; what is gone there is said so. One core of several scans at a time.
+//! What Clouddriver's accounts have that is new or changed since the last look. Migrated ones that were
+//! edited behind our back are updated; what is gone there is said so; with automatic migration,
+//! accounts whose names match go all the way to ACTIVE. One core of several scans at a time.
 
 use super::{Asked, Lifecycle, Refusal};
 use crate::account::definition::Definition;
@@ -40,12 +40,12 @@ pub(crate) struct Memory {
 }
 
 impl Lifecycle {
-    /// Scans from time to time, when the rules say so.
+    /// Scans from time to time, unless dynamic accounts are switched off.
     pub(super) async fn scan(self: Arc<Self>) {
-        if !self.rules.enabled {
+        if !self.follows {
             return;
         }
-        if self.rules.patterns.is_empty() {
+        if self.rules.enabled && self.rules.patterns.is_empty() {
             tracing::warn!(
                 "kubesvc.dynamicAccounts.scan is on, but namePatterns is empty: no account is \
                  taken; changes of migrated ones are followed"
@@ -85,21 +85,31 @@ impl Lifecycle {
     }
 
     async fn scan_once(&self, memory: &mut Memory) -> Result<(), ScanError> {
+        if !self.rules.take_any() && self.has_nothing_to_follow().await? {
+            return Ok(());
+        }
         self.compare_again(memory).await?;
         while let Some(page) = self.source.changed(&mut memory.cursor).await? {
             let names = page.iter().map(|(name, _)| name.clone());
             memory.again.extend(names);
             self.compare_page(page, memory).await?;
         }
-        let names = self.source.walk(&mut memory.cursor, SLICE).await?;
-        let facts = self.store.facts(&names).await?;
-        let new = names.into_iter().filter(|name| !facts.contains_key(name));
-        memory
-            .waiting
-            .extend(new.filter(|name| self.rules.takes(name)));
-        self.take(&mut memory.waiting).await?;
+        if self.rules.take_any() {
+            let names = self.source.walk(&mut memory.cursor, SLICE).await?;
+            let facts = self.store.facts(&names).await?;
+            let new = names.into_iter().filter(|name| !facts.contains_key(name));
+            let new = new.filter(|name| self.rules.takes(name));
+            memory.waiting.extend(new);
+            self.take(&mut memory.waiting).await?;
+        }
         self.compare_rows(memory).await?;
         self.compare_marks(memory).await
+    }
+
+    /// Nobody asks Clouddriver for what concerns no account here.
+    async fn has_nothing_to_follow(&self) -> Result<bool, StoreError> {
+        Ok(self.store.followers("", 1).await?.is_empty()
+            && self.store.tombstones("", 1).await?.is_empty())
     }
 
     /// Looks once more at accounts that could not be compared.

@@ -33,13 +33,17 @@ fn rules(batch_size: usize) -> ScanRules {
 
 impl Ground {
     async fn open(batch_size: usize) -> Ground {
+        Ground::of(rules(batch_size)).await
+    }
+
+    async fn of(rules: ScanRules) -> Ground {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::Sqlite(folder.path().join("ferry.db"));
         let source = TestSource::start().await;
         let store = Store::open(&location).await.unwrap();
         let keyring = Keyring::beside(&folder.path().join("ferry.key")).unwrap();
         let lifecycle = Lifecycle::new(Parts {
-            rules: rules(batch_size),
+            rules,
             ..Parts::for_tests(store, keyring, source.source())
         });
         Ground {
@@ -254,4 +258,49 @@ async fn a_source_that_is_away_is_scanned_later() {
     ground.source.answer(None);
     ground.scan().await;
     assert_eq!(ground.status("apple").await, Some(Status::ToMigrate));
+}
+
+#[tokio::test]
+async fn without_automatic_migration_changes_are_followed_and_nothing_is_taken() {
+    let mut ground = Ground::of(ScanRules::off()).await;
+    ground.put("apple", "/k");
+    ground.scan().await;
+    assert!(
+        ground.source.users().is_empty(),
+        "nothing here concerns Clouddriver"
+    );
+    for name in ["a", "b"] {
+        ground.put(name, "/k");
+        ground.migrate(name).await;
+    }
+    ground.put("a", "/edited");
+    ground.source.remove("b");
+    ground.scan().await;
+    let store = &ground.lifecycle.store;
+    let content = store.content("a").await.unwrap().unwrap();
+    assert!(content.definition.contains("/edited"));
+    assert!(store.gone_at("b").await.unwrap().is_some());
+    assert_eq!(ground.status("apple").await, None);
+}
+
+#[tokio::test]
+async fn the_task_follows_changes_also_when_nothing_is_migrated_by_itself() {
+    let ground = Ground::of(ScanRules::off()).await;
+    ground.put("a", "/k");
+    ground.migrate("a").await;
+    ground.put("a", "/edited");
+    let store = ground.lifecycle.store.clone();
+    let task = tokio::spawn(Arc::new(ground.lifecycle).scan());
+    let followed = async {
+        loop {
+            let content = store.content("a").await.unwrap().unwrap();
+            if content.definition.contains("/edited") {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(30), followed);
+    in_time.await.expect("the first look is at once");
+    task.abort();
 }

@@ -70,6 +70,13 @@ async fn each_reason_is_told() {
         assert_eq!((taken, by.as_deref()), (takes, pattern), "{name}");
         assert!(said.contains(reason), "{name}: {said}");
     }
+    let dynamic = json!({"name": "own-eu", "kubeconfigFile": "/k"});
+    desk.ask("POST", "/armory/accounts/dynamic", dynamic).await;
+    let (_, _, said) = desk.scanned("own-eu").await;
+    assert!(
+        said.contains("changes at Clouddriver are not followed"),
+        "{said}"
+    );
     let nobody = desk.get("/armory/accounts/nobody/scan").await;
     assert_eq!(nobody.status, StatusCode::NOT_FOUND);
 }
