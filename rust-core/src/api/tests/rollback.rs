@@ -100,7 +100,11 @@ async fn one_that_is_moved_belongs_to_the_zone_that_it_waits_for() {
     };
     change.step.account.as_mut().unwrap().zone_id = Some("old".to_owned());
     let actor = crate::store::Actor::ferry();
-    let written = desk.api.store.write_all(&[change], &Default::default(), &actor).await;
+    let written = desk
+        .api
+        .store
+        .write_all(&[change], &Default::default(), &actor)
+        .await;
     assert_eq!(written.unwrap(), [true]);
     let on = json!([{"name": "moved", "state": "ACTIVE", "zoneId": "new"}]);
     desk.ask("PATCH", "/armory/accounts", on).await;
