@@ -163,10 +163,12 @@ impl Account {
         clock: &mut Clock<'_>,
         step: Duration,
     ) -> Result<(Cluster, String), Cause> {
-        let mut turn = clock.turn(&self.turns.reach).await;
+        let mut turn = clock.turn(&self.turns.prepare).await;
         let prepared = turn.step(self.prepare(step));
         let prepared = clock.within("the cluster", "reading the kubeconfig", prepared);
         let cluster = prepared.await??;
+        drop(turn);
+        let mut turn = clock.turn(&self.turns.reach).await;
         let mut again = self.again(step);
         let certificate = loop {
             let shown = turn.step(cluster.certificate(step));

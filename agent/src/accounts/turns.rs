@@ -10,9 +10,11 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-/// The two ways that every attempt takes, one after the other.
+/// The ways that every attempt takes, one after the other.
 pub(super) struct Turns {
-    /// To a certificate: kubeconfig, name, TCP and TLS.
+    /// To a client: the kubeconfig, its certificates, an operator's credential program.
+    pub(super) prepare: Lane,
+    /// To a certificate: name, TCP and TLS.
     pub(super) reach: Lane,
     /// To the first lists, for clusters that were reached.
     pub(super) talk: Lane,
@@ -33,6 +35,8 @@ pub(super) struct Turn<'a> {
 impl Turns {
     pub(super) fn new() -> Self {
         Self {
+            // This is work alone, in threads that the session has to hold its own against.
+            prepare: Lane::new(4, Duration::from_secs(2)),
             // What takes long here is a network that swallows packets, so there are many places.
             reach: Lane::new(64, Duration::from_secs(2)),
             // What takes long here is work, and what it holds is memory: pages of lists.
