@@ -99,6 +99,7 @@ impl Session {
     /// Keeps a session with the core. Never returns: it is dropped at the end.
     pub(crate) async fn keep(&self) {
         let mut waits = self.link.core().backoff.waits();
+        let mut retried = 0;
         loop {
             let mut registered = false;
             let Err(ended) = self.hold(&mut registered).await;
@@ -106,6 +107,7 @@ impl Session {
             if registered {
                 DISCONNECTIONS.inc();
                 waits.reset();
+                retried = 0;
             }
             if let Ended::Refused { code, .. } = &ended
                 && *code == tonic::Code::Unauthenticated
@@ -123,7 +125,24 @@ impl Session {
                 "no session; trying again in {:.1} s",
                 wait.as_secs_f32()
             );
-            sleep(wait).await;
+            self.pause(wait, &mut retried).await;
+        }
+    }
+
+    /// Waits for the next attempt; not so long when there is something to say, as often as
+    /// clouddriver.responseRetries allows.
+    async fn pause(&self, wait: Duration, retried: &mut u32) {
+        let retries = self.link.core().response_retries;
+        let Some(retries) = retries.filter(|retries| *retried < retries.times) else {
+            return sleep(wait).await;
+        };
+        let news = async {
+            self.accounts.has_news().await;
+            sleep(retries.wait).await;
+        };
+        if timeout(wait, news).await.is_ok() {
+            *retried += 1;
+            debug!("there is something to say: a session is tried before its time");
         }
     }
 
@@ -175,9 +194,9 @@ impl Session {
                     self.obey(message);
                 }
                 report = self.accounts.next_report() => {
-                    timeout(patience, self.report(&up, report))
-                        .await
-                        .map_err(|_| Ended::Silent(patience))??;
+                    let told = timeout(patience, self.report(&up, report.clone())).await;
+                    let told = told.map_err(|_| Ended::Silent(patience)).flatten();
+                    told.inspect_err(|_| self.accounts.untold(&report))?;
                 }
                 answer = self.accounts.next_answer() => {
                     hit(failpoint::PROBED_SENDING);

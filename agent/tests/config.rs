@@ -65,7 +65,7 @@ fn documented_keys_are_read_or_named_as_unused() {
   keepAliveHeartbeatSeconds: 0
   keepAliveTimeOutSeconds: 5
   backoff: {baseDelay: 1e9, multiplier: 2, jitter: 0, maxDelay: 2000000000}
-  responseRetries: {enabled: true}
+  responseRetries: {maxRetries: 7}
 zoneId: z
 dynamicAccountsEnabled: false
 kubernetes:
@@ -106,11 +106,9 @@ prometheus: {enabled: true}
         .map(|text| text.split_once(": ").expect("a reason").0)
         .collect();
     unused.sort();
-    let expected = [
-        "clouddriver.responseRetries",
-        "kubernetes.accounts[0].metrics",
-    ];
-    assert_eq!(unused, expected);
+    assert_eq!(unused, ["kubernetes.accounts[0].metrics"]);
+    let retries = config.core.response_retries.unwrap();
+    assert_eq!((retries.times, retries.wait), (7, Duration::from_secs(3)));
     let fields = [("agentCluster".to_owned(), "10.0.0.1".to_owned())];
     assert_eq!(config.logging.fields, fields);
     assert_eq!(config.logging.file, None);

@@ -5,11 +5,13 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use ferry_agent::config::{Config, Environment, Files};
 use ferry_wire::v1::account_report::State;
 use http::StatusCode;
 use support::apiserver::{Authority, SECRET, kubeconfig, tls};
-use support::{Agent, Core, Terms};
+use support::{Agent, Core, Terms, dead};
 
 /// Serves pods to whoever has the token.
 fn pods(path: &str) -> (StatusCode, String) {
@@ -102,5 +104,78 @@ async fn an_operators_kubeconfig_may_name_files_and_run_its_program() {
             }
         }
     }
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_static_account_is_tried_again_after_reconnect_timeout() {
+    let cluster = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("kubeconfig");
+    let server = format!("https://{}", cluster.local_addr().unwrap());
+    std::fs::write(&file, kubeconfig(&server, "")).unwrap();
+    let more = format!(
+        "kubernetes:\n  reconnectTimeoutMs: 100\n  accounts: [{{name: a, kubeconfigFile: {}}}]\n",
+        file.display()
+    );
+    let core = Core::start(Terms::default()).await;
+    let agent = Agent::start(core.address, &more);
+    let began = Instant::now();
+    // Hung up on at once. With the default, the second attempt comes after 5 s.
+    for _ in 0..6 {
+        drop(cluster.accept().await.unwrap());
+    }
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn accounts_of_a_changed_file_are_taken_up_without_a_restart() {
+    let root = tempfile::tempdir().unwrap();
+    let kubeconfig = root.path().join("kubeconfig");
+    std::fs::write(&kubeconfig, dead()).unwrap();
+    let mut core = Core::start(Terms::default()).await;
+    let config = root.path().join("armory-agent.yml");
+    let address = core.address;
+    let write = |accounts: &str| {
+        let yaml = format!(
+            "clouddriver: {{grpc: '{}'}}\nzoneId: zone-1\nserver: {{port: 0}}\n\
+             kubernetes:\n  accounts: {accounts}\n",
+            address
+        );
+        // In its place at once, as Kubernetes does it.
+        let new = root.path().join("new");
+        std::fs::write(&new, yaml).unwrap();
+        std::fs::rename(new, &config).unwrap();
+    };
+    let one = |name: &str, more: &str| {
+        format!(
+            "{{name: {name}, kubeconfigFile: {}{more}}}",
+            kubeconfig.display()
+        )
+    };
+    write(&format!("[{}, {}]", one("a", ""), one("b", "")));
+    let files = Files::named(&config);
+    let agent = Agent::run(Config::load(&files, &Environment::default()).unwrap());
+    let names = |register: &ferry_wire::v1::Register| -> Vec<String> {
+        let accounts = register.static_accounts.iter();
+        accounts.map(|account| account.name.clone()).collect()
+    };
+    assert_eq!(names(&core.session().await.register), ["a", "b"]);
+
+    write("[{name: broken}]");
+    assert!(core.no_session(Duration::from_secs(4)).await);
+    write(&format!(
+        "[{}, {}]",
+        one("b", ", context: other"),
+        one("c", "")
+    ));
+    let register = core.session().await.register;
+    assert_eq!(names(&register), ["b", "c"]);
+    assert!(register.static_accounts[0].definition.contains("other"));
     agent.stop().await;
 }

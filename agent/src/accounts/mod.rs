@@ -190,6 +190,18 @@ impl Accounts {
         }
     }
 
+    /// Waits until there is something that the core is still to be told.
+    pub(crate) async fn has_news(&self) {
+        while !self.0.table().has_news() {
+            self.0.untold.notified().await;
+        }
+    }
+
+    /// A report did not get to the core: it is to be told again.
+    pub(crate) fn untold(&self, report: &AccountReport) {
+        self.0.table().tell(&report.account);
+    }
+
     /// Carries out SaveAccounts.
     pub fn save(&self, accounts: Vec<Account>) {
         let mut table = self.0.table();

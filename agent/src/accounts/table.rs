@@ -81,6 +81,11 @@ impl Table {
         self.answer(report(name, generation, State::Dropped(Dropped {})));
     }
 
+    /// Whether there is anything to tell.
+    pub(super) fn has_news(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
     /// The next thing to tell.
     pub(super) fn take(&mut self) -> Option<AccountReport> {
         while let Some(out) = self.outbox.pop_front() {

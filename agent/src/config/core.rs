@@ -24,12 +24,24 @@ pub struct CoreLink {
     pub dialer: Dialer,
     /// Waits between attempts.
     pub backoff: Backoff,
+    /// Attempts in between, while there is something to say; none: they are off.
+    pub response_retries: Option<ResponseRetries>,
     /// Time between HTTP/2 pings; none when it is off.
     pub keep_alive: Option<Duration>,
     /// How long an HTTP/2 ping may stay unanswered.
     pub keep_alive_timeout: Duration,
     /// A session that brings no operation for this long is opened anew; none: it stays.
     pub keep_alive_operation: Option<Duration>,
+}
+
+/// `clouddriver.responseRetries.*`: what an agent has to say while it has no session does not wait for
+/// the next attempt to be due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResponseRetries {
+    /// How often, until there is a session.
+    pub times: u32,
+    /// The wait before.
+    pub wait: Duration,
 }
 
 impl CoreLink {
@@ -69,6 +81,7 @@ impl CoreLink {
                     .unwrap_or(0.2),
                 max: nanos("clouddriver.backoff.maxDelay", 120_000_000_000)?,
             },
+            response_retries: response_retries(document)?,
             keep_alive: Some(keep_alive.unwrap_or(Duration::from_secs(20))).filter(some),
             keep_alive_timeout: seconds("clouddriver.keepAliveTimeOutSeconds")?
                 .filter(some)
@@ -76,6 +89,20 @@ impl CoreLink {
             keep_alive_operation: seconds("clouddriver.keepAliveOperationSeconds")?.filter(some),
         })
     }
+}
+
+fn response_retries(document: &Document) -> Result<Option<ResponseRetries>, ConfigError> {
+    let key = |name: &str| format!("clouddriver.responseRetries.{name}");
+    let times = document.whole(&key("maxRetries"), 1_000_000)?.unwrap_or(3);
+    let wait = document
+        .whole(&key("backOffMs"), 86_400_000)?
+        .unwrap_or(3000);
+    let retries = ResponseRetries {
+        times: u32::try_from(times).expect("it is not above a million"),
+        wait: Duration::from_millis(wait),
+    };
+    let enabled = document.flag(&key("enabled"))?.unwrap_or(true);
+    Ok(enabled.then_some(retries))
 }
 
 fn address(document: &Document) -> Result<String, ConfigError> {

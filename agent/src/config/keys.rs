@@ -37,7 +37,7 @@ const fn unused(name: &'static str, default: &'static str, doc: &'static str) ->
 const OPERATIONS: &str = "Deployments and other operations do not travel through Ferry.";
 const CONTENTS: &str = "The agent keeps names and versions of objects, never their contents.";
 const CORE: &str = "It acts in the core: set it there, below kubesvc.";
-const GO: &str = "It is about Go's runtime, which this agent does not have.";
+const GO: &str = "It serves profiles of Go's runtime, which this agent does not have; prometheus.enabled tells memory and processor time.";
 
 /// All of them.
 pub const KEYS: &[Key] = &[
@@ -147,10 +147,20 @@ pub const KEYS: &[Key] = &[
         "0",
         "A session that brings no operation for this long is opened anew; 0: it stays.",
     ),
-    unused(
-        "clouddriver.responseRetries.*",
-        "",
-        "What the agent has to say is said again with every registration until the core has it: nothing is lost with a connection, so nothing is to be counted.",
+    used(
+        "clouddriver.responseRetries.enabled",
+        "true",
+        "What the agent has to say while it has no session does not wait for clouddriver.backoff.",
+    ),
+    used(
+        "clouddriver.responseRetries.maxRetries",
+        "3",
+        "How often a session is tried for that, until there is one.",
+    ),
+    used(
+        "clouddriver.responseRetries.backOffMs",
+        "3000",
+        "Milliseconds before.",
     ),
     used(
         "zoneId",
@@ -252,7 +262,7 @@ pub const KEYS: &[Key] = &[
     unused(
         "kubernetes.accounts[].oAuthScopes.*",
         "",
-        "The agent has no credential plugins of clouds; an exec program in the kubeconfig may ask for scopes.",
+        "Scopes were for the auth-provider gcp in kubeconfigs, which Kubernetes 1.26 took away; an exec program in the kubeconfig may ask for them.",
     ),
     used(
         "kubernetes.accounts[].kinds[]",
@@ -302,12 +312,12 @@ pub const KEYS: &[Key] = &[
     unused(
         "kubernetes.accounts[].metrics",
         "false",
-        "No metrics of pods are read: Clouddriver asks for them itself.",
+        "It is about the metrics of pods, which Clouddriver reads by itself; those of the agent are switched on by prometheus.enabled.",
     ),
     unused(
         "kubernetes.accounts[].maxResumableResourceAgeMs",
         "300000",
-        "A watch resumes for as long as the API server lets it.",
+        "A watch resumes for as long as the API server has what it missed, else it lists anew; no age is to be set for that.",
     ),
     unused(
         "kubernetes.accounts[].skipServerSideApply",
@@ -414,7 +424,7 @@ pub const KEYS: &[Key] = &[
     unused(
         "tasks.*",
         "",
-        "An account has one task of its own, which no budget holds up.",
+        "An account has one task of its own; how many clusters are reached for at the same time the agent bounds by itself.",
     ),
     used(
         "timeoutSeconds",

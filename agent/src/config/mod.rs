@@ -26,7 +26,7 @@ use crate::cluster::settings::Settings;
 use crate::kubeconfig::place;
 use crate::session::Identity;
 use check::{BadKey, check};
-pub use core::CoreLink;
+pub use core::{CoreLink, ResponseRetries};
 pub use files::Files;
 pub use identity::Environment;
 pub use keys::{KEYS, Key};

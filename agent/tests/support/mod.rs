@@ -378,3 +378,41 @@ pub async fn get(port: u16, path: &str) -> serde_json::Value {
     stream.read_to_string(&mut answer).await.unwrap();
     serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
+
+/// A kubeconfig whose cluster refuses connections.
+pub fn dead() -> String {
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    apiserver::kubeconfig(&format!("https://{free}"), "")
+}
+
+/// A kubeconfig whose cluster never answers, and what keeps it so.
+pub fn mute() -> (String, std::net::TcpListener) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    (
+        apiserver::kubeconfig(&format!("https://{}", listener.local_addr().unwrap()), ""),
+        listener,
+    )
+}
+
+/// A program that dies with its test.
+pub struct Program(pub std::process::Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+/// Waits until it is so.
+pub async fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let waited = timeout(PATIENCE, async {
+        while !so() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    waited.await.expect(what);
+}
