@@ -199,6 +199,35 @@ impl Registry {
     }
 }
 
+#[cfg(test)]
+impl Registry {
+    /// Enters an agent that answers every probe so, until the registry is gone.
+    pub(crate) fn enter_for_tests(self: &Arc<Self>, id: &str, zone: &str, outcome: Outcome) {
+        let (outbox, mut sent) = mpsc::channel(1);
+        self.enter(Entry {
+            agent: Agent {
+                id: id.to_owned(),
+                zone_id: zone.to_owned(),
+            },
+            session_id: format!("session of {id}"),
+            outbox,
+            end: CancellationToken::new(),
+        });
+        let (registry, id) = (Arc::downgrade(self), id.to_owned());
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = sent.recv().await {
+                let (Some(Kind::Probe(probe)), Some(registry)) = (message.kind, registry.upgrade())
+                else {
+                    continue;
+                };
+                let outcome = Some(outcome.clone());
+                let id_of = probe.id;
+                registry.probed(&id, Probed { id: id_of, outcome });
+            }
+        });
+    }
+}
+
 /// Forgets a question that is waited for no longer.
 struct Forget<'a>(&'a Registry, Question);
 

@@ -109,8 +109,8 @@ impl Lifecycle {
                 None
             }
         };
-        let agents = match self.agents_for(account).await? {
-            Ok(agents) => agents,
+        let tour = match self.tour(account).await? {
+            Ok(tour) => tour,
             Err(cause) => {
                 rehearsal.obstacles.push(cause);
                 return Ok(rehearsal);
@@ -119,8 +119,9 @@ impl Lifecycle {
         let Some(message) = message else {
             return Ok(rehearsal);
         };
-        // One zone after the other, as an activation tries them.
-        for agent in agents {
+        // One zone after the other, as an activation tries them; of a zone one that reaches it is
+        // enough.
+        for agent in tour.here {
             let answer = self.registry.probe(&agent.id, message.clone(), FOR_ONE);
             match answer.await {
                 Ok(reached) => {
@@ -138,6 +139,13 @@ impl Lifecycle {
                 }
             }
         }
+        rehearsal
+            .obstacles
+            .extend(tour.elsewhere.iter().map(|zone| {
+            format!(
+                "zone `{zone}` was not tried: its agents are connected to another replica of Ferry"
+            )
+        }));
         Ok(rehearsal)
     }
 
@@ -181,38 +189,42 @@ impl Lifecycle {
         })
     }
 
-    /// One agent for each zone that may serve it, the zone that served it first; or why there is none.
-    async fn agents_for(
-        &self,
-        account: &Account,
-    ) -> Result<Result<Vec<Agent>, String>, StoreError> {
-        let fits = |agent: &Agent| match &account.requested_zone {
-            Some(zone) => agent.zone_id == *zone,
-            None => true,
-        };
-        let mut by_zone = BTreeMap::new();
-        for agent in self.registry.connected().iter().filter(|agent| fits(agent)) {
-            by_zone
-                .entry(agent.zone_id.clone())
-                .or_insert(agent.clone());
+    /// The agents that may serve it; or why there are none.
+    async fn tour(&self, account: &Account) -> Result<Result<Tour, String>, StoreError> {
+        let mut able = self.store.connected().await?;
+        if let Some(zone) = &account.requested_zone {
+            able.retain(|agent| agent.zone_id == *zone);
         }
-        let mut agents: Vec<Agent> = by_zone.into_values().collect();
-        agents.sort_by_key(|agent| Some(&agent.zone_id) != account.zone_id.as_ref());
-        if !agents.is_empty() {
-            return Ok(Ok(agents));
+        if able.is_empty() {
+            let of_zone = match &account.requested_zone {
+                Some(zone) => format!(" of zone `{zone}`"),
+                None => String::new(),
+            };
+            return Ok(Err(format!(
+                "no agent{of_zone} is connected; start one, or ask for another zoneId"
+            )));
         }
-        let elsewhere = self.store.connected().await?.iter().any(fits);
-        let of_zone = match &account.requested_zone {
-            Some(zone) => format!(" of zone `{zone}`"),
-            None => String::new(),
-        };
-        Ok(Err(match elsewhere {
-            true => format!(
-                "not tried: the agents{of_zone} are connected to another replica of Ferry; ask that one"
-            ),
-            false => {
-                format!("no agent{of_zone} is connected; start one, or ask for another zoneId")
-            }
-        }))
+        let served = account.zone_id.as_ref();
+        able.sort_by_key(|agent| (Some(&agent.zone_id) != served, agent.zone_id.clone()));
+        let connected = self.registry.connected();
+        let (here, away): (Vec<Agent>, Vec<Agent>) = able
+            .into_iter()
+            .partition(|agent| connected.contains(agent));
+        let mut elsewhere: Vec<String> = away.into_iter().map(|agent| agent.zone_id).collect();
+        elsewhere.dedup();
+        elsewhere.retain(|zone| here.iter().all(|agent| agent.zone_id != *zone));
+        Ok(Ok(Tour { here, elsewhere }))
     }
 }
+
+/// Who may be asked to try an account.
+struct Tour {
+    /// Agents of this core by zone, those of the zone that served it first.
+    here: Vec<Agent>,
+    /// Zones whose agents are all connected to other cores.
+    elsewhere: Vec<String>,
+}
+
+#[cfg(test)]
+#[path = "rehearse_tests.rs"]
+mod tests;
