@@ -1,6 +1,7 @@
 //! Several cores on one database: what one core leaves to be done with the agents of another.
 
 use super::Lifecycle;
+use crate::account::state::Wanted;
 use crate::account::{HoldingState, plan};
 use crate::store::{Change, StoreError, Unsent};
 use ferry_wire::v1::SaveAccounts;
@@ -50,8 +51,8 @@ impl Lifecycle {
         self.store.forget_evictions().await
     }
 
-    /// Sends SaveAccounts; `false`: it cannot be prepared, and stays to be sent, which the account
-    /// says.
+    /// Sends SaveAccounts; `false`: it stays to be sent, since it cannot be prepared, which the account
+    /// says, or since the account is not to be served any longer.
     async fn save_at(&self, agent_id: &str, name: &str) -> Result<bool, StoreError> {
         let Some(view) = self.store.view(name).await? else {
             return Ok(true);
@@ -63,7 +64,8 @@ impl Lifecycle {
         let Some(holding) = holding else {
             return Ok(true);
         };
-        if plan::is_withheld(&view) {
+        // What was switched off meanwhile is dropped by its next step.
+        if view.account.wanted != Wanted::Active || plan::is_withheld(&view) {
             return Ok(false);
         }
         let kept = self.kept(&[name]).await?;

@@ -48,3 +48,21 @@ fn what_is_sent_to_an_agent_that_went_to_another_core_reaches_it_there() {
     // It goes to the other as everybody comes, before the first has heard of it or acted on it.
     lives(settings, &[Connect(1)]);
 }
+
+#[test]
+fn what_one_core_left_to_be_sent_is_not_sent_when_it_was_deleted_meanwhile() {
+    let settings = Settings {
+        activate: false,
+        scans: false,
+        replicas: true,
+    };
+    let happenings = [
+        Turn(1),
+        Write(Write::Put, "scan-1", Fate::Answered),
+        Work,
+        Write(Write::Delete, "scan-1", Fate::Answered),
+        Turn(0),
+        Work,
+    ];
+    lives(settings, &happenings);
+}
