@@ -29,7 +29,8 @@ impl Lifecycle {
     }
 
     /// A new definition of a request's for an account that is here. `[redacted]` keeps what was
-    /// there, and so does naming no kubeconfig. `at_agent`: a kubeconfig there that wins.
+    /// there, and so does naming no kubeconfig. `at_agent`: a kubeconfig there that wins; without it,
+    /// one that was there before wins as long as the definition brings no other.
     pub async fn revise(
         &self,
         name: &str,
@@ -77,8 +78,14 @@ impl Lifecycle {
         }
         restore(&mut object, "", &kept_secrets).map_err(Refusal::Unfit)?;
         let definition = Definition::part(object);
-        let same_place = at_agent.is_none() || at_agent == view.account.kubeconfig_file;
-        if same_place && self.is_kept(&name, &content, &definition) {
+        let contents = |secrets: &Map<_, _>| secrets.get("/kubeconfigContents").cloned();
+        let brings_another = contents(&secrets(&definition)) != contents(&kept_secrets)
+            || KUBECONFIGS
+                .iter()
+                .any(|field| definition.public.get(*field) != before.public.get(*field));
+        let kept_file = view.account.kubeconfig_file.clone();
+        let file = at_agent.or(kept_file.filter(|_| !brings_another));
+        if file == view.account.kubeconfig_file && self.is_kept(&name, &content, &definition) {
             return Ok(Some(Moved::not(view.account.status)));
         }
         // Without a key those stay where they are that Clouddriver keeps.
@@ -89,7 +96,7 @@ impl Lifecycle {
         }
         let mut content = self.close(&name, &definition)?;
         content.inline = true;
-        let verb = Verb::Revise(content, at_agent);
+        let verb = Verb::Revise(content, file);
         self.swap(view, &verb, actor).await
     }
 }

@@ -34,7 +34,7 @@ pub enum Verb {
     DeleteWithSource,
     /// A new definition.
     Update(Content),
-    /// A new definition of a request's, and where the kubeconfig is at the agent, if that changes.
+    /// A new definition of a request's, and where the kubeconfig that wins is at the agent, if any.
     Revise(Content, Option<String>),
     /// The definition is as it was, and the secret that it refers to is another one.
     Refresh,
@@ -78,9 +78,7 @@ impl Verb {
             (Verb::DeleteWithSource, _) => step.tombstone = Tombstone::Cleared,
             (Verb::Succeed(_, wanted), Some(account)) => account.next = Some(*wanted),
             (Verb::Activate(asked), Some(account)) => asked.edit(account),
-            (Verb::Revise(_, Some(at_agent)), Some(account)) => {
-                account.kubeconfig_file = Some(at_agent.clone());
-            }
+            (Verb::Revise(_, file), Some(account)) => account.kubeconfig_file.clone_from(file),
             // Its old definition is no reason any longer.
             (Verb::Update(_) | Verb::Refresh, Some(account)) => account.failure = None,
             _ => {}

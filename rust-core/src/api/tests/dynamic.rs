@@ -271,6 +271,43 @@ async fn a_put_may_name_a_kubeconfig_at_the_agent() {
 }
 
 #[tokio::test]
+async fn a_put_with_another_kubeconfig_ends_the_one_at_the_agent() {
+    let desk = Desk::open().await;
+    desk.ask("POST", PATH, inline("a")).await;
+    let at_agent = async || {
+        let view = desk.api.store.view("a").await.unwrap().unwrap();
+        view.account.kubeconfig_file
+    };
+    let mut body = desk.config("a").await;
+    body["kubeconfigAgent"] = json!("/at-agent");
+    desk.ask("PUT", PATH, body.clone()).await;
+    // What says nothing new of the kubeconfig leaves it there.
+    for same in [
+        json!({"name": "a", "context": "c"}),
+        desk.config("a").await,
+        json!({"name": "a", "kubeconfigContents": "[redacted]", "context": "d"}),
+    ] {
+        let answer = desk.ask("PUT", PATH, same).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+        assert_eq!(at_agent().await.as_deref(), Some("/at-agent"));
+    }
+    for (another, file) in [
+        (json!({"kubeconfigContents": "another"}), None),
+        (
+            json!({"kubeconfigFile": "/k", "kubeconfigAgent": "/wins"}),
+            Some("/wins"),
+        ),
+        (json!({"kubeconfigFile": "/other"}), None),
+    ] {
+        let mut body = another;
+        body["name"] = json!("a");
+        let answer = desk.ask("PUT", PATH, body).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+        assert_eq!(at_agent().await.as_deref(), file);
+    }
+}
+
+#[tokio::test]
 async fn a_put_of_what_is_not_dynamic_here_says_what_it_is() {
     let desk = Desk::with(&["going"]).await;
     desk.source.put("unmigrated", json!({}));
