@@ -81,7 +81,9 @@ async fn names_that_repeat_count_once_or_are_refused() {
     let desk = Desk::open().await;
     desk.source.put("a", json!({}));
     desk.source.put("b", json!({}));
-    let twice = json!([{"name": "a", "zoneId": "Z"}, {"name": "a", "zoneId": "Z"}]);
+    desk.source.put("c", json!({}));
+    let twice = json!([{"name": "a", "zoneId": "Z"}, {"name": "a", "zoneId": "Z"},
+        {"name": "c"}, {"name": "c", "zoneId": "", "kubeconfigFile": ""}]);
     let answer = desk.ask("POST", "/armory/accounts", twice).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
     let body = json!([{"name": "b", "zoneId": "Y"}, {"name": "b"}, {"name": "a"}]);
