@@ -13,8 +13,8 @@ use http::{Request, StatusCode, header};
 use http_body_util::Full;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use std::fs;
 use std::path::{Path, PathBuf};
+use tokio::fs;
 
 const POD: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
@@ -33,8 +33,8 @@ pub(super) async fn read(
 ) -> Result<Vec<u8>, Reason> {
     let (name, key) = (reference.need(&["n"])?, reference.need(&["k"])?);
     let access = match kubeconfig {
-        Some(path) => of_kubeconfig(path)?,
-        None => of_pod()?,
+        Some(path) => of_kubeconfig(path).await?,
+        None => of_pod().await?,
     };
     let namespace = reference
         .get("ns")
@@ -73,7 +73,7 @@ pub(super) async fn read(
     Ok(content.map_err(|_| format!("the key `{key}` of {place} is not base64"))?)
 }
 
-fn of_pod() -> Result<Access, String> {
+async fn of_pod() -> Result<Access, String> {
     let variable = |name: &str| {
         std::env::var(name).map_err(|_| {
             format!(
@@ -93,15 +93,15 @@ fn of_pod() -> Result<Access, String> {
     let pod = Path::new(POD);
     Ok(Access {
         server: format!("https://{host}:{port}"),
-        authority: file(&pod.join("ca.crt"))?,
-        token: token(&pod.join("token"))?,
-        namespace: fs::read_to_string(pod.join("namespace")).ok(),
+        authority: file(&pod.join("ca.crt")).await?,
+        token: token(&pod.join("token")).await?,
+        namespace: fs::read_to_string(pod.join("namespace")).await.ok(),
     })
 }
 
-fn of_kubeconfig(path: &Path) -> Result<Access, String> {
+async fn of_kubeconfig(path: &Path) -> Result<Access, String> {
     let shown = path.display();
-    let text = SecretString::from(String::from_utf8_lossy(&file(path)?).into_owned());
+    let text = SecretString::from(String::from_utf8_lossy(&file(path).await?).into_owned());
     let config: Value = serde_saphyr::from_str(text.expose_secret())
         .map_err(|_| format!("{shown} is not a kubeconfig"))?;
     let named = |list: &str, name: &Value| {
@@ -123,12 +123,12 @@ fn of_kubeconfig(path: &Path) -> Result<Access, String> {
         (Some(data), _) => STANDARD
             .decode(data)
             .map_err(|_| format!("{shown}: certificate-authority-data is not base64"))?,
-        (None, Some(name)) => file(&beside(name))?,
+        (None, Some(name)) => file(&beside(name)).await?,
         (None, None) => return Err(format!("{shown} names no certificate-authority")),
     };
     let token = match (user["token"].as_str(), user["tokenFile"].as_str()) {
         (Some(text), _) => SecretString::from(text),
-        (None, Some(name)) => token(&beside(name))?,
+        (None, Some(name)) => token(&beside(name)).await?,
         (None, None) => return Err(format!("{shown}: its user has no token and no tokenFile")),
     };
     Ok(Access {
@@ -143,11 +143,14 @@ fn of_kubeconfig(path: &Path) -> Result<Access, String> {
     })
 }
 
-fn token(path: &Path) -> Result<SecretString, String> {
-    let text = String::from_utf8_lossy(&file(path)?).trim().to_owned();
+async fn token(path: &Path) -> Result<SecretString, String> {
+    let text = String::from_utf8_lossy(&file(path).await?)
+        .trim()
+        .to_owned();
     Ok(SecretString::from(text))
 }
 
-fn file(path: &Path) -> Result<Vec<u8>, String> {
-    fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
+async fn file(path: &Path) -> Result<Vec<u8>, String> {
+    let read = fs::read(path).await;
+    read.map_err(|error| format!("{} cannot be read: {error}", path.display()))
 }

@@ -13,8 +13,7 @@ use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use std::sync::Arc;
-use tokio::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Where a pod has its service account's token.
 pub const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -92,14 +91,13 @@ impl Vault {
         let engine = reference.need(&["e"])?;
         let (path, key) = (reference.need(&["p", "n"])?, reference.need(&["k"])?);
         let url = format!("/v1/{engine}/data/{path}");
-        let mut answer = self
-            .ask(Method::GET, &url, None, Some(&self.token(false).await?))
-            .await?;
+        let token = self.token(None).await?;
+        let mut answer = self.ask(Method::GET, &url, None, Some(&token)).await?;
         if answer.0 == StatusCode::FORBIDDEN
             && matches!(self.settings.login, VaultLogin::Kubernetes { .. })
         {
             // What the last login gave is over.
-            let token = self.token(true).await?;
+            let token = self.token(Some(&token)).await?;
             answer = self.ask(Method::GET, &url, None, Some(&token)).await?;
         }
         let place = format!("`{path}` in the engine `{engine}`");
@@ -127,7 +125,9 @@ impl Vault {
         }
     }
 
-    async fn token(&self, anew: bool) -> Result<SecretString, Reason> {
+    /// A token, another one than `refused`. Several that lack one log in at the same time: nobody waits
+    /// for the login of another.
+    async fn token(&self, refused: Option<&SecretString>) -> Result<SecretString, Reason> {
         let (role, path, token_file) = match &self.settings.login {
             VaultLogin::Token(token) => return Ok(token.clone()),
             VaultLogin::Other(method) => {
@@ -140,9 +140,12 @@ impl Vault {
                 token_file,
             } => (role, path, token_file),
         };
-        let mut kept = self.token.lock().await;
-        if let Some(token) = kept.as_ref().filter(|_| !anew) {
-            return Ok(token.clone());
+        let kept = self.kept().clone();
+        let is_refused = |token: &SecretString| {
+            refused.is_some_and(|refused| refused.expose_secret() == token.expose_secret())
+        };
+        if let Some(token) = kept.filter(|token| !is_refused(token)) {
+            return Ok(token);
         }
         let shown = token_file.display();
         let jwt = tokio::fs::read_to_string(token_file).await;
@@ -154,8 +157,14 @@ impl Vault {
         let token = token.map(SecretString::from).ok_or_else(|| {
             format!("Vault answered {status} to the login as role `{role}` at `{path}`")
         })?;
-        *kept = Some(token.clone());
+        *self.kept() = Some(token.clone());
         Ok(token)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<SecretString>> {
+        self.token
+            .lock()
+            .expect("nothing panics while it holds the token")
     }
 
     async fn ask(
