@@ -68,16 +68,19 @@ impl Authority {
 }
 
 /// How a server answers: status and body, by path.
-pub type Answers = fn(&str) -> (StatusCode, String);
+pub trait Answers: Fn(&str) -> (StatusCode, String) + Clone + Send + Sync + 'static {}
+
+impl<F: Fn(&str) -> (StatusCode, String) + Clone + Send + Sync + 'static> Answers for F {}
 
 /// Serves over TLS until the test's runtime ends.
-pub async fn tls(config: Arc<ServerConfig>, answers: Answers) -> SocketAddr {
+pub async fn tls(config: Arc<ServerConfig>, answers: impl Answers) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             let acceptor = TlsAcceptor::from(config.clone());
+            let answers = answers.clone();
             tokio::spawn(async move {
                 if let Ok(stream) = acceptor.accept(stream).await {
                     serve(TokioIo::new(stream), answers).await;
@@ -89,35 +92,38 @@ pub async fn tls(config: Arc<ServerConfig>, answers: Answers) -> SocketAddr {
 }
 
 /// Serves plain http until the test's runtime ends.
-pub async fn plain(answers: Answers) -> SocketAddr {
+pub async fn plain(answers: impl Answers) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(serve(TokioIo::new(stream), answers));
+            tokio::spawn(serve(TokioIo::new(stream), answers.clone()));
         }
     });
     address
 }
 
-async fn serve<S>(stream: S, answers: Answers)
+async fn serve<S>(stream: S, answers: impl Answers)
 where
     S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
-    let service = service_fn(move |request: Request<Incoming>| async move {
-        if request
-            .uri()
-            .query()
-            .is_some_and(|query| query.contains("watch=true"))
-        {
-            // A watch in which nothing happens.
-            std::future::pending::<()>().await;
+    let service = service_fn(move |request: Request<Incoming>| {
+        let answers = answers.clone();
+        async move {
+            if request
+                .uri()
+                .query()
+                .is_some_and(|query| query.contains("watch=true"))
+            {
+                // A watch in which nothing happens.
+                std::future::pending::<()>().await;
+            }
+            let (status, body) = answers(request.uri().path());
+            Response::builder()
+                .status(status)
+                .body(Full::new(Bytes::from(body)))
         }
-        let (status, body) = answers(request.uri().path());
-        Response::builder()
-            .status(status)
-            .body(Full::new(Bytes::from(body)))
     });
     hyper::server::conn::http1::Builder::new()
         .serve_connection(stream, service)
