@@ -8,6 +8,10 @@ use serde_json::error::Category;
 
 /// The body; `expected` says what it should be. Nesting is bounded by the parser, at 128.
 pub(super) fn body<T: DeserializeOwned>(call: &Call<'_>, expected: &str) -> Result<T, Failure> {
+    if call.body.is_empty() {
+        let message = format!("the body is empty; it is to be {expected}");
+        return Err(Failure::bad(message));
+    }
     let bad = |reason: String| Failure::bad(format!("the body is not {expected}: {reason}"));
     let mut json = serde_json::Deserializer::from_slice(call.body);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {

@@ -52,12 +52,14 @@ impl Query {
     /// Refuses every parameter but these.
     pub(super) fn only(&self, known: &[Parameter]) -> Result<(), Failure> {
         let known: Vec<&str> = known.iter().map(|parameter| parameter.name).collect();
-        match self.0.keys().find(|name| !known.contains(&name.as_str())) {
-            None => Ok(()),
-            Some(name) => Err(Failure::bad(format!(
-                "unknown query parameter `{name}`; known here: {}",
-                known.join(", ")
-            ))),
-        }
+        let Some(name) = self.0.keys().find(|name| !known.contains(&name.as_str())) else {
+            return Ok(());
+        };
+        let known = match known.is_empty() {
+            true => "none is known here".to_owned(),
+            false => format!("known here: {}", known.join(", ")),
+        };
+        let message = format!("unknown query parameter `{name}`; {known}");
+        Err(Failure::bad(message))
     }
 }

@@ -118,7 +118,11 @@ impl Report {
                 [self.wrong.clone(), self.conflicts.clone()].concat(),
             ),
         };
-        let message = format!("not done for {}; everything else was", some_of(&accounts));
+        let others = match self.done.is_empty() && self.present.is_empty() {
+            true => "",
+            false => "; everything else was",
+        };
+        let message = format!("not done for {}{others}", some_of(&accounts));
         let failure = Failure::batch(status, message, accounts);
         Some(match self.itemised {
             true => failure.with_items(self.items()),
