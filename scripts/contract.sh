@@ -24,7 +24,7 @@ ran | awk -F '\t' '
   { lines++ }
   NF != 3 { print "line " FNR ": three columns, parted by tabs"; bad++; next }
   ids[$1]++ { print $1 ": is there twice"; bad++ }
-  $3 ~ /^todo: / { todo++; print "todo " $1 ": " $2 " (" substr($3, 7) ")"; next }
+  $3 ~ /^todo: / { todo++; bad++; print "todo " $1 ": " $2 " (" substr($3, 7) ")"; next }
   $3 ~ /^not ours: / { others++; next }
   {
     tested++

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used)]
 
 use ferry_core::config::{CORE, markdown};
+use ferry_tests::ferry::PATIENCE;
+use ferry_tests::{Agent, wait};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -73,4 +75,57 @@ fn the_page_is_what_the_tables_say() {
         kept == made,
         "docs/configuration.md is stale: run UPDATE=1 cargo test -p ferry-tests --test configuration"
     );
+}
+
+/// Documented keys of the agent that have no effect here, with their defaults; and one account.
+const WITHOUT_EFFECT: &str = "
+server: {host: 127.0.0.1, port: 0}
+clouddriver: {grpc: '127.0.0.1:1', insecure: true, responseRetries: {enabled: true, maxRetries: 3, backOffMs: 3000}}
+dynamicAccounts:
+  enabled: false
+  interceptor: {enabled: true}
+  scanBatchSize: 572
+  scanFrequencySeconds: 120
+  namePatterns: []
+  credentialScanNamePatterns: []
+hub: {auth: {armory: {clientId: '', secret: ''}}}
+kubernetes:
+  serverSideApply: {enabled: true, clearManagedFields: false, manifestDefaults: allowed, kinds: [{kind: ConfigMap, enabled: true}]}
+  accounts:
+  - name: one
+    kubeconfigFile: /nowhere
+    serviceAccountName: spinnaker
+    oAuthScopes: []
+    customResourceDefinitions: [{kind: Rollout.argoproj.io, scope: Namespaced}]
+    omitNamespaces: []
+    onlySpinnakerManaged: false
+    metrics: false
+    maxResumableResourceAgeMs: 300000
+    skipServerSideApply: false
+    skipManifestDefaults: false
+pprof: {enabled: false, port: 6060}
+secrets: {vault: {enabled: false, authMethod: TOKEN, url: '', role: '', path: ''}}
+tasks: {totalBudget: 1000, budgetPerAccount: 50, queueCheckFrequencyMs: 2000}
+";
+
+#[test]
+fn the_agents_keys_without_effect_are_named_at_the_start() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let mut agent = Agent::new(folder.path(), "agent-keys", "zone", "127.0.0.1:1", "");
+    let settings = folder.path().join("armory-agent.yml");
+    std::fs::write(settings, WITHOUT_EFFECT).unwrap();
+    agent.start(&[]);
+    let log = wait::until(PATIENCE, || {
+        let log = std::fs::read_to_string(folder.path().join("agent.log")).unwrap();
+        match log.contains(" starts") {
+            true => Ok(log),
+            false => Err(log),
+        }
+    });
+    let log = log.unwrap();
+    for key in ferry_agent::config::KEYS.iter().filter(|key| !key.used) {
+        let name = key.name.trim_end_matches(".*").replace("[]", "[0]");
+        let said = format!("known, not used here: {name}: {}", key.doc);
+        assert!(log.contains(&said), "{said}\n{log}");
+    }
 }

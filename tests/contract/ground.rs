@@ -127,16 +127,23 @@ impl Place {
         gone.unwrap_or_else(|error| panic!("{name} stays: {error}"));
     }
 
-    /// POSTs an account to Clouddriver, past Ferry.
-    pub fn post_past_ferry(&self, account: &Value) -> Answer {
-        let clouddriver = match &self.door {
+    /// Clouddriver, past Ferry.
+    pub fn past_ferry(&self) -> &Clouddriver {
+        match &self.door {
             Door::Sidecar(_, clouddriver) => clouddriver,
             Door::Plugin(_) => self.beside.get_or_init(|| {
                 let schema = self.schema.as_ref().unwrap();
-                Clouddriver::start_on(schema, &self.folder.join("beside"))
+                let home = self.folder.join("beside");
+                std::fs::create_dir_all(&home).unwrap();
+                std::fs::write(home.join("clouddriver.yml"), QUICK).unwrap();
+                Clouddriver::start_on(schema, &home)
             }),
-        };
-        clouddriver.create(account)
+        }
+    }
+
+    /// POSTs an account to Clouddriver, past Ferry.
+    pub fn post_past_ferry(&self, account: &Value) -> Answer {
+        self.past_ferry().create(account)
     }
 
     /// Runs this SQL in the place's schema.
@@ -158,23 +165,54 @@ impl Deref for Place {
     }
 }
 
-/// The five places, two where the feature is switched off, and two that record every write.
+/// The five places, two where the feature is switched off, two that record every write, and two where
+/// Clouddriver keeps no accounts.
 pub mod places {
-    use super::{Door, Kind, OnceLock, Path, Place, QUICK, Schema};
+    use super::{Clouddriver, Door, Kind, OnceLock, Path, Place, QUICK, Schema};
+    use crate::keys::without_effect;
+    use ferry_tests::sidecar::write_key;
 
     /// No dynamic accounts, and compatible where the contract contradicts itself.
     const OFF: &str = "kubesvc.dynamicAccounts.enabled: false\n\
                        kubesvc.compat.emptyObjectForUnknown: true\n";
 
-    /// No write to /credentials passes unrecorded.
-    const STRICT: &str = "kubesvc.dynamicAccounts.interceptor.strict: true\n";
+    /// No write to /credentials passes unrecorded; bodies have a low bound; the scan takes what is
+    /// called so, and has been before a case makes any; what has no effect is set, too.
+    fn strict() -> String {
+        format!(
+            "\
+kubesvc.api.maxBodySize: 64KB
+kubesvc.dynamicAccounts:
+  interceptor.strict: true
+  namePatterns: ['scanned-.*']
+  scanFrequencySeconds: 86400
+{}",
+            without_effect()
+        )
+    }
 
     fn sidecar_strict(schema: Option<&Schema>, folder: &Path) -> Door {
-        Door::sidecar(schema, folder, STRICT)
+        Door::sidecar(schema, folder, &strict())
     }
 
     fn plugin_strict(schema: Option<&Schema>, folder: &Path) -> Door {
-        Door::plugin(schema.unwrap(), folder, STRICT)
+        Door::plugin(schema.unwrap(), folder, &strict())
+    }
+
+    /// As before Clouddriver kept accounts itself.
+    pub const WITHOUT_STORAGE: &str = "account.storage.enabled: false\n";
+
+    fn sidecar_without_storage(schema: Option<&Schema>, folder: &Path) -> Door {
+        Door::sidecar(schema, folder, WITHOUT_STORAGE)
+    }
+
+    fn plugin_without_storage(schema: Option<&Schema>, folder: &Path) -> Door {
+        // Clouddriver makes its tables also where it does not use them; this host does not.
+        drop(Clouddriver::start_on(
+            schema.unwrap(),
+            &folder.join("before"),
+        ));
+        Door::plugin(schema.unwrap(), folder, WITHOUT_STORAGE)
     }
 
     fn sidecar(schema: Option<&Schema>, folder: &Path) -> Door {
@@ -193,6 +231,14 @@ pub mod places {
         Door::plugin(schema.unwrap(), folder, QUICK)
     }
 
+    fn plugin_with_a_key(schema: Option<&Schema>, folder: &Path) -> Door {
+        std::fs::create_dir_all(folder).unwrap();
+        let key = folder.join("ferry.key");
+        write_key(&key);
+        let more = format!("{QUICK}kubesvc.secrets.keyFile: {}\n", key.display());
+        Door::plugin(schema.unwrap(), folder, &more)
+    }
+
     macro_rules! places {
         ($($name:ident: $door:ident, $kind:expr;)*) => {$(
             pub fn $name() -> &'static Place {
@@ -206,12 +252,14 @@ pub mod places {
         sidecar_on_sqlite: sidecar, None;
         sidecar_on_mariadb: sidecar, Some(Kind::MariaDb);
         sidecar_on_postgres: sidecar, Some(Kind::Postgres);
-        plugin_on_mariadb: plugin, Some(Kind::MariaDb);
+        plugin_on_mariadb: plugin_with_a_key, Some(Kind::MariaDb);
         plugin_on_postgres: plugin, Some(Kind::Postgres);
         sidecar_switched_off: sidecar_off, None;
         plugin_switched_off: plugin_off, Some(Kind::MariaDb);
         sidecar_that_is_strict: sidecar_strict, Some(Kind::Postgres);
         plugin_that_is_strict: plugin_strict, Some(Kind::MariaDb);
+        sidecar_without_accounts: sidecar_without_storage, None;
+        plugin_without_accounts: plugin_without_storage, Some(Kind::Postgres);
     }
 }
 
@@ -253,12 +301,20 @@ fn common() -> &'static Common {
 /// A Clouddriver without Ferry.
 pub fn plain_clouddriver() -> &'static Clouddriver {
     static PLAIN: OnceLock<Clouddriver> = OnceLock::new();
-    PLAIN.get_or_init(|| {
-        let home = common().folder.path().join("plain");
-        std::fs::create_dir_all(&home).unwrap();
-        std::fs::write(home.join("clouddriver.yml"), QUICK).unwrap();
-        Clouddriver::start(&home)
-    })
+    PLAIN.get_or_init(|| clouddriver_without_ferry("plain", QUICK))
+}
+
+/// One that keeps no accounts.
+pub fn plain_clouddriver_without_accounts() -> &'static Clouddriver {
+    static PLAIN: OnceLock<Clouddriver> = OnceLock::new();
+    PLAIN.get_or_init(|| clouddriver_without_ferry("plain-without", places::WITHOUT_STORAGE))
+}
+
+fn clouddriver_without_ferry(name: &str, settings: &str) -> Clouddriver {
+    let home = common().folder.path().join(name);
+    std::fs::create_dir_all(&home).unwrap();
+    std::fs::write(home.join("clouddriver.yml"), settings).unwrap();
+    Clouddriver::start(&home)
 }
 
 /// `https://127.0.0.1:port` of the API server.

@@ -6,12 +6,18 @@
 #![allow(clippy::unwrap_used)]
 
 mod activating;
+mod agents;
+mod bodies;
+mod credentials;
 mod deleting;
+mod dynamic;
 mod ground;
 mod intercepting;
+mod keys;
 mod many;
 mod migrating;
 mod reading;
 mod refusing;
 mod talk;
 mod walk;
+mod why;

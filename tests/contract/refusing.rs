@@ -49,7 +49,17 @@ fn dynamic_accounts_switched_off(place: &Place) {
     talk.ask("PATCH", "/armory/accounts", &entry);
     talk.ask("DELETE", "/armory/accounts", &json!(["off-1"]));
     talk.ask("DELETE", "/armory/accounts/off-1", &json!(null));
+    let dynamic = "/armory/accounts/dynamic";
+    let account = json!({"name": "off-2", "serviceAccount": true});
+    talk.ask("POST", dynamic, &account);
+    talk.ask("PUT", dynamic, &account);
+    talk.ask("PATCH", dynamic, &entry);
+    let names = json!({"names": ["off-1"]});
+    talk.ask("POST", "/armory/accounts/rollback", &names);
+    talk.ask("POST", "/armory/agent/assignments", &json!(["off-1"]));
     talk.get("/agents/kubernetes/accounts/off-1");
+    talk.get("/agents/kubernetes/accounts/off-1/namespaces");
+    talk.get("/armory/accounts/off-1/scan");
     talk.get("/armory/accounts?name=off-");
     talk.get("/armory/accounts/off-unknown");
     talk.is("dynamic_accounts_switched_off");

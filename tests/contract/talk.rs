@@ -5,7 +5,7 @@
 //! the answer's headers included, has to be the same.
 
 use crate::ground::{Place, TOKEN, plain_clouddriver};
-use ferry_tests::{Answer, http};
+use ferry_tests::{Answer, Clouddriver, http};
 use serde_json::Value;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 /// Fields of answers that differ by nature, and how they are shown. An empty one is shown empty.
 const VOLATILE: &[(&str, &str)] = &[
     ("timestamp", "«time»"),
+    ("at", "«time»"),
+    ("id", "«id»"),
     ("lastUpdated", "«time»"),
     ("lastConnection", "«time»"),
     ("clouddriverId", "«core»"),
@@ -138,7 +140,19 @@ impl<'a> Talk<'a> {
         headers: &[(&str, &str)],
         body: &str,
     ) {
-        let url = format!("{}{path}", plain_clouddriver().url);
+        self.say_as(plain_clouddriver(), method, path, headers, body);
+    }
+
+    /// The same with this Clouddriver.
+    pub fn say_as(
+        &mut self,
+        other: &Clouddriver,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) {
+        let url = format!("{}{path}", other.url);
         let without = http::send(method, &url, headers, body).unwrap();
         let with = self.say(method, path, headers, body);
         assert_eq!(timeless(&with), timeless(&without), "{method} {path}");
@@ -214,13 +228,15 @@ fn timeless(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
     (answer.status, headers, body)
 }
 
-/// JSON with its keys in order, one a line, and without what differs by nature.
+/// JSON, or lines of it, with its keys in order, one a line, and without what differs by nature.
 fn shown(body: &str) -> String {
-    let Ok(mut json) = serde_json::from_str::<Value>(body) else {
+    let values = serde_json::Deserializer::from_str(body).into_iter::<Value>();
+    let Ok(mut values) = values.collect::<Result<Vec<_>, _>>() else {
         return body.to_owned();
     };
-    mask(&mut json);
-    serde_json::to_string_pretty(&json).unwrap()
+    values.iter_mut().for_each(mask);
+    let shown = values.iter().map(serde_json::to_string_pretty);
+    shown.collect::<Result<Vec<_>, _>>().unwrap().join("\n")
 }
 
 fn mask(json: &mut Value) {

@@ -83,6 +83,16 @@ fn every_default_is_a_value_of_its_kind() {
 }
 
 #[test]
+fn values_of_keys_without_effect_are_checked() {
+    let checked = |key: &&Key| matches!(key.kind, Kind::Flag | Kind::Number { .. });
+    for key in CORE.unused.iter().filter(checked) {
+        let name = key.name.replace("[]", "[0]").replace('*', "one");
+        let wrong = mistakes(&format!("{name}: some\n"));
+        assert!(wrong.contains(&key.kind.expectation()), "{name}: {wrong}");
+    }
+}
+
+#[test]
 fn no_key_is_listed_twice_or_looks_like_another() {
     let keys: Vec<_> = CORE.keys.iter().chain(CORE.unused).collect();
     for (index, one) in keys.iter().enumerate() {
