@@ -42,6 +42,9 @@ fn exception(status: StatusCode) -> &'static str {
     match status {
         StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => "io.ferry.ClouddriverAway",
         StatusCode::SERVICE_UNAVAILABLE => "io.ferry.Stopping",
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            "org.springframework.web.multipart.MaxUploadSizeExceededException"
+        }
         status if status.is_client_error() || status == StatusCode::NOT_IMPLEMENTED => {
             "com.netflix.spinnaker.kork.web.exceptions.InvalidRequestException"
         }

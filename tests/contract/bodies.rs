@@ -33,7 +33,6 @@ fn bodies_of_another_type(place: &Place) {
         "text/plain",
         "application/x-www-form-urlencoded",
         "multipart/form-data; boundary=b",
-        "no type",
     ] {
         let header = ("Content-Type", media);
         talk.say(

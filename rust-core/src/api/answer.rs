@@ -92,6 +92,8 @@ impl Failure {
     }
 
     pub(super) fn media(media: &str) -> Failure {
+        // Clouddriver's server adds parameters of its own.
+        let media = media.split(';').next().unwrap_or_default().trim();
         Failure::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "org.springframework.web.HttpMediaTypeNotSupportedException",
