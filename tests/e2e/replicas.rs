@@ -260,6 +260,17 @@ fn finish(kind: Kind, point: &str) {
     }
     // A person asks A as long as it lives, then B; or B at once, to leave A something to send.
     let left_by_b = point.starts_with("core.store.sent");
+    if left_by_b {
+        // An agent that comes later gets it from A itself.
+        let connected = wait::until(PATIENCE, || {
+            let agents = replicas.b.request("GET", "/armory/agents", None)?.body;
+            match agents == "[]" {
+                false => Ok(()),
+                true => Err(agents),
+            }
+        });
+        connected.unwrap_or_else(|error| panic!("{point}: no agent {error}"));
+    }
     let patched = wait::until(PATIENCE, || {
         let sidecar = match replicas.a.process().ended() {
             None if !left_by_b => &replicas.a,
