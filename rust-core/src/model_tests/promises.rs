@@ -109,8 +109,10 @@ impl Why {
     }
 
     /// Whether an agent's own may take an account out of service: one of its cluster, if it has one.
+    /// A row that begins has none.
     fn may_claim(&self, before: &Picture, name: &str) -> bool {
         let row = before.rows.get(name).map(|view| &view.account);
+        let row = row.filter(|row| row.wanted == Wanted::Active);
         let host = row.and_then(|row| row.cluster.kube_host.as_deref());
         let mut brought = self.brought.iter().filter(|(own, _)| *own == name);
         brought.any(|(_, of)| host.is_none_or(|host| host == *of))
