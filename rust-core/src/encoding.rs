@@ -1,9 +1,22 @@
-//! Bytes as text: hexadecimal, and the percent-encoding of URLs. `api`, `intercept`, `secret` and
-//! `source` spell with it. Knows nobody.
+//! Bytes as text: hexadecimal, and the percent-encoding of URLs. `api`, `intercept`, `secret`,
+//! `source` and `sql` spell with it. Knows nobody.
 
 /// Lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    push_hex(&mut text, bytes);
+    text
+}
+
+/// Adds lower-case hex to a text.
+pub(crate) fn push_hex(text: &mut String, bytes: &[u8]) {
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+    ];
+    for byte in bytes {
+        text.push(DIGITS[usize::from(byte >> 4)]);
+        text.push(DIGITS[usize::from(byte & 15)]);
+    }
 }
 
 /// A segment of a path. What is not valid UTF-8 is read with replacement characters: it names

@@ -4,6 +4,7 @@
 
 mod pool;
 mod statement;
+mod text;
 
 pub(crate) use pool::Pool;
 pub use pool::PoolSettings;

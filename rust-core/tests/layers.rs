@@ -9,7 +9,7 @@ use std::path::Path;
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("account", &[]),
     ("secret", &["encoding"]),
-    ("sql", &[]),
+    ("sql", &["encoding"]),
     ("encoding", &[]),
     ("error", &[]),
     ("config", &["secret"]),

@@ -15,7 +15,7 @@ const MAX_LIMIT: u64 = 1000;
 /// More names than there can be.
 const ALL: u64 = 1 << 62;
 /// How many names the plugin gets at once.
-const NAMES: u64 = 1000;
+const NAMES: usize = 1000;
 
 impl Api {
     /// GET /armory/accounts: what agents bring, what is migrated, and what Clouddriver has and
@@ -46,13 +46,10 @@ impl Api {
             mut filter,
         } = asked(call)?;
         filter.after = call.query.text("after").map(str::to_owned);
-        let next = Part {
-            after: 0,
-            limit: NAMES,
-        };
         let mut warnings = Vec::new();
-        let (names, total) = self.part(&filter, next, call, &mut warnings).await?;
-        let more = total > names.len() as u64;
+        let mut names = self.first(&filter, call, &mut warnings).await?;
+        let more = names.len() > NAMES;
+        names.truncate(NAMES);
         let body = json!({"names": names, "more": more, "page": page, "limit": limit});
         Ok(answer::json(StatusCode::OK, &with(warnings, body)))
     }
@@ -73,18 +70,50 @@ impl Api {
         call: &Call<'_>,
         warnings: &mut Vec<Value>,
     ) -> Result<(Vec<String>, u64), Failure> {
-        if !wants_unmigrated(filter) {
-            return Ok(self.store.part(filter, None, part).await?);
-        }
-        let leafing = part.after > 0 || filter.after.is_some();
-        match self.source.names(call.user(), leafing).await {
-            Ok(Names::Query(query)) => Ok(self.store.part(filter, Some(&query), part).await?),
-            Ok(Names::Listed(theirs)) => self.merged(filter, &theirs, part).await,
-            Err(error) => {
-                warnings.push(unlisted(&error));
-                Ok(self.store.part(filter, None, part).await?)
+        let leafing = part.after > 0;
+        let query = match self.beside(filter, leafing, call, warnings).await {
+            Some(Names::Listed(theirs)) => return self.merged(filter, &theirs, part).await,
+            Some(Names::Query(query)) => Some(query),
+            None => None,
+        };
+        Ok(self.store.part(filter, query.as_deref(), part).await?)
+    }
+
+    /// The first of the list's names: [`NAMES`] of them, and one more when there are more.
+    async fn first(
+        &self,
+        filter: &Filter,
+        call: &Call<'_>,
+        warnings: &mut Vec<Value>,
+    ) -> Result<Vec<String>, Failure> {
+        let limit = NAMES as u64 + 1;
+        let leafing = filter.after.is_some();
+        let query = match self.beside(filter, leafing, call, warnings).await {
+            Some(Names::Listed(theirs)) => {
+                let part = Part { after: 0, limit };
+                return Ok(self.merged(filter, &theirs, part).await?.0);
             }
+            Some(Names::Query(query)) => Some(query),
+            None => None,
+        };
+        Ok(self.store.first(filter, query.as_deref(), limit).await?)
+    }
+
+    /// The names that Clouddriver has, when the list has those that nobody migrated.
+    async fn beside(
+        &self,
+        filter: &Filter,
+        leafing: bool,
+        call: &Call<'_>,
+        warnings: &mut Vec<Value>,
+    ) -> Option<Names> {
+        if !wants_unmigrated(filter) {
+            return None;
         }
+        let names = self.source.names(call.user(), leafing).await;
+        names
+            .inspect_err(|error| warnings.push(unlisted(error)))
+            .ok()
     }
 
     /// A part of our names and `theirs`, and how many there are in all.

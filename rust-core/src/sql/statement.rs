@@ -1,6 +1,6 @@
 //! A statement and its values, as every database takes it; and INSERTs of many rows.
 
-use super::{Record, Tx, Value};
+use super::{Record, Tx, Value, text};
 use sqlx::AssertSqlSafe;
 use sqlx::mysql::MySqlArguments;
 use sqlx::postgres::PgArguments;
@@ -12,7 +12,9 @@ use sqlx::sqlite::SqliteArguments;
 pub(crate) const CHUNK: usize = 500;
 /// How many bytes of values one INSERT has, unless a single row is longer: below the shortest
 /// packet that MySQL takes by default.
-const INSERT_BYTES: usize = 2 << 20;
+const INSERT_BYTES: usize = 1 << 20;
+/// Up to how many bytes of values MySQL gets a statement as text, which takes twice as many.
+const TEXT_BYTES: usize = 1 << 20;
 /// A statement of more values than this is not kept prepared: its text hardly comes again.
 const KEPT_VALUES: usize = 64;
 
@@ -126,6 +128,11 @@ impl Statement {
         self.values.push(Value::Text(Some(value.to_owned())));
     }
 
+    /// Whether MySQL gets it as text.
+    fn is_text(&self) -> bool {
+        self.values.iter().map(Value::size).sum::<usize>() <= TEXT_BYTES
+    }
+
     /// Runs it; answers how many rows it changed.
     pub(crate) async fn run(self, tx: &mut Tx) -> Result<u64, sqlx::Error> {
         let text = AssertSqlSafe(tx.dialect().placeholders(&self.text));
@@ -135,8 +142,13 @@ impl Statement {
                 let query = sqlx::query_with(text, sqlite(self.values)?).persistent(kept);
                 query.execute(&mut **tx).await?.rows_affected()
             }
+            Tx::MySql(tx) if self.is_text() => {
+                let text = AssertSqlSafe(text::with_values(&self.text, &self.values));
+                let query = sqlx::raw_sql(text);
+                query.execute(&mut **tx).await?.rows_affected()
+            }
             Tx::MySql(tx) => {
-                let query = sqlx::query_with(text, mysql(self.values)?).persistent(kept);
+                let query = sqlx::query_with(text, mysql(self.values)?).persistent(false);
                 query.execute(&mut **tx).await?.rows_affected()
             }
             Tx::Postgres(tx) => {
@@ -152,27 +164,24 @@ impl Statement {
         let kept = self.values.len() <= KEPT_VALUES;
         Ok(match tx {
             Tx::Sqlite(tx) => {
-                let rows = sqlx::query_with(text, sqlite(self.values)?)
-                    .persistent(kept)
-                    .fetch_all(&mut **tx)
-                    .await?;
+                let query = sqlx::query_with(text, sqlite(self.values)?).persistent(kept);
+                let rows = query.fetch_all(&mut **tx).await?;
                 rows.into_iter().map(Record::Sqlite).collect()
             }
             Tx::MySql(tx) => {
-                let rows = sqlx::query_with(text, mysql(self.values)?)
-                    .persistent(kept)
-                    .fetch_all(&mut **tx)
-                    .await?;
+                let rows = if self.is_text() {
+                    let text = AssertSqlSafe(text::with_values(&self.text, &self.values));
+                    sqlx::raw_sql(text).fetch_all(&mut **tx).await?
+                } else {
+                    let query = sqlx::query_with(text, mysql(self.values)?).persistent(false);
+                    query.fetch_all(&mut **tx).await?
+                };
                 rows.into_iter().map(Record::MySql).collect()
             }
             Tx::Postgres(tx) => {
                 let query = sqlx::query_with(text, postgres(self.values)?).persistent(kept);
-                query
-                    .fetch_all(&mut **tx)
-                    .await?
-                    .into_iter()
-                    .map(Record::Postgres)
-                    .collect()
+                let rows = query.fetch_all(&mut **tx).await?;
+                rows.into_iter().map(Record::Postgres).collect()
             }
         })
     }

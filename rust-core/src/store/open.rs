@@ -151,7 +151,9 @@ impl Store {
                             Ok(())
                         })
                     });
-                Pool::MySql(pool.connect_with((**service).clone()).await?)
+                // Its log would have the values that are in a statement's text.
+                let service = (**service).clone().disable_statement_logging();
+                Pool::MySql(pool.connect_with(service).await?)
             }
             Location::Postgres { service, migration } => {
                 migrate::postgres(migration).await?;

@@ -89,11 +89,7 @@ impl Store {
     ) -> Result<(Vec<String>, u64), StoreError> {
         let mut tx = self.pool.read().await?;
         let (mut streams, mut total) = (Vec::new(), 0);
-        let beside = beside.map(|query| unmigrated(query, filter));
-        for stream in [brought(filter), rows(filter), beside]
-            .into_iter()
-            .flatten()
-        {
+        for stream in all(filter, beside) {
             let mut counted = sql("");
             counted.push_all("SELECT COUNT(*) FROM (", stream.clone(), ") c");
             let count = u64::try_from(counted.count(&mut tx).await?).unwrap_or_default();
@@ -109,6 +105,34 @@ impl Store {
         tx.commit().await?;
         Ok((names, total))
     }
+
+    /// The first names of such a list, at most `limit` of them, and none counted.
+    pub async fn first(
+        &self,
+        filter: &Filter,
+        beside: Option<&str>,
+        limit: u64,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut tx = self.pool.read().await?;
+        let streams: Vec<Statement> = all(filter, beside).collect();
+        let names = match streams.is_empty() {
+            true => Vec::new(),
+            false => {
+                let part = Part { after: 0, limit };
+                merge(streams, part).column(&mut tx).await?
+            }
+        };
+        tx.commit().await?;
+        Ok(names)
+    }
+}
+
+/// The lists that make up the one that is asked for.
+fn all(filter: &Filter, beside: Option<&str>) -> impl Iterator<Item = Statement> {
+    let beside = beside.map(|query| unmigrated(query, filter));
+    [brought(filter), rows(filter), beside]
+        .into_iter()
+        .flatten()
 }
 
 /// The names of a part. Of each stream no more is read than could be in it.
