@@ -38,7 +38,7 @@ pub struct Table {
 /// What a key's value must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// `true` or `false`, also `yes`, `on`, `no`, `off`.
+    /// `true` or `false`, also `yes`, `on`, `1`, `no`, `off`, `0`.
     Flag,
     /// A whole number within these bounds.
     Number {
@@ -131,8 +131,8 @@ impl Kind {
 /// As Spring reads a boolean.
 pub(super) fn flag(raw: &str) -> Option<bool> {
     match raw.trim().to_ascii_lowercase().as_str() {
-        "true" | "yes" | "on" => Some(true),
-        "false" | "no" | "off" => Some(false),
+        "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
         _ => None,
     }
 }
@@ -185,10 +185,21 @@ mod tests {
 
     #[test]
     fn flags_are_read_as_spring_reads_them() {
-        assert_eq!(flag("TRUE"), Some(true));
-        assert_eq!(flag("off"), Some(false));
-        assert_eq!(flag("1"), None);
-        assert_eq!(flag(""), None);
+        for (on, off) in [
+            ("TRUE", "False"),
+            ("on", "off"),
+            ("yes", "no"),
+            (" 1 ", "0"),
+        ] {
+            assert_eq!(
+                (flag(on), flag(off)),
+                (Some(true), Some(false)),
+                "{on} {off}"
+            );
+        }
+        for neither in ["", "2", "y", "enabled"] {
+            assert_eq!(flag(neither), None, "{neither}");
+        }
     }
 
     #[test]

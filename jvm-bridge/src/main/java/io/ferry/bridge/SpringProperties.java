@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import org.springframework.core.convert.ConversionException;
 import org.springframework.core.env.ConfigurableEnvironment;
 import org.springframework.core.env.EnumerablePropertySource;
 import org.springframework.core.env.PropertySource;
@@ -50,19 +51,34 @@ final class SpringProperties {
 
   /** {@code kubesvc.required}: Clouddriver shall not start without a core. */
   boolean required() {
-    return Boolean.parseBoolean(own("required"));
+    return flag(false, "required");
   }
 
   /** Whether a write of an account that the core cannot record is to be refused. */
   boolean strict() {
-    return Boolean.parseBoolean(own("dynamic-accounts.interceptor.strict"))
-        && !"false".equalsIgnoreCase(own("dynamic-accounts.interceptor.enabled"))
-        && !"false".equalsIgnoreCase(own("dynamic-accounts.enabled"));
+    return flag(false, "dynamic-accounts.interceptor.strict")
+        && flag(true, "dynamic-accounts.interceptor.enabled")
+        && flag(true, "dynamic-accounts.enabled", "dynamic-accounts.enable");
   }
 
   /** {@code kubesvc.nativeLibrary}: the file to load, or null. */
   String nativeLibrary() {
     return own("native-library");
+  }
+
+  /** As Spring reads a boolean; what is none of that is a mistake that the core tells of. */
+  private boolean flag(boolean otherwise, String... spellings) {
+    for (String key : spellings) {
+      String value = own(key);
+      if (value != null && !value.isBlank()) {
+        try {
+          return environment.getConversionService().convert(value, Boolean.class);
+        } catch (ConversionException e) {
+          return otherwise;
+        }
+      }
+    }
+    return otherwise;
   }
 
   /** Spring finds a name with dashes in whatever spelling it was set. */

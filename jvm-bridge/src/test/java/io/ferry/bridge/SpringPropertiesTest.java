@@ -73,8 +73,30 @@ class SpringPropertiesTest {
   }
 
   @Test
+  void switchesAreReadInEveryWordThatSpringKnows() {
+    String strict = "kubesvc.dynamicAccounts.interceptor.strict";
+    file(Map.of(strict, "on", "kubesvc.required", 1));
+    assertTrue(properties.required());
+    assertTrue(properties.strict());
+    for (String off : new String[] {"off", "0", "no", "FALSE"}) {
+      for (String key : new String[] {"interceptor.enabled", "enabled", "enable"}) {
+        first("switch", Map.of("kubesvc.dynamicAccounts." + key, off));
+        assertFalse(properties.strict(), key + " " + off);
+        sources.remove("switch");
+      }
+    }
+    variables(Map.of("KUBESVC_DYNAMICACCOUNTS_INTERCEPTOR_ENABLED", "no"));
+    assertFalse(properties.strict());
+    variables(Map.of("ARMORY_KUBESVC_DYNAMICACCOUNTS_INTERCEPTOR_STRICT", "0"));
+    assertFalse(properties.strict());
+    variables(Map.of("KUBESVC_REQUIRED", "maybe"));
+    assertFalse(properties.required(), "the core says that it is no switch");
+  }
+
+  @Test
   void nothingSetIsNothingConfigured() {
     assertFalse(properties.required());
+    assertFalse(properties.strict());
     assertNull(properties.nativeLibrary());
     assertEquals("{\"properties\":{}}", new String(properties.json()));
   }
