@@ -111,7 +111,9 @@ fn address(document: &Document) -> Result<String, ConfigError> {
         .text(key)?
         .unwrap_or_else(|| "spin-clouddriver-grpc:9091".into());
     let fits = grpc.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok_and(|port| port > 0)
+        !host.is_empty()
+            && !host.contains(['/', '@'])
+            && port.parse::<u16>().is_ok_and(|port| port > 0)
     });
     match fits {
         true => Ok(grpc),

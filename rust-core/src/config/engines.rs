@@ -15,8 +15,8 @@ pub(super) fn read(values: &mut Values) -> Engines {
             vault: None,
         };
     }
-    let url = text(values, "secrets.vault.url").unwrap_or_default();
-    if !url.starts_with("https://") && !url.starts_with("http://") {
+    let url = vault_url(values.text("secrets.vault.url").unwrap_or_default());
+    if url.is_none() {
         values.refuse("secrets.vault.url", "is not https://host:port");
     }
     let login = login(values);
@@ -24,11 +24,22 @@ pub(super) fn read(values: &mut Values) -> Engines {
     Engines {
         kubeconfig,
         vault: Some(VaultSettings {
-            url,
+            url: url.unwrap_or_default(),
             login,
             authority,
         }),
     }
+}
+
+/// Without user and password, which Vault does not take: the address is shown in messages.
+fn vault_url(text: &str) -> Option<String> {
+    let mut url = url::Url::parse(text).ok()?;
+    if !matches!(url.scheme(), "https" | "http") {
+        return None;
+    }
+    url.set_username("").ok()?;
+    url.set_password(None).ok()?;
+    Some(url.as_str().trim_end_matches('/').to_owned())
 }
 
 fn login(values: &mut Values) -> VaultLogin {
@@ -92,6 +103,15 @@ mod tests {
         assert_eq!(token.expose_secret(), "t0ken");
         let vault = config(&format!("{ON}, authMethod: LDAP}}\n")).engines.vault;
         assert!(matches!(vault.unwrap().login, VaultLogin::Other(method) if method == "LDAP"));
+    }
+
+    #[test]
+    fn a_login_in_vaults_address_is_left_out() {
+        let vault =
+            "secrets.vault: {enabled: true, token: t0ken, url: 'http://u:hunter2@vault:1'}\n";
+        assert_eq!(config(vault).engines.vault.unwrap().url, "http://vault:1");
+        let wrong = "secrets.vault: {enabled: true, token: t0ken, url: 'ftp://u:hunter2@vault'}\n";
+        assert!(!mistakes(wrong).contains("hunter2"));
     }
 
     #[test]

@@ -29,6 +29,16 @@ pub fn with_login(
     Ok(SecretString::from(String::from(url)))
 }
 
+/// `url` as it may be shown, whether it is one or not: without what stands before its host.
+pub fn without_login(url: &str) -> String {
+    let host = url.rfind('@').map_or(url, |at| &url[at + 1..]);
+    let scheme = url.find("://").map_or("", |at| &url[..at + 3]);
+    match host.starts_with(scheme) {
+        true => host.to_owned(),
+        false => format!("{scheme}{host}"),
+    }
+}
+
 /// Whether both URLs are of one kind of database.
 pub fn same_kind(one: &SecretString, other: &SecretString) -> bool {
     kind(one.expose_secret()) == kind(other.expose_secret())
@@ -40,5 +50,24 @@ fn kind(url: &str) -> &str {
         Some(("postgres" | "postgresql", _)) => "postgres",
         Some((scheme, _)) => scheme,
         None => "sqlite",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_login;
+
+    #[test]
+    fn a_url_is_shown_without_user_and_password() {
+        for (url, shown) in [
+            ("http://user:pass@host:1/x?y", "http://host:1/x?y"),
+            ("http://user:p@ss/w@host", "http://host"),
+            ("user:pass@host", "host"),
+            ("http://host:1", "http://host:1"),
+            ("host", "host"),
+            ("", ""),
+        ] {
+            assert_eq!(without_login(url), shown);
+        }
     }
 }

@@ -26,7 +26,7 @@ pub use error::{ConfigError, ConfigErrors, Origin};
 pub use grpc::{AgentToken, GrpcServer};
 pub use help::{help, markdown};
 pub use key::{Key, Kind, Table};
-pub use login::{same_kind, with_login};
+pub use login::{same_kind, with_login, without_login};
 pub use table::CORE;
 pub use values::Values;
 

@@ -51,7 +51,7 @@ pub(super) async fn read(
         .header(header::AUTHORIZATION, token)
         .header(header::ACCEPT, "application/json")
         .body(Full::new(Bytes::new()))
-        .map_err(|_| format!("{url} is no URL"))?;
+        .map_err(|_| format!("the API server's address, with {place}, is no URL"))?;
     let (status, body) = https::send(request, &https::trusting(&access.authority)?).await?;
     match status {
         StatusCode::OK => {}

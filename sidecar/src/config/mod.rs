@@ -145,7 +145,8 @@ fn level(values: &mut Values) -> String {
 fn upstream(values: &mut Values) -> Authority {
     let url = text(values, "sidecar.upstream");
     authority(&url).unwrap_or_else(|reason| {
-        values.refuse("sidecar.upstream", format!("{url:?} {reason}"));
+        let shown = config::without_login(&url);
+        values.refuse("sidecar.upstream", format!("{shown:?} {reason}"));
         Authority::from_static("invalid")
     })
 }

@@ -113,6 +113,11 @@ fn upstream_is_plain_http_without_a_path() {
         let error = read(&[("SIDECAR_UPSTREAM", url)]).unwrap_err();
         assert!(error.contains(said), "{error}");
     }
+    let error = read(&[("SIDECAR_UPSTREAM", "http://u:hunter2@clouddriver:7002")]).unwrap_err();
+    assert!(
+        error.contains("\"http://clouddriver:7002\" is not"),
+        "{error}"
+    );
     let settings = read(&[("SIDECAR_UPSTREAM", "http://clouddriver/")]).unwrap();
     assert_eq!(settings.upstream, "clouddriver:80");
 }
