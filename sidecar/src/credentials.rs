@@ -16,7 +16,7 @@ use crate::metrics::Outcome as Counted;
 use crate::proxy::{Client, Proxy};
 use crate::reply;
 use bytes::Bytes;
-use ferry_core::Outcome;
+use ferry_core::{NotJournaled, Outcome};
 use http::header::EXPECT;
 use http::{HeaderMap, Request, Response, StatusCode, request};
 use http_body::Body as _;
@@ -76,7 +76,13 @@ async fn looked_at(
         .intercept(&parts.method, &path, &parts.headers, &body);
     let interception = match intercepted.await {
         Ok(interception) => interception,
-        Err(refusal) => return proxy.refused(answer::not_journaled(&refusal.to_string())),
+        Err(refusal) => {
+            let message = refusal.to_string();
+            return proxy.refused(match refusal {
+                NotJournaled::Now(_) => answer::not_journaled(&message),
+                NotJournaled::Ever(_) => answer::error(StatusCode::BAD_REQUEST, &message),
+            });
+        }
     };
     failpoint::hit(failpoint::BEFORE_FORWARD);
     let Head { parts, upgrade } = match Head::new(parts, client.peer, &proxy) {

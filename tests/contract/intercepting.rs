@@ -15,7 +15,9 @@ at_each_door!(
     credentials_of_other_types,
     credentials_that_clouddriver_refuses,
 );
+at_each_door!(credentials_as_lenient_as_clouddriver_reads_them);
 at_each_door!(credentials_that_cannot_be_recorded: sidecar_that_is_strict, plugin_that_is_strict);
+at_each_door!(credentials_that_cannot_be_kept: sidecar_that_is_strict, plugin_that_is_strict);
 
 const ANN: (&str, &str) = ("X-SPINNAKER-USER", "ann");
 const JSON: (&str, &str) = ("Content-Type", "application/json");
@@ -202,4 +204,63 @@ fn credentials_that_cannot_be_recorded(place: &Place) {
     talk.ask("POST", "/credentials", &account(&name, "one"));
     talk.get(&format!("/armory/accounts/{name}"));
     talk.is("credentials_that_cannot_be_recorded");
+}
+
+/// Bodies that only Jackson reads. What Clouddriver takes has its row, and what it refuses none.
+fn credentials_as_lenient_as_clouddriver_reads_them(place: &Place) {
+    let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
+    type Body<'a> = &'a dyn Fn(&str) -> String;
+    let with = |more: &str| {
+        let more = more.to_owned();
+        move |name: &str| format!(r#"{{"type":"kubernetes","name":"{name}","more":{more}}}"#)
+    };
+    let plain = with("1");
+    let bodies: [(&str, Body<'_>); 9] = [
+        ("trailing", &|name| plain(name) + " and more"),
+        ("twice", &|name| plain(name) + &plain("another")),
+        ("marked", &|name| format!("\u{feff}{}", plain(name))),
+        ("wide", &|name| {
+            plain(name)
+                .chars()
+                .flat_map(|letter| ['\0', letter])
+                .collect()
+        }),
+        ("deep", &with(&deep)),
+        ("halved", &with(r#""\ud800""#)),
+        ("large", &with("1e999")),
+        ("types", &|name| {
+            let body = plain(name);
+            body.replacen(',', r#","type":"dockerRegistry","#, 1)
+        }),
+        ("pair", &|name| {
+            format!(r#"["kubernetes",{{"name":"{name}"}}]"#)
+        }),
+    ];
+    let mut talk = Talk::at(place);
+    for (method, path) in [("POST", "/credentials"), ("PUT", "/credentials")] {
+        for (kind, body) in &bodies {
+            let name = name(place, &format!("{kind}-{method}"));
+            talk.say_as_without(method, path, &[ANN, JSON], &body(&name));
+            let row = place.send("GET", &format!("/armory/accounts/{name}"), &[], "");
+            assert_eq!(row.status, 200, "{method} {kind}: {}", row.body);
+        }
+    }
+    let name = name(place, "broken");
+    let broken = plain(&name).replace('}', ",}");
+    talk.say_as_without("POST", "/credentials", &[ANN, JSON], &broken);
+    let row = place.send("GET", &format!("/armory/accounts/{name}"), &[], "");
+    assert_eq!(row.status, 404, "{}", row.body);
+}
+
+fn credentials_that_cannot_be_kept(place: &Place) {
+    let mut talk = Talk::at(place);
+    let long = format!("{}ü", "x".repeat(254));
+    talk.hide(&long, "254 letters of one byte and one of two");
+    for name in ["kept ", &long] {
+        talk.ask("POST", "/credentials", &account(name, "one"));
+        talk.ask("PUT", "/credentials", &account(name, "one"));
+    }
+    let counted = place.sql("SELECT COUNT(*) FROM accounts WHERE id LIKE 'kept%' OR id LIKE 'xx%'");
+    assert_eq!(counted, ["0"]);
+    talk.is("credentials_that_cannot_be_kept");
 }

@@ -45,6 +45,9 @@
 // A write is to be refused: it cannot be journaled, and `interceptor.strict` is on.
 #define FERRY_NOT_JOURNALED 10
 
+// The same, and such a write is never recorded.
+#define FERRY_NOT_RECORDABLE 11
+
 // Bytes that the caller lends for one call; a null pointer is as good as a length of 0.
 typedef struct {
   // The first byte.

@@ -4,7 +4,7 @@
 //! `verbs` and `guard`; nothing here holds a value of somebody's configuration but our own keys'.
 
 use ferry_core::config::ConfigErrors;
-use ferry_core::{StartError, causes};
+use ferry_core::{NotJournaled, StartError, causes};
 
 /// What kind of failure it is. The codes are C's, and stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     Internal = 9,
     /// A write is to be refused: it cannot be journaled, and `interceptor.strict` is on.
     NotJournaled = 10,
+    /// The same, and such a write is never recorded.
+    NotRecordable = 11,
 }
 
 impl Kind {
@@ -46,6 +48,7 @@ impl Kind {
             Kind::Shutdown => "SHUTDOWN",
             Kind::Internal => "INTERNAL",
             Kind::NotJournaled => "NOT_JOURNALED",
+            Kind::NotRecordable => "NOT_RECORDABLE",
         }
     }
 }
@@ -87,6 +90,16 @@ impl Failure {
 impl From<ConfigErrors> for Failure {
     fn from(errors: ConfigErrors) -> Failure {
         Failure::new(Kind::Config, errors.to_string())
+    }
+}
+
+impl From<NotJournaled> for Failure {
+    fn from(refused: NotJournaled) -> Failure {
+        let kind = match refused {
+            NotJournaled::Now(_) => Kind::NotJournaled,
+            NotJournaled::Ever(_) => Kind::NotRecordable,
+        };
+        Failure::new(kind, refused.to_string())
     }
 }
 

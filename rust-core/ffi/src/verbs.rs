@@ -31,7 +31,7 @@ pub(crate) fn start(json: &[u8]) -> Result<i64, Failure> {
 }
 
 /// Looks at a write before Clouddriver does it: an id for [`intercept_end`], 0 when it cannot
-/// concern an account. A failure of kind NotJournaled: the write is not to happen.
+/// concern an account. A failure of kind NotJournaled or NotRecordable: the write is not to happen.
 pub(crate) fn intercept_begin(core: i64, request: Crossing) -> Result<i64, Failure> {
     let owner = table::get(core)?;
     let method = method(&request.method)?;
@@ -40,9 +40,7 @@ pub(crate) fn intercept_begin(core: i64, request: Crossing) -> Result<i64, Failu
     owner.call("interceptBegin", move |inside| async move {
         let path = &request.target;
         let begun = inside.core.intercept(&method, path, &headers, &body).await;
-        let begun =
-            begun.map_err(|refused| Failure::new(Kind::NotJournaled, refused.to_string()))?;
-        Ok(begun.map_or(0, |interception| inside.interceptions.open(interception)))
+        Ok(begun?.map_or(0, |interception| inside.interceptions.open(interception)))
     })
 }
 

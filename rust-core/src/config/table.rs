@@ -116,8 +116,8 @@ const USED: &[Key] = &[
         "kubesvc.dynamicAccounts.interceptor.strict",
         Kind::Flag,
         "false",
-        "A write to /credentials that Ferry cannot record is refused with 503 before it reaches \
-         Clouddriver; false: it passes (Ferry's own).",
+        "A write to /credentials that Ferry cannot record is refused before it reaches Clouddriver, \
+         with 503, or 400 where it never can; false: it passes (Ferry's own).",
     ),
     key(
         "kubesvc.dynamicAccounts.maxRetries",

@@ -6,6 +6,7 @@
 //! client's request, unless it is to be refused when it cannot be journaled.
 
 mod settle;
+mod text;
 mod write;
 
 use crate::account::bound;
@@ -47,20 +48,41 @@ pub struct Interceptor {
     stop: CancellationToken,
 }
 
-/// A write that must not go on: it cannot be journaled, and `interceptor.strict` asks for that.
+/// A write that must not go on: `interceptor.strict` lets none pass unrecorded.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "nothing was done: Ferry cannot record this write, and \
-     kubesvc.dynamicAccounts.interceptor.strict lets none pass unrecorded; send it again later \
-     ({0}; see Ferry's log)"
-)]
-pub struct NotJournaled(StoreError);
+pub enum NotJournaled {
+    /// The journal cannot be written now.
+    #[error(
+        "nothing was done: Ferry cannot record this write, and \
+         kubesvc.dynamicAccounts.interceptor.strict lets none pass unrecorded; send it again later \
+         ({0}; see Ferry's log)"
+    )]
+    Now(StoreError),
+    /// Such a write is never recorded; why.
+    #[error(
+        "nothing was done: Ferry cannot record this write, and \
+         kubesvc.dynamicAccounts.interceptor.strict lets none pass unrecorded: {0}"
+    )]
+    Ever(String),
+}
 
 /// A write that is under way. Dropped without [`Interception::settle`] its outcome is unknown.
 pub struct Interception {
     interceptor: Arc<Interceptor>,
-    intent: Intent,
-    journaled: bool,
+    write: Begun,
+}
+
+/// What is known of a write that is under way.
+enum Begun {
+    Intent {
+        intent: Intent,
+        journaled: bool,
+    },
+    /// Clouddriver may take it, and it cannot be recorded.
+    Unrecordable {
+        method: Method,
+        why: String,
+    },
 }
 
 impl Interceptor {
@@ -119,8 +141,10 @@ impl Interceptor {
         headers: &HeaderMap,
         body: &Bytes,
     ) -> Result<Option<Interception>, NotJournaled> {
-        let Some(write) = write::read(method, path, body) else {
-            return Ok(None);
+        let write = match write::read(method, path, headers, body) {
+            Ok(Some(write)) => write,
+            Ok(None) => return Ok(None),
+            Err(why) => return self.unrecordable(method, why.to_string()).map(Some),
         };
         let who = bound::cut(user(headers).unwrap_or("unknown"));
         let find = self.source.find(&write.account, user(headers));
@@ -165,7 +189,7 @@ impl Interceptor {
                 let (account, method) = (&intent.account, &intent.method);
                 let causes = causes(&error);
                 tracing::error!(account, method, error = causes, "a write is refused");
-                return Err(NotJournaled(error));
+                return Err(NotJournaled::Now(error));
             }
             Err(error) => {
                 self.metrics.unjournaled();
@@ -181,9 +205,25 @@ impl Interceptor {
         };
         Ok(Some(Interception {
             interceptor: self.clone(),
-            intent,
-            journaled,
+            write: Begun::Intent { intent, journaled },
         }))
+    }
+
+    fn unrecordable(
+        self: &Arc<Self>,
+        method: &Method,
+        why: String,
+    ) -> Result<Interception, NotJournaled> {
+        if self.strict {
+            self.metrics.unjournaled();
+            tracing::error!(%method, why, "a write is refused");
+            return Err(NotJournaled::Ever(why));
+        }
+        let method = method.clone();
+        Ok(Interception {
+            interceptor: self.clone(),
+            write: Begun::Unrecordable { method, why },
+        })
     }
 }
 
@@ -191,11 +231,13 @@ impl Interception {
     /// Makes of the write what Clouddriver made of it. Returns within two seconds: what takes
     /// longer goes on in the background.
     pub async fn settle(self, outcome: Outcome) {
-        let Interception {
-            interceptor,
-            intent,
-            journaled,
-        } = self;
+        let Interception { interceptor, write } = self;
+        let (intent, journaled) = match write {
+            Begun::Intent { intent, journaled } => (intent, journaled),
+            Begun::Unrecordable { method, why } => {
+                return interceptor.passed_unrecorded(&method, &why, outcome);
+            }
+        };
         let tasks = interceptor.tasks.clone();
         let settled = tasks.spawn(async move {
             interceptor.settle(intent, journaled, outcome).await;
@@ -204,6 +246,16 @@ impl Interception {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "settling a write ended early"),
             Err(_) => tracing::warn!("a write to /credentials is recorded in the background"),
+        }
+    }
+}
+
+impl Interceptor {
+    fn passed_unrecorded(&self, method: &Method, why: &str, outcome: Outcome) {
+        let refused = matches!(outcome, Outcome::Answered(status) if !status.is_success());
+        if !refused {
+            self.metrics.unjournaled();
+            tracing::warn!(%method, why, ?outcome, "Ferry does not take over an account");
         }
     }
 }

@@ -32,6 +32,8 @@ pub const FERRY_SHUTDOWN: i32 = 8;
 pub const FERRY_INTERNAL: i32 = 9;
 /// A write is to be refused: it cannot be journaled, and `interceptor.strict` is on.
 pub const FERRY_NOT_JOURNALED: i32 = 10;
+/// The same, and such a write is never recorded.
+pub const FERRY_NOT_RECORDABLE: i32 = 11;
 
 /// A request: method, target (path and query as received), headers and body.
 #[repr(C)]
@@ -239,6 +241,7 @@ mod tests {
             (FERRY_SHUTDOWN, Kind::Shutdown),
             (FERRY_INTERNAL, Kind::Internal),
             (FERRY_NOT_JOURNALED, Kind::NotJournaled),
+            (FERRY_NOT_RECORDABLE, Kind::NotRecordable),
         ] {
             assert_eq!(code, kind as i32);
         }

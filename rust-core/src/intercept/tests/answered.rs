@@ -253,6 +253,55 @@ async fn without_a_journal_a_strict_interceptor_lets_nothing_pass() {
 }
 
 #[tokio::test]
+async fn an_account_that_cannot_be_kept_is_told_when_clouddriver_takes_it() {
+    let post = Post::open().await;
+    let count = |post: &Post| {
+        let text = post.metrics.text(None, 0);
+        let counted = text.lines().find_map(|line| {
+            let count = line.strip_prefix("kubesvc_intercept_unjournaled_total ")?;
+            count.parse::<u32>().ok()
+        });
+        counted.unwrap()
+    };
+    post.post("a ").await.settle(answered(400)).await;
+    assert_eq!(count(&post), 0);
+    post.post("a ").await.settle(answered(200)).await;
+    assert_eq!(count(&post), 1);
+    post.put("a ").await.settle(Outcome::Unknown).await;
+    assert_eq!(count(&post), 2);
+    assert_eq!(post.open_intents().await, 0);
+}
+
+#[tokio::test]
+async fn a_strict_interceptor_refuses_an_account_that_cannot_be_kept() {
+    let post = Post::with(false, true).await;
+    let (headers, body) = (HeaderMap::new(), account("a ").to_string());
+    let begin = |method, path, body: String| {
+        let (interceptor, headers) = (&post.interceptor, &headers);
+        async move {
+            let body = Bytes::from(body);
+            interceptor.begin(&method, path, headers, &body).await
+        }
+    };
+    let refusal = begin(Method::POST, "/credentials", body).await.err();
+    assert!(
+        matches!(refusal, Some(NotJournaled::Ever(_))),
+        "{refusal:?}"
+    );
+    let refusal = refusal.unwrap().to_string();
+    assert!(refusal.contains("must not end with a space"), "{refusal}");
+    assert!(!refusal.contains("later"), "{refusal}");
+    // It never had a row, and what is no definition makes none.
+    for (method, path) in [
+        (Method::DELETE, "/credentials/a%20"),
+        (Method::POST, "/credentials"),
+    ] {
+        let begun = begin(method, path, "{".to_owned()).await;
+        assert!(begun.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
 async fn the_journal_holds_no_secret() {
     let post = Post::open().await;
     let body = json!({"name": "a", "kubeconfigContents": "token: pla1n-t0ken"});

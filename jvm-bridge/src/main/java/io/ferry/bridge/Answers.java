@@ -47,6 +47,9 @@ final class Answers {
   }
 
   static ResponseEntity<byte[]> notJournaled(NotJournaled refused) {
+    if (refused.forEver) {
+      return bad(refused.getMessage());
+    }
     return error(
         503,
         "Service Unavailable",

@@ -7,7 +7,7 @@ final class FerryException extends RuntimeException {
 
   /**
    * CONFIG, DATABASE, KEY_FILE, LISTEN, PANIC, STALE_HANDLE, BAD_ARGUMENT, SHUTDOWN, INTERNAL,
-   * NOT_JOURNALED.
+   * NOT_JOURNALED, NOT_RECORDABLE.
    */
   final String kind;
 

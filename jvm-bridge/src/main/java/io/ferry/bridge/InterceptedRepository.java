@@ -117,14 +117,16 @@ final class InterceptedRepository implements InvocationHandler {
   }
 
   private static NotJournaled refused(FerryException cause) {
+    boolean forEver = cause.kind.equals("NOT_RECORDABLE");
     return new NotJournaled(
-        cause.kind.equals("NOT_JOURNALED")
+        forEver || cause.kind.equals("NOT_JOURNALED")
             ? cause.getMessage()
             : "nothing was done: Ferry cannot record this write, and"
                 + " kubesvc.dynamicAccounts.interceptor.strict lets none pass unrecorded; send it"
                 + " again later ("
                 + cause.getMessage()
-                + ")");
+                + ")",
+        forEver);
   }
 
   private static void end(Core core, long interception, int status) {

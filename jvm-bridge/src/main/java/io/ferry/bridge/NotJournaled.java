@@ -5,7 +5,11 @@ final class NotJournaled extends RuntimeException {
 
   private static final long serialVersionUID = 1L;
 
-  NotJournaled(String message) {
+  /** Such a write is never recorded: to send it again is of no use. */
+  final boolean forEver;
+
+  NotJournaled(String message, boolean forEver) {
     super(message);
+    this.forEver = forEver;
   }
 }

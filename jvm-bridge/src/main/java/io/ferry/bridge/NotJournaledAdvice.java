@@ -7,8 +7,8 @@ import org.springframework.web.bind.annotation.ControllerAdvice;
 import org.springframework.web.bind.annotation.ExceptionHandler;
 
 /**
- * Answers Clouddriver's own requests whose write was not done: 503, and when to come again. First of
- * all advice, since Clouddriver's takes every exception.
+ * Answers Clouddriver's own requests whose write was not done: 503, and when to come again, or 400.
+ * First of all advice, since Clouddriver's takes every exception.
  */
 @ControllerAdvice
 @Order(Ordered.HIGHEST_PRECEDENCE)

@@ -98,10 +98,15 @@ class InterceptedRepositoryTest {
     NotJournaled refused =
         assertThrows(NotJournaled.class, () -> repository.create(named("a")));
     assertEquals("the database is away", refused.getMessage());
+    assertEquals(503, Answers.notJournaled(refused).getStatusCodeValue());
+    core.failure = new FerryException("NOT_RECORDABLE", "its name ends with a space");
+    refused = assertThrows(NotJournaled.class, () -> repository.create(named("a ")));
+    assertEquals("its name ends with a space", refused.getMessage());
+    assertEquals(400, Answers.notJournaled(refused).getStatusCodeValue());
     core.failure = new FerryException("SHUTDOWN", "it ends");
     refused = assertThrows(NotJournaled.class, () -> repository.delete("a"));
     assertTrue(refused.getMessage().endsWith("again later (it ends)"), refused.getMessage());
-    assertEquals(2, core.calls.size(), "the repository was not called");
+    assertEquals(3, core.calls.size(), "the repository was not called");
     assertEquals("found", repository.getByName("found").getName());
   }
 
