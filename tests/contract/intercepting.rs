@@ -12,6 +12,7 @@ at_each_door!(
     put_of_a_credential,
     put_of_a_credential_by_name,
     delete_of_a_credential,
+    requests_of_credentials_are_in_the_audit,
     credentials_of_other_types,
     credentials_that_clouddriver_refuses,
 );
@@ -124,6 +125,35 @@ fn delete_of_a_credential(place: &Place) {
     same(&mut talk, "POST", "/credentials", &account(&name, "two"));
     talk.get(&format!("/armory/accounts/{name}"));
     talk.is("delete_of_a_credential");
+}
+
+fn requests_of_credentials_are_in_the_audit(place: &Place) {
+    let name = name(place, "traced");
+    let send = |method: &str, path: &str, id: &str, body: &str| {
+        let request = ("X-SPINNAKER-REQUEST-ID", id);
+        let answer = place.send(method, path, &[ANN, JSON, request], body);
+        assert_eq!(answer.status, 200, "{method}: {}", answer.body);
+    };
+    let body = account(&name, "one").to_string();
+    send("POST", "/credentials", "request-1", &body);
+    let body = account(&name, "two").to_string();
+    send("PUT", "/credentials", "request-2", &body);
+    send("DELETE", &format!("/credentials/{name}"), "request-3", "");
+    let audit = format!("/armory/accounts/{name}/audit");
+    let audit = place.request("GET", &audit, None).unwrap().json();
+    let rows = audit["items"].as_array().unwrap().iter();
+    let mut told: Vec<(&str, &str)> = rows
+        .map(|row| {
+            (
+                row["requestId"].as_str().unwrap(),
+                row["who"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!(told.first(), Some(&("request-1", "ann")), "{audit}");
+    assert_eq!(told.last(), Some(&("request-3", "ann")), "{audit}");
 }
 
 fn credentials_of_other_types(place: &Place) {

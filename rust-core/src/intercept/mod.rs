@@ -180,6 +180,7 @@ impl Interceptor {
             existed,
             accepted: false,
             who,
+            request_id: header(headers, "X-SPINNAKER-REQUEST-ID").map(bound::cut),
             opened_at: 0,
         };
         let journaled = match self.store.open_intent(&intent).await {
@@ -261,13 +262,17 @@ impl Interceptor {
 }
 
 fn user(headers: &HeaderMap) -> Option<&str> {
-    headers.get("X-SPINNAKER-USER")?.to_str().ok()
+    header(headers, "X-SPINNAKER-USER")
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
 }
 
 fn actor(intent: &Intent) -> Actor {
     Actor {
         who: intent.who.clone(),
-        request_id: None,
+        request_id: intent.request_id.clone(),
     }
 }
 

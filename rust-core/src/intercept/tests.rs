@@ -59,10 +59,16 @@ impl Post {
     }
 
     async fn begin(&self, method: Method, path: &str, body: Value) -> Option<Interception> {
-        let headers = HeaderMap::from_iter([(
-            "x-spinnaker-user".parse::<http::HeaderName>().unwrap(),
-            "anna".parse().unwrap(),
-        )]);
+        let request = format!("{method} {path}");
+        let headers = [
+            ("x-spinnaker-user", "anna"),
+            ("x-spinnaker-request-id", &request),
+        ];
+        let headers = headers.map(|(name, value)| {
+            let name = name.parse::<http::HeaderName>().unwrap();
+            (name, value.parse().unwrap())
+        });
+        let headers = HeaderMap::from_iter(headers);
         let body = Bytes::from(body.to_string());
         let begun = self.interceptor.begin(&method, path, &headers, &body);
         begun.await.unwrap()

@@ -24,6 +24,8 @@ pub struct Intent {
     pub accepted: bool,
     /// X-SPINNAKER-USER of the request.
     pub who: String,
+    /// X-SPINNAKER-REQUEST-ID of the request, if it had one.
+    pub request_id: Option<String>,
     /// When it was opened, Unix milliseconds; the store sets it.
     pub opened_at: i64,
 }
@@ -38,12 +40,13 @@ impl Store {
             |tx| {
                 let now = tx.now().await?;
                 let written = sql("INSERT INTO kubesvc_ferry_intents (id, method, account, body_fields, body_sha256,
-                 existed, accepted, who, opened_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+                 existed, accepted, who, request_id, opened_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
             .texts([intent.id.as_str(), &intent.method, &intent.account])
             .texts([intent.body_fields.as_str(), &intent.body_sha256])
             .number(intent.existed.map(i64::from))
             .number(i64::from(intent.accepted))
             .text(intent.who.as_str())
+            .text(intent.request_id.as_deref())
             .number(now)
             .run(&mut tx)
             .await;
@@ -122,6 +125,7 @@ fn read(row: &Record) -> Result<Intent, StoreError> {
         existed: existed.map(|existed| existed != 0),
         accepted: accepted != 0,
         who: row.get("who")?,
+        request_id: row.get("request_id")?,
         opened_at: row.get("opened_at")?,
     })
 }

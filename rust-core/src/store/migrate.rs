@@ -24,6 +24,7 @@ const SQLITE: &[&str] = &[
     include_str!("../../migrations/sqlite/0007_operations.sql"),
     include_str!("../../migrations/sqlite/0008_answers.sql"),
     include_str!("../../migrations/sqlite/0009_agents.sql"),
+    include_str!("../../migrations/sqlite/0010_requests.sql"),
 ];
 const MYSQL: &[&str] = &[
     include_str!("../../migrations/mysql/0001_accounts.sql"),
@@ -35,6 +36,7 @@ const MYSQL: &[&str] = &[
     include_str!("../../migrations/mysql/0007_operations.sql"),
     include_str!("../../migrations/mysql/0008_answers.sql"),
     include_str!("../../migrations/mysql/0009_agents.sql"),
+    include_str!("../../migrations/mysql/0010_requests.sql"),
 ];
 const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0001_accounts.sql"),
@@ -46,6 +48,7 @@ const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0007_operations.sql"),
     include_str!("../../migrations/postgres/0008_answers.sql"),
     include_str!("../../migrations/postgres/0009_agents.sql"),
+    include_str!("../../migrations/postgres/0010_requests.sql"),
 ];
 
 pub(super) async fn sqlite(connection: &mut SqliteConnection) -> Result<(), StoreError> {

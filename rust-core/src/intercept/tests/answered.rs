@@ -75,6 +75,11 @@ async fn an_accepted_delete_removes_the_row() {
     assert_eq!(post.status("a").await, None);
     let audit = post.audit().await;
     assert_eq!(audit, ["a Adopt anna", "a Delete anna"]);
+    let requests = post.sql("SELECT request_id FROM kubesvc_ferry_audit ORDER BY 1");
+    assert_eq!(
+        requests.await,
+        ["DELETE /credentials/a", "POST /credentials"]
+    );
     // One that was never migrated is nobody's here.
     post.delete("b").await.settle(answered(200)).await;
     assert_eq!(post.audit().await.len(), 2);

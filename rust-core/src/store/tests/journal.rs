@@ -12,6 +12,7 @@ fn intent(id: &str, existed: Option<bool>) -> Intent {
         existed,
         accepted: false,
         who: "anna".to_owned(),
+        request_id: existed.map(|_| format!("request-{id}")),
         opened_at: 0,
     }
 }

@@ -1,12 +1,15 @@
 package io.ferry.bridge;
 
 import com.netflix.spinnaker.credentials.definition.CredentialsDefinition;
+import com.netflix.spinnaker.kork.common.Header;
 import com.netflix.spinnaker.security.AuthenticatedRequest;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -109,11 +112,17 @@ final class InterceptedRepository implements InvocationHandler {
             ? "/credentials"
             : "/credentials/" + UriUtils.encode(name, StandardCharsets.UTF_8);
     String body = definition == null ? "" : json.of((CredentialsDefinition) definition);
-    String[] headers =
-        AuthenticatedRequest.getSpinnakerUser()
-            .map(user -> new String[] {"X-SPINNAKER-USER", user})
-            .orElseGet(() -> new String[0]);
-    return core.interceptBegin(method, path, headers, body.getBytes(StandardCharsets.UTF_8));
+    return core.interceptBegin(method, path, headers(), body.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** Who wrote, and by which request, as far as it is known. */
+  private static String[] headers() {
+    List<String> headers = new ArrayList<>();
+    for (Header header : List.of(Header.USER, Header.REQUEST_ID)) {
+      AuthenticatedRequest.get(header)
+          .ifPresent(value -> headers.addAll(List.of(header.getHeader(), value)));
+    }
+    return headers.toArray(String[]::new);
   }
 
   private static NotJournaled refused(FerryException cause) {

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.netflix.spinnaker.clouddriver.security.AccountDefinitionRepository;
 import com.netflix.spinnaker.credentials.definition.CredentialsDefinition;
+import com.netflix.spinnaker.kork.common.Header;
 import com.netflix.spinnaker.security.AuthenticatedRequest;
 import java.lang.reflect.Proxy;
 import java.util.List;
@@ -55,6 +56,15 @@ class InterceptedRepositoryTest {
             "delete d",
             "end 7 200"),
         core.calls);
+  }
+
+  @Test
+  void theRequestIsToldToo() {
+    AuthenticatedRequest.set(Header.REQUEST_ID, "request-1");
+    repository.delete("d");
+    assertEquals(
+        "begin DELETE /credentials/d X-SPINNAKER-USER=ann=X-SPINNAKER-REQUEST-ID=request-1",
+        core.calls.get(0));
   }
 
   @Test
