@@ -107,6 +107,13 @@ pub(crate) fn grpc_address(core: i64) -> Result<String, Failure> {
     })
 }
 
+/// The largest body that [`handle`] takes, in bytes.
+pub(crate) fn max_body(core: i64) -> Result<i64, Failure> {
+    table::get(core)?.call("maxBody", |inside| async move {
+        Ok(i64::try_from(inside.core.max_body()).unwrap_or(i64::MAX))
+    })
+}
+
 /// Takes a core down; again: nothing.
 pub(crate) fn shutdown(core: i64) -> Result<(), Failure> {
     table::close(core)

@@ -120,6 +120,12 @@ pub fn grpc_address<'a>(mut env: EnvUnowned<'a>, _class: JClass<'a>, core: jlong
     })
 }
 
+/// `long maxBody(long core)`
+#[jni_mangle("io.ferry.bridge.NativeCore")]
+pub fn max_body<'a>(mut env: EnvUnowned<'a>, _class: JClass<'a>, core: jlong) -> jlong {
+    cross(&mut env, "maxBody", |_| verbs::max_body(core))
+}
+
 /// `void shutdown(long core)`
 #[jni_mangle("io.ferry.bridge.NativeCore")]
 pub fn shutdown<'a>(mut env: EnvUnowned<'a>, _class: JClass<'a>, core: jlong) {

@@ -183,6 +183,7 @@ final class Crossing {
         new Verb("metrics", true, () -> NativeCore.metrics(core)),
         new Verb("notReady", true, () -> NativeCore.notReady(core)),
         new Verb("grpcAddress", true, () -> NativeCore.grpcAddress(core)),
+        new Verb("maxBody", true, () -> NativeCore.maxBody(core)),
         new Verb("shutdown", false, () -> NativeCore.shutdown(core)));
   }
 

@@ -26,6 +26,11 @@ final class AbsentCore implements Core {
   }
 
   @Override
+  public long maxBody() {
+    throw reason;
+  }
+
+  @Override
   public String metrics() {
     return "";
   }

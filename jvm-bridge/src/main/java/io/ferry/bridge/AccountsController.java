@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
+import org.springframework.core.io.InputStreamResource;
 import org.springframework.http.RequestEntity;
 import org.springframework.http.ResponseEntity;
 import org.springframework.web.bind.annotation.RequestMapping;
@@ -25,6 +26,14 @@ import org.springframework.web.bind.annotation.RestController;
 class AccountsController {
 
   private static final String USER = "X-SPINNAKER-USER";
+
+  /** The longest array of every JVM has a few bytes more. */
+  private static final long LONGEST = Integer.MAX_VALUE - 16;
+
+  /** The core's answer to the request with this body. */
+  private interface Asked {
+    ResponseEntity<byte[]> with(byte[] body);
+  }
 
   private final Supplier<Core> core;
   private final Supplier<AccountSecurityPolicy> policy;
@@ -50,29 +59,33 @@ class AccountsController {
         RequestMethod.PUT,
         RequestMethod.DELETE
       })
-  public ResponseEntity<byte[]> answer(RequestEntity<byte[]> request) {
+  public ResponseEntity<byte[]> answer(RequestEntity<InputStreamResource> request) {
     String user = AuthenticatedRequest.getSpinnakerUser().orElse("anonymous");
     Access access = new Access(policy.get(), loaded, user);
     try {
       return answer(request, access);
     } catch (FerryException e) {
       return Answers.unavailable(e);
+    } catch (IOException e) {
+      return Answers.bad("the body breaks off");
     }
   }
 
-  private ResponseEntity<byte[]> answer(RequestEntity<byte[]> request, Access access) {
+  /** Reads no body before it is known that who sends it is answered. */
+  private ResponseEntity<byte[]> answer(RequestEntity<InputStreamResource> request, Access access)
+      throws IOException {
     String method = String.valueOf(request.getMethod());
     URI url = request.getUrl();
     String path = url.getRawPath();
     String query = url.getRawQuery();
     String target = query == null ? path : path + "?" + query;
     String[] headers = headers(request, access.user());
-    byte[] body = request.getBody() == null ? new byte[0] : request.getBody();
-    Supplier<Reply> answer = () -> core.get().handle(method, target, headers, body);
+    Asked answer = body -> Answers.of(core.get().handle(method, target, headers, body));
     Route route = Route.of(method, path);
     if (access.manages()) {
+      byte[] body = body(request);
       return access.mayModifyAll() || route.kind != Route.Kind.MANAGEMENT
-          ? Answers.of(answer.get())
+          ? answer.with(body)
           : written(route, path, body, access, answer);
     }
     VisibleAccounts visible =
@@ -85,10 +98,10 @@ class AccountsController {
       case AGENT:
         return Answers.of(visible.agents(target));
       case PUBLIC:
-        return Answers.of(answer.get());
+        return answer.with(body(request));
       case ACCOUNT:
         return access.test(route.account)
-            ? Answers.of(answer.get())
+            ? answer.with(body(request))
             : Answers.forbidden(
                 String.format(
                     "%s may not see account %s: that needs WRITE permission on it, or to be"
@@ -102,8 +115,21 @@ class AccountsController {
     }
   }
 
-  private static ResponseEntity<byte[]> written(
-      Route route, String path, byte[] body, Access access, Supplier<Reply> answer) {
+  /** One byte of those that are too many is as good as all of them: the core refuses them. */
+  private byte[] body(RequestEntity<InputStreamResource> request) throws IOException {
+    InputStreamResource body = request.getBody();
+    return body == null ? new byte[0] : body.getInputStream().readNBytes(bound() + 1);
+  }
+
+  private int bound() {
+    return (int) Math.min(core.get().maxBody(), LONGEST);
+  }
+
+  private ResponseEntity<byte[]> written(
+      Route route, String path, byte[] body, Access access, Asked answer) {
+    if (body.length > bound()) {
+      return answer.with(body);
+    }
     List<String> names = new ArrayList<>();
     try {
       names.addAll(Names.in(body));
@@ -126,7 +152,7 @@ class AccountsController {
     }
     names.removeIf(access::mayModify);
     return names.isEmpty()
-        ? Answers.of(answer.get())
+        ? answer.with(body)
         : Answers.forbidden(
             String.format(
                 "%s may not change %s: that needs WRITE permission on it, or to be admin;"
@@ -135,7 +161,7 @@ class AccountsController {
   }
 
   /** As received, but the user is the one that was checked. */
-  private static String[] headers(RequestEntity<byte[]> request, String user) {
+  private static String[] headers(RequestEntity<?> request, String user) {
     List<String> headers = new ArrayList<>(List.of(USER, user));
     request
         .getHeaders()

@@ -14,6 +14,9 @@ interface Core {
 
   Reply handle(String method, String target, String[] headers, byte[] body);
 
+  /** The largest body that {@link #handle} takes, in bytes; a larger one it answers with 413. */
+  long maxBody();
+
   /** Prometheus text. */
   String metrics();
 

@@ -36,6 +36,11 @@ final class JniCore implements Core {
   }
 
   @Override
+  public long maxBody() {
+    return NativeCore.maxBody(handle);
+  }
+
+  @Override
   public String metrics() {
     return new String(NativeCore.metrics(handle), StandardCharsets.UTF_8);
   }

@@ -53,6 +53,9 @@ final class NativeCore {
   /** Where agents connect to, host:port. */
   static native String grpcAddress(long core);
 
+  /** The largest body that {@link #handle} takes, in bytes. */
+  static native long maxBody(long core);
+
   /** Ends agents' sessions and every task; may be called again. */
   static native void shutdown(long core);
 }

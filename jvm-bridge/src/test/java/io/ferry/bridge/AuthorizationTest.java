@@ -7,6 +7,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.ferry.clouddriverhost.Accounts;
 import io.ferry.clouddriverhost.HostProcess;
 import io.ferry.clouddriverhost.Http;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.OutputStream;
+import java.net.Socket;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -39,6 +46,7 @@ class AuthorizationTest {
             "--spinnaker.extensibility.plugins.Ferry.Probe.enabled=true",
             "--probe.policy=roles",
             "--services.fiat.enabled=true",
+            "--kubesvc.api.maxBodySize=10000",
             "--credentials.poller.enabled=true",
             "--credentials.poller.types.kubernetes.reloadFrequencyMs=100");
     for (String name : List.of("writable1", "private", "writable2")) {
@@ -177,6 +185,38 @@ class AuthorizationTest {
         write.message());
     Http.Reply read = host.http().get("/armory/accounts/private", as("writer"));
     assertTrue(read.message().contains("WRITE permission on it"), read.body);
+  }
+
+  @Test
+  void whoIsRefusedIsSoBeforeTheBodyIsRead() throws IOException {
+    // Spring itself looks at the first byte, to tell whether there is a body.
+    String refused = begun("writer", 1 << 30, 1);
+    assertTrue(refused.startsWith("HTTP/1.1 403 "), refused);
+  }
+
+  @Test
+  void nothingIsReadBeyondTheBound() throws IOException {
+    for (String user : List.of("admin", "manager")) {
+      String refused = begun(user, 1 << 30, 10_001);
+      assertTrue(refused.startsWith("HTTP/1.1 413 "), refused);
+    }
+  }
+
+  /** The first line that answers a request of which so many bytes come, and no more. */
+  private static String begun(String user, int length, int come) throws IOException {
+    URI url = URI.create(host.http().url());
+    try (Socket socket = new Socket(url.getHost(), url.getPort())) {
+      socket.setSoTimeout(10_000);
+      String head =
+          "PATCH /armory/accounts HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
+              + String.format("X-SPINNAKER-USER: %s\r\nContent-Length: %d\r\n\r\n", user, length);
+      OutputStream sent = socket.getOutputStream();
+      sent.write((head + " ".repeat(come)).getBytes(StandardCharsets.US_ASCII));
+      sent.flush();
+      return new BufferedReader(
+              new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8))
+          .readLine();
+    }
   }
 
   @Test

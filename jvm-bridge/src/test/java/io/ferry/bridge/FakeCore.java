@@ -39,6 +39,11 @@ class FakeCore implements Core {
   }
 
   @Override
+  public long maxBody() {
+    return 1 << 20;
+  }
+
+  @Override
   public String metrics() {
     return metrics;
   }

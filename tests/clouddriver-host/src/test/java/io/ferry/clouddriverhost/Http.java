@@ -25,6 +25,11 @@ public final class Http {
     this.url = url;
   }
 
+  /** Where the host is. */
+  public String url() {
+    return url;
+  }
+
   public Reply get(String path, String... headers) {
     return send("GET", path, BodyPublishers.noBody(), headers);
   }
