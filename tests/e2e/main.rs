@@ -10,6 +10,7 @@ mod failures;
 mod first;
 mod grants;
 mod ground;
+mod handshakes;
 mod history;
 mod keys;
 mod large;

@@ -11,14 +11,14 @@ use rcgen::{
 use std::path::{Path, PathBuf};
 
 /// An authority, and the folder where what it issues lies.
-struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     folder: PathBuf,
     name: String,
 }
 
 impl Authority {
-    fn new(folder: &Path, name: &str) -> Authority {
+    pub(crate) fn new(folder: &Path, name: &str) -> Authority {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, name);
@@ -33,7 +33,7 @@ impl Authority {
     }
 
     /// Writes `NAME.crt` and `NAME.key` of a certificate for `common_name` and `core.test`.
-    fn issue(&self, file: &str, common_name: &str, expired: bool) {
+    pub(crate) fn issue(&self, file: &str, common_name: &str, expired: bool) {
         let names = vec!["core.test".to_owned()];
         let mut params = CertificateParams::new(names).unwrap();
         params.distinguished_name = DistinguishedName::new();
@@ -60,14 +60,14 @@ impl Authority {
         std::fs::write(self.path(file, "locked"), locked.unwrap().as_bytes()).unwrap();
     }
 
-    fn path(&self, file: &str, kind: &str) -> String {
+    pub(crate) fn path(&self, file: &str, kind: &str) -> String {
         self.folder
             .join(format!("{file}.{kind}"))
             .display()
             .to_string()
     }
 
-    fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.folder
             .join(format!("{}.pem", self.name))
             .display()
@@ -76,7 +76,7 @@ impl Authority {
 }
 
 /// An agent whose `clouddriver` section has these lines besides its address.
-fn agent(folder: &Path, grpc: &str, lines: &str) -> Agent {
+pub(crate) fn agent(folder: &Path, grpc: &str, lines: &str) -> Agent {
     let mut agent = Agent::new(folder, "agent-1", "zone-a", grpc, "");
     let port = agent.url.rsplit(':').next().unwrap();
     let config = format!(
@@ -305,6 +305,7 @@ fn beyond_the_loopback_plaintext_is_refused_unless_allowed() {
             true => {
                 becomes(&far, None);
                 says(&sidecar, 0, "kubeconfigs travel to agents in plaintext");
+                says(&sidecar, 0, "whoever connects is taken for an agent");
             }
             false => {
                 becomes(&far, Some("or set kubesvc.grpc.allowPlaintext: true there"));

@@ -1,5 +1,5 @@
 //! A TCP relay in the way of a connection: it may end those that are idle, as many a firewall does,
-//! and may take no new ones.
+//! may take no new ones, and may swallow what comes.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -18,6 +18,7 @@ pub struct Relay {
 #[derive(Debug)]
 struct State {
     closed: AtomicBool,
+    swallows: AtomicBool,
     taken: AtomicUsize,
 }
 
@@ -29,6 +30,7 @@ impl Relay {
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
             closed: AtomicBool::new(false),
+            swallows: AtomicBool::new(false),
             taken: AtomicUsize::new(0),
         });
         let known = state.clone();
@@ -39,7 +41,7 @@ impl Relay {
                 }
                 known.taken.fetch_add(1, Ordering::SeqCst);
                 if let Ok(far) = TcpStream::connect(target) {
-                    relay(&stream, &far, idle);
+                    relay(&stream, &far, idle, &known);
                 }
             }
         });
@@ -51,19 +53,24 @@ impl Relay {
         self.state.closed.store(!takes, Ordering::SeqCst);
     }
 
+    /// From now on nothing that comes goes on, and nobody is told.
+    pub fn swallow(&self) {
+        self.state.swallows.store(true, Ordering::SeqCst);
+    }
+
     /// How many connections it took.
     pub fn taken(&self) -> usize {
         self.state.taken.load(Ordering::SeqCst)
     }
 }
 
-fn relay(near: &TcpStream, far: &TcpStream, idle: Option<Duration>) {
+fn relay(near: &TcpStream, far: &TcpStream, idle: Option<Duration>, state: &Arc<State>) {
     let heard = Arc::new(Mutex::new(Instant::now()));
     for (from, to) in [(near, far), (far, near)] {
         let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-        let heard = heard.clone();
+        let (heard, state) = (heard.clone(), state.clone());
         std::thread::spawn(move || {
-            copy(&from, &to, &heard, idle);
+            copy(&from, &to, &heard, idle, &state);
             from.shutdown(Shutdown::Both).ok();
             to.shutdown(Shutdown::Both).ok();
         });
@@ -71,13 +78,20 @@ fn relay(near: &TcpStream, far: &TcpStream, idle: Option<Duration>) {
 }
 
 /// Until either side ends, or nothing came from both for too long.
-fn copy(mut from: &TcpStream, mut to: &TcpStream, heard: &Mutex<Instant>, idle: Option<Duration>) {
+fn copy(
+    mut from: &TcpStream,
+    mut to: &TcpStream,
+    heard: &Mutex<Instant>,
+    idle: Option<Duration>,
+    state: &State,
+) {
     from.set_read_timeout(Some(Duration::from_millis(100)))
         .unwrap();
     let mut bytes = [0; 16 * 1024];
     loop {
         match from.read(&mut bytes) {
             Ok(0) => return,
+            Ok(_) if state.swallows.load(Ordering::SeqCst) => {}
             Ok(count) => {
                 *heard.lock().unwrap() = Instant::now();
                 if to.write_all(&bytes[..count]).is_err() {
