@@ -116,7 +116,8 @@ fn it_watches_its_cluster_and_reports_over_tls() {
     let folder = server.folder.path().join("pod");
     let sidecar = Sidecar::start(&server.apply("example/volume"), &folder);
     let objects = server.apply("agent");
-    let (_agent, url) = start(&server, &objects, &sidecar, &folder);
+    let token = sidecar.agents_token();
+    let (_agent, url) = start(&server, &objects, &sidecar, &token, &folder);
     let account = wait::until(PATIENCE, || {
         let answer = sidecar.get(
             "listen",
@@ -145,12 +146,40 @@ fn it_watches_its_cluster_and_reports_over_tls() {
     assert!(!log(&folder).contains("forbidden"), "{}", log(&folder));
 }
 
+#[test]
+fn whoever_does_not_send_the_token_is_no_agent() {
+    let server = Server::start();
+    let folder = server.folder.path().join("pod");
+    let sidecar = Sidecar::start(&server.apply("example/volume"), &folder);
+    let objects = server.apply("agent");
+    let other = folder.join("other-token");
+    std::fs::write(&other, "other\n").unwrap();
+    let (_agent, url) = start(&server, &objects, &sidecar, &other, &folder);
+    let refused = wait::until(PATIENCE, || {
+        let health = http::get(&format!("{url}/health"))?.json();
+        let cause = health["cause"].as_str().unwrap_or_default();
+        match cause.contains("the token is not that of kubesvc.grpc.auth.token") {
+            true => Ok(()),
+            false => Err(health.to_string()),
+        }
+    });
+    refused.unwrap_or_else(|error| panic!("{error}\n{}", log(&folder)));
+    let agents = sidecar.get("listen", "/armory/agents", Some("pod-token"));
+    assert_eq!(agents.body, "[]");
+    assert!(
+        !sidecar.log().contains("whoever connects"),
+        "{}",
+        sidecar.log()
+    );
+}
+
 /// Starts the agent as `objects` say, and tells where its own server is. Its pod's service account is
 /// a kubeconfig here, since the mount of a pod cannot be had.
 fn start(
     server: &Server,
     objects: &[Value],
     sidecar: &Sidecar,
+    token: &Path,
     folder: &Path,
 ) -> (Process, String) {
     let port = free_port();
@@ -169,6 +198,7 @@ fn start(
             "/etc/ferry/core/ca.crt",
             sidecar.authority().display().to_string(),
         ),
+        ("/etc/ferry/agents/token", token.display().to_string()),
         ("serviceAccount: true", kubeconfig),
         ("8082", port.to_string()),
     ] {

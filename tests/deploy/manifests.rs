@@ -25,6 +25,10 @@ fn every_set_is_accepted_and_leaves_clouddriver_to_the_sidecar() {
         assert_eq!(port(sidecar, grpc["targetPort"].as_str().unwrap()), 9091);
         let hidden = "/var/run/secrets/kubernetes.io/serviceaccount";
         assert_eq!(mount(sidecar, hidden)["name"], "ferry-no-token");
+        assert_eq!(
+            secret(deployment, sidecar, "/etc/ferry/agents"),
+            "ferry-agents"
+        );
         let database = variable(sidecar, "SIDECAR_DATABASE");
         let strategy = &deployment["spec"]["strategy"]["type"];
         match set {
@@ -49,6 +53,10 @@ fn every_set_is_accepted_and_leaves_clouddriver_to_the_sidecar() {
     let agent = container(deployment, "ferry-agent");
     least_rights(agent);
     assert_eq!(port(agent, "http"), 8082);
+    assert_eq!(
+        secret(deployment, agent, "/etc/ferry/agents"),
+        "ferry-agents"
+    );
     let labels = &deployment["spec"]["template"]["metadata"]["labels"];
     let policy = object(&objects, "NetworkPolicy", "ferry-agent");
     assert_eq!(&policy["spec"]["podSelector"]["matchLabels"], labels);
@@ -97,6 +105,13 @@ fn variable<'a>(container: &'a Value, name: &str) -> &'a Value {
 
 fn mount<'a>(container: &'a Value, path: &str) -> &'a Value {
     one(&container["volumeMounts"], "mountPath", path)
+}
+
+/// The Secret that is mounted there.
+fn secret<'a>(deployment: &'a Value, container: &'a Value, path: &str) -> &'a Value {
+    let volumes = &deployment["spec"]["template"]["spec"]["volumes"];
+    let volume = mount(container, path)["name"].as_str().unwrap();
+    &one(volumes, "name", volume)["secret"]["secretName"]
 }
 
 fn port(container: &Value, name: &str) -> u64 {

@@ -11,6 +11,9 @@ use std::process::Command;
 /// The name by which agents know it.
 pub const SERVICE: &str = "spin-clouddriver-grpc";
 
+/// What agents send.
+const AGENTS_TOKEN: &str = "agents-token\n";
+
 /// A running one, with what its pod mounts in `folder`.
 pub struct Sidecar {
     folder: PathBuf,
@@ -21,10 +24,11 @@ impl Sidecar {
     /// Starts it as `objects` say, but for the ports, which may be taken here, and the mounts, which
     /// lie in `folder`.
     pub fn start(objects: &[Value], folder: &Path) -> Sidecar {
-        for mounted in ["api", "grpc", "database"] {
+        for mounted in ["api", "grpc", "database", "agents"] {
             std::fs::create_dir_all(folder.join(mounted)).unwrap();
         }
         std::fs::write(folder.join("api/token"), "pod-token\n").unwrap();
+        std::fs::write(folder.join("agents/token"), AGENTS_TOKEN).unwrap();
         certify(&folder.join("grpc"));
         let config = &object(objects, "ConfigMap", "ferry-sidecar")["data"]["ferry.yml"];
         let mut config = config.as_str().unwrap().to_owned();
@@ -58,6 +62,16 @@ impl Sidecar {
     /// The authority that agents get.
     pub fn authority(&self) -> PathBuf {
         self.folder.join("grpc/ca.crt")
+    }
+
+    /// The file of the agents' token, as agents get it, too.
+    pub fn agents_token(&self) -> PathBuf {
+        self.folder.join("agents/token")
+    }
+
+    /// What it logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("sidecar.log")).unwrap()
     }
 
     /// GETs from it, with the token or without.

@@ -162,13 +162,24 @@ fn tls(document: &Document) -> Result<Option<CoreTls>, ConfigError> {
 
 fn auth(document: &Document) -> Result<Auth, ConfigError> {
     let token = document.secret("clouddriver.auth.token")?;
+    let file_key = "clouddriver.auth.tokenFile";
+    let file = document.text(file_key)?;
     let key = "clouddriver.auth.tokenCommand.command";
     let command = document.text(key)?;
-    match (token, command) {
-        (Some(_), Some(_)) => Err(document.wrong(key, "no command beside clouddriver.auth.token")),
-        (Some(token), None) => Ok(Auth::Token(token)),
-        (None, None) => Ok(Auth::None),
-        (None, Some(command)) => Ok(Auth::Command(TokenCommand {
+    match (token, file, command) {
+        (Some(_), Some(_), _) => {
+            Err(document.wrong(file_key, "no file beside clouddriver.auth.token"))
+        }
+        (Some(_), _, Some(_)) => {
+            Err(document.wrong(key, "no command beside clouddriver.auth.token"))
+        }
+        (None, Some(_), Some(_)) => {
+            Err(document.wrong(key, "no command beside clouddriver.auth.tokenFile"))
+        }
+        (Some(token), None, None) => Ok(Auth::Token(token)),
+        (None, Some(file), None) => Ok(Auth::File(PathBuf::from(file))),
+        (None, None, None) => Ok(Auth::None),
+        (None, None, Some(command)) => Ok(Auth::Command(TokenCommand {
             command,
             args: document.texts("clouddriver.auth.tokenCommand.args")?,
             raw: raw(document)?,

@@ -57,6 +57,11 @@ pub const KEYS: &[Key] = &[
         "Sent to the core, which compares it with kubesvc.grpc.auth.token.",
     ),
     used(
+        "clouddriver.auth.tokenFile",
+        "",
+        "The file that has the token, read whenever a session begins (Ferry's own).",
+    ),
+    used(
         "clouddriver.auth.tokenCommand.command",
         "",
         "A program that prints the token.",

@@ -3,6 +3,7 @@
 //! The program belongs to the operator. What it prints is never logged, and it is run only when a
 //! session begins and the token at hand is missing, too old, or was refused.
 
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub enum Auth {
     None,
     /// `token`
     Token(SecretString),
+    /// `tokenFile`, read whenever a session begins.
+    File(PathBuf),
     /// `tokenCommand`
     Command(TokenCommand),
 }
@@ -63,6 +66,7 @@ impl Tokens {
         let command = match &self.auth {
             Auth::None => return Ok(None),
             Auth::Token(token) => return Ok(Some(token.clone())),
+            Auth::File(path) => return of_file(path).await.map(Some),
             Auth::Command(command) => command,
         };
         if let Some((token, since)) = &*self.kept()
@@ -107,6 +111,18 @@ impl TokenCommand {
         let text = SecretString::from(String::from_utf8_lossy(&output.stdout).into_owned());
         token_of(text.expose_secret(), self.raw).ok_or_else(|| format!("{name} {wrong}"))
     }
+}
+
+async fn of_file(path: &Path) -> Result<SecretString, String> {
+    let name = format!(
+        "{}, the file of clouddriver.auth.tokenFile,",
+        path.display()
+    );
+    let text = tokio::fs::read_to_string(path)
+        .await
+        .map(SecretString::from);
+    let text = text.map_err(|error| format!("{name} cannot be read: {}", error.kind()))?;
+    token_of(text.expose_secret(), true).ok_or_else(|| format!("{name} is empty"))
 }
 
 fn token_of(text: &str, raw: bool) -> Option<SecretString> {
@@ -164,6 +180,23 @@ mod tests {
         let mut missing = command("", true);
         missing.command = "/no/such/program".into();
         assert!(missing.run().await.unwrap_err().contains("does not start"));
+    }
+
+    #[tokio::test]
+    async fn a_file_is_read_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let tokens = Tokens::new(Auth::File(path.clone()));
+        let error = tokens.current().await.unwrap_err();
+        assert!(error.contains("tokenFile, cannot be read"), "{error}");
+        for token in ["s3cr3t", "r3newed"] {
+            std::fs::write(&path, format!("{token}\n")).unwrap();
+            let read = tokens.current().await.unwrap().unwrap();
+            assert_eq!(read.expose_secret(), token);
+        }
+        std::fs::write(&path, "\n").unwrap();
+        let error = tokens.current().await.unwrap_err();
+        assert!(error.ends_with("is empty"), "{error}");
     }
 
     #[tokio::test]

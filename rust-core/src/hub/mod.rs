@@ -17,7 +17,7 @@ pub use admit::{Admission, Token};
 pub use registry::{Entry, Registry};
 
 use crate::store::{Registration, Report};
-use ferry_tls::Acceptor;
+use ferry_tls::{Acceptor, ClientAuth};
 use ferry_wire::MAX_MESSAGE_BYTES;
 use ferry_wire::v1::agents_server::{Agents, AgentsServer};
 use ferry_wire::v1::{AgentMessage, CoreMessage, Registered};
@@ -126,10 +126,17 @@ impl Hub {
             address: listening.address,
             source,
         };
+        let certified = listening
+            .tls
+            .as_ref()
+            .is_some_and(|tls| tls.client_auth == ClientAuth::Require);
         let tls = listening.tls.map(Acceptor::new).transpose()?.map(Arc::new);
         let listener = TcpListener::bind(listening.address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        warn_of_plaintext(address, tls.is_some(), &listening.admission);
+        if !address.ip().is_loopback() {
+            warn_of_plaintext(address, tls.is_some(), &listening.admission);
+            warn_of_strangers(address, tls.is_some(), certified, &listening.admission);
+        }
         let closing = CancellationToken::new();
         let tasks = TaskTracker::new();
         let service = Service {
@@ -198,7 +205,7 @@ impl Hub {
 
 /// Says at the start what would otherwise be learnt from an agent that does not get in.
 fn warn_of_plaintext(address: SocketAddr, encrypted: bool, admission: &Admission) {
-    if encrypted || address.ip().is_loopback() {
+    if encrypted {
         return;
     }
     match admission.allow_plaintext {
@@ -213,6 +220,19 @@ fn warn_of_plaintext(address: SocketAddr, encrypted: bool, admission: &Admission
              kubesvc.grpc.server.security, or set kubesvc.grpc.allowPlaintext: true if the network \
              between is trusted"
         ),
+    }
+}
+
+/// Says at the start that nothing is asked of agents, if others than this host's get in.
+fn warn_of_strangers(address: SocketAddr, encrypted: bool, certified: bool, admission: &Admission) {
+    let open = encrypted || admission.allow_plaintext;
+    let guarded = certified || admission.token.is_some() || admission.subjects.is_some();
+    if open && !guarded {
+        tracing::warn!(
+            %address,
+            "whoever connects is taken for an agent, and is sent kubeconfigs: set \
+             kubesvc.grpc.auth.token or tokenFile, or server.security.clientAuth: REQUIRE"
+        );
     }
 }
 
