@@ -80,7 +80,7 @@ fn the_page_is_what_the_tables_say() {
 /// Documented keys of the agent that have no effect here, with their defaults; and one account.
 const WITHOUT_EFFECT: &str = "
 server: {host: 127.0.0.1, port: 0}
-clouddriver: {grpc: '127.0.0.1:1', insecure: true, responseRetries: {enabled: true, maxRetries: 3, backOffMs: 3000}}
+clouddriver: {grpc: '127.0.0.1:1', insecure: true}
 dynamicAccounts:
   enabled: false
   interceptor: {enabled: true}
@@ -104,7 +104,6 @@ kubernetes:
     skipServerSideApply: false
     skipManifestDefaults: false
 pprof: {enabled: false, port: 6060}
-secrets: {vault: {enabled: false, authMethod: TOKEN, url: '', role: '', path: ''}}
 tasks: {totalBudget: 1000, budgetPerAccount: 50, queueCheckFrequencyMs: 2000}
 ";
 

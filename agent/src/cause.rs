@@ -75,6 +75,8 @@ impl fmt::Display for Names {
 pub enum Refusal {
     #[error("no kubeconfig was sent: give kubeconfigContents, kubeconfigFile or serviceAccount")]
     NoKubeconfig,
+    #[error("{0}")]
+    Reference(String),
     #[error("the account's definition is wrong: {0}")]
     Definition(String),
     #[error(

@@ -38,6 +38,7 @@ use accounts::Accounts;
 use admin::Admin;
 use cause::chain;
 use config::Config;
+use ferry_reference::Resolver;
 use ferry_tls::Acceptor;
 use link::Link;
 use metrics::Metrics;
@@ -63,6 +64,9 @@ pub enum Error {
     /// The certificate or key of the admin server cannot be used.
     #[error("server.ssl: {0}")]
     Tls(String),
+    /// The certificates that Vault is trusted by cannot be used.
+    #[error("secrets.vault: {0}")]
+    Secrets(String),
     /// A metric has no name that can be.
     #[error(transparent)]
     Count(#[from] prometheus::Error),
@@ -113,6 +117,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> Result<(), E
         config.accounts,
         config.kubeconfig_folders,
         config.clusters,
+        Resolver::new(config.engines).map_err(Error::Secrets)?,
         config.dynamic_accounts,
     );
     let tasks = TaskTracker::new();

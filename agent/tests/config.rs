@@ -311,3 +311,29 @@ fn the_program_tells_a_wrong_start_in_one_line_and_knows_itself() {
     let help = String::from_utf8(program().arg("--help").output().unwrap().stdout).unwrap();
     assert!(help.contains("--config <FILE>"), "{help}");
 }
+
+#[test]
+fn what_a_vault_lacks_is_said() {
+    let on = |more: &str| {
+        let vault = format!("secrets: {{vault: {{enabled: true, url: 'https://v:8200', {more}}}}}");
+        parse(&vault)
+    };
+    let engines = on("authMethod: kubernetes, role: ferry, caFile: /ca.pem")
+        .unwrap()
+        .engines;
+    let vault = engines.vault.unwrap();
+    assert_eq!(vault.authority.as_deref(), Some(Path::new("/ca.pem")));
+    assert!(on("token: t0ken").is_ok());
+    for (more, key) in [
+        ("authMethod: KUBERNETES", "secrets.vault.role"),
+        ("authMethod: LDAP", "secrets.vault.authMethod"),
+    ] {
+        let error = on(more).unwrap_err().to_string();
+        assert!(error.contains(key), "{error}");
+    }
+    let nowhere = parse("secrets: {vault: {enabled: true, token: t0ken}}").unwrap_err();
+    let nowhere = nowhere.to_string();
+    assert!(nowhere.contains("secrets.vault.url"), "{nowhere}");
+    let off = parse("secrets: {vault: {role: r}}").unwrap();
+    assert!(off.engines.vault.is_none());
+}

@@ -179,3 +179,61 @@ async fn accounts_of_a_changed_file_are_taken_up_without_a_restart() {
     assert!(register.static_accounts[0].definition.contains("other"));
     agent.stop().await;
 }
+
+#[tokio::test]
+async fn a_static_accounts_kubeconfig_may_be_a_reference() {
+    let authority = Authority::new("good");
+    let address = tls(authority.issue("127.0.0.1", false), pods).await;
+    let folder = tempfile::tempdir().unwrap();
+    let vault = ferry_tests::vault::Vault::start(folder.path());
+    vault.let_in("t0ken");
+    let server = format!("https://{address}");
+    let text = kubeconfig(&server, &authority.pem);
+    vault.put("kv", "clusters/one", "kubeconfig", &text);
+    let more = format!(
+        "secrets:\n  kubernetes: {{kubeconfigFile: /nowhere/kubeconfig}}\n  \
+         vault: {{enabled: true, url: '{}', token: t0ken, caFile: {}}}\n\
+         kubernetes:\n  reconnectTimeoutMs: 100\n  accounts:\n\
+         \x20 - {{name: one, kubeconfigFile: 'encryptedFile:vault!e:kv!p:clusters/one!k:kubeconfig', namespaces: [a]}}\n\
+         \x20 - {{name: two, kubeconfigFile: 'encrypted:vault!e:kv!p:clusters/two!k:kubeconfig', namespaces: [a]}}\n\
+         \x20 - {{name: three, kubeconfigFile: 'encryptedFile:k8s!n:clusters!k:three', namespaces: [a]}}\n",
+        vault.url,
+        vault.authority.display(),
+    );
+    let mut core = Core::start(Terms::default()).await;
+    let agent = Agent::start(core.address, &more);
+    let mut session = core.session().await;
+    let shown = format!("{:?}", session.register.static_accounts);
+    assert!(shown.contains("encryptedFile:vault") && !shown.contains(SECRET));
+    // What is known by then is told with the registration.
+    let registered = session.register.static_accounts.clone().into_iter();
+    let mut reports: Vec<_> = registered.filter_map(|account| account.report).collect();
+    let mut said = BTreeMap::new();
+    loop {
+        for report in reports.drain(..) {
+            match report.state.unwrap() {
+                State::Ready(_) => drop(said.insert(report.account, String::new())),
+                State::Failed(failed) => drop(said.insert(report.account, failed.cause)),
+                _ => {}
+            }
+        }
+        if said.len() == 3 {
+            break;
+        }
+        reports.push(session.report().await);
+    }
+    assert_eq!(said["one"], "");
+    let wrong = "`encrypted:vault!e:kv!p:clusters/two!k:kubeconfig` cannot be read";
+    assert!(said["two"].contains(wrong), "{}", said["two"]);
+    let wrong = "/nowhere/kubeconfig cannot be read";
+    assert!(said["three"].contains(wrong), "{}", said["three"]);
+    // It is read anew for every attempt.
+    vault.put("kv", "clusters/two", "kubeconfig", &text);
+    loop {
+        let report = session.report().await;
+        if let (true, State::Ready(_)) = (report.account == "two", report.state.unwrap()) {
+            break;
+        }
+    }
+    agent.stop().await;
+}

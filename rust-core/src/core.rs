@@ -118,7 +118,7 @@ impl Core {
         let lifecycle = Arc::new(Lifecycle::new(Parts {
             store: store.clone(),
             keyring,
-            resolver: Resolver::new(config.engines.clone())?,
+            resolver: Resolver::new(config.engines.clone()).map_err(SecretError::Vault)?,
             source: source.clone(),
             registry: registry.clone(),
             limits,

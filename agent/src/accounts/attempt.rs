@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ferry_reference::Resolver;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::definition::Definition;
@@ -34,6 +35,8 @@ pub(super) struct Account {
     pub(super) clusters: Arc<Settings>,
     /// Shared by all accounts.
     pub(super) turns: Arc<Turns>,
+    /// Reads what a reference of the agent's own configuration names.
+    pub(super) secrets: Arc<Resolver>,
     /// An account of the agent's own configuration: nobody will ask for it again.
     pub(super) fixed: bool,
 }
@@ -186,7 +189,11 @@ impl Account {
     /// Reads the kubeconfig and prepares the client, where reading files and running an operator's
     /// credential program holds up nothing else.
     async fn prepare(&self, step: Duration) -> Result<Cluster, Cause> {
-        let (source, definition) = self.order.clone().map_err(Cause::Refused)?;
+        let (mut source, definition) = self.order.clone().map_err(Cause::Refused)?;
+        if let Source::Referenced(reference) = &source {
+            let text = self.secrets.resolve(reference).await;
+            source = Source::Resolved(text.map_err(Refusal::Reference)?);
+        }
         let folders = self.folders.clone();
         let dialer = match definition.no_proxy {
             true => Dialer::straight(),

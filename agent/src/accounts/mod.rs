@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use ferry_reference::Resolver;
 use ferry_wire::v1::account::Kubeconfig;
 use ferry_wire::v1::account_report::State;
 use ferry_wire::v1::{Account, AccountReport, Deletion, Failed, Refused, StaticAccount};
@@ -74,6 +75,7 @@ struct Shared {
     folders: Arc<[PathBuf]>,
     clusters: Arc<Settings>,
     turns: Arc<Turns>,
+    secrets: Arc<Resolver>,
     /// Whether the core may give accounts.
     dynamic: bool,
     tasks: TaskTracker,
@@ -86,16 +88,18 @@ struct Shared {
 
 impl Accounts {
     /// Starts the accounts of the agent's own configuration. `folders` are those below which the
-    /// core may name kubeconfig files; `dynamic`: whether it may give accounts at all.
+    /// core may name kubeconfig files; `secrets` reads what their references name; `dynamic`: whether it may give accounts at all.
     pub fn start(
         fixed: Vec<FixedAccount>,
         folders: Vec<PathBuf>,
         clusters: Settings,
+        secrets: Resolver,
         dynamic: bool,
     ) -> Self {
         let accounts = Self(Arc::new(Shared {
             clusters: Arc::new(clusters),
             turns: Arc::new(Turns::new()),
+            secrets: Arc::new(secrets),
             folders: folders.into(),
             dynamic,
             tasks: TaskTracker::new(),
@@ -333,6 +337,7 @@ impl Accounts {
             folders: self.0.folders.clone(),
             clusters: self.0.clusters.clone(),
             turns: self.0.turns.clone(),
+            secrets: self.0.secrets.clone(),
             fixed: fixed.is_some(),
         };
         let shared = self.0.clone();

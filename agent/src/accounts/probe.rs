@@ -61,6 +61,7 @@ impl Accounts {
                 folders: shared.folders.clone(),
                 clusters: shared.clusters.clone(),
                 turns: shared.turns.clone(),
+                secrets: shared.secrets.clone(),
                 fixed: false,
             };
             let tried = AssertUnwindSafe(timeout(limit, account.rehearse()));

@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use ferry_reference::is_reference;
 use ferry_wire::MAX_ACCOUNT_BYTES;
 use serde_json::Value;
 
@@ -73,6 +74,9 @@ fn source(entry: &Value) -> Result<Source, String> {
         _ => return Err("serviceAccount must be true or false".into()),
     };
     match (file, service_account) {
+        (Some(reference), false) if is_reference(reference) => {
+            Ok(Source::Referenced(reference.clone()))
+        }
         (Some(path), false) => Ok(Source::NamedByOperator(PathBuf::from(path))),
         (None, true) => Ok(Source::ServiceAccount),
         (Some(_), true) => Err("kubeconfigFile and serviceAccount exclude each other".into()),

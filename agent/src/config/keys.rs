@@ -237,7 +237,7 @@ pub const KEYS: &[Key] = &[
     used(
         "kubernetes.accounts[].kubeconfigFile",
         "",
-        "Its kubeconfig; one of this and serviceAccount is needed.",
+        "Its kubeconfig, or a reference to a secret with it (encryptedFile:k8s!n:NAME!k:KEY!ns:NAMESPACE, encryptedFile:vault!e:ENGINE!p:PATH!k:KEY), read for every attempt; one of this and serviceAccount is needed.",
     ),
     used(
         "kubernetes.accounts[].serviceAccount",
@@ -421,10 +421,29 @@ pub const KEYS: &[Key] = &[
         "Serves /metrics and /prometheus_metrics.",
     ),
     used("prometheus.port", "8008", "Where, on every address."),
-    unused(
-        "secrets.*",
-        "",
-        "The agent keeps no secrets; name files that a mount or an agent of Vault's writes.",
+    used(
+        "secrets.kubernetes.kubeconfigFile",
+        "the pod's service account",
+        "With what the engine k8s of references reads Secrets (Ferry's own).",
+    ),
+    used(
+        "secrets.vault.enabled",
+        "false",
+        "Switches the engine vault of references on.",
+    ),
+    used("secrets.vault.url", "", "Vault's https://host:port."),
+    used("secrets.vault.authMethod", "TOKEN", "TOKEN or KUBERNETES."),
+    used("secrets.vault.token", "VAULT_TOKEN", "The token of TOKEN."),
+    used("secrets.vault.role", "", "The role of KUBERNETES."),
+    used(
+        "secrets.vault.path",
+        "kubernetes",
+        "Where Vault has the auth method of KUBERNETES.",
+    ),
+    used(
+        "secrets.vault.caFile",
+        "the system's authorities",
+        "The authority of Vault's certificate in PEM.",
     ),
     unused(
         "tasks.*",

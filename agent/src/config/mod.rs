@@ -6,6 +6,7 @@
 mod accounts;
 mod check;
 mod core;
+mod engines;
 mod files;
 mod identity;
 mod keys;
@@ -17,6 +18,7 @@ mod server;
 
 use std::path::PathBuf;
 
+use ferry_reference::Engines;
 use serde_json::Value;
 use thiserror::Error;
 
@@ -48,6 +50,8 @@ pub struct Config {
     pub clusters: Settings,
     /// `kubernetes.kubeconfigFolders`: below these the core may name kubeconfig files.
     pub kubeconfig_folders: Vec<PathBuf>,
+    /// `secrets.*`: where references of its own accounts lead.
+    pub engines: Engines,
     /// `server.*`
     pub server: Server,
     /// `prometheus.port`, if `prometheus.enabled`.
@@ -175,6 +179,7 @@ impl Config {
             accounts: accounts::read(document)?,
             clusters: kubernetes::settings(document)?,
             kubeconfig_folders: kubernetes::folders(document)?,
+            engines: engines::read(document)?,
             server: Server::read(document)?,
             metrics: server::metrics(document)?,
             logging: Logging::read(document, environment)?,

@@ -28,6 +28,12 @@ pub enum Source {
     NamedByCore(PathBuf),
     /// A file that the agent's own configuration names: used as the operator wrote it.
     NamedByOperator(PathBuf),
+    /// A reference to a secret that the agent's own configuration names; it is resolved before each
+    /// attempt.
+    Referenced(String),
+    /// What such a reference names: used as the operator wrote it, but for relative paths, which lead
+    /// nowhere.
+    Resolved(SecretString),
     /// The agent's own service account.
     ServiceAccount,
 }
@@ -76,6 +82,13 @@ pub fn access(
                 &folders,
             )
         }
+        Source::Resolved(contents) => {
+            let kubeconfig = parse(contents.expose_secret())?;
+            choose::choose(kubeconfig, context, Trust::Operator, None, &folders)
+        }
+        Source::Referenced(reference) => Err(Refusal::Reference(format!(
+            "the secret `{reference}` was not read"
+        ))),
         Source::ServiceAccount => choose::service_account(),
     }
 }

@@ -1,18 +1,12 @@
 //! Secrets at rest: what must not lie in a table in plain text is sealed (AES-256-GCM) with the
-//! core's key, bound to the account's name; and secrets elsewhere, which a reference names. `lifecycle`
-//! seals, opens and resolves; nothing here is ever logged or shown.
+//! core's key, bound to the account's name; `lifecycle` seals and opens; nothing here is ever
+//! logged or shown. Secrets elsewhere, which a reference names, are the crate ferry-reference's.
 
-mod https;
 mod key;
 mod keyring;
-mod kubernetes;
-mod reference;
-mod resolve;
-mod vault;
 
+pub use ferry_reference::{Engines, POD_TOKEN, Resolver, VaultLogin, VaultSettings};
 pub use keyring::Keyring;
-pub use resolve::{Engines, Resolver};
-pub use vault::{POD_TOKEN, VaultLogin, VaultSettings};
 
 use key::KEY_BYTES;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! Vault's KV v2 and the login of pods, by TLS on a real socket. The engine `k8s` is tested on a real
 //! API server, in the integration suite.
 
-use super::super::VaultLogin;
+use super::super::vault::VaultLogin;
 use super::*;
 use ferry_tests::vault::{MOUNT, Vault as Server};
 use secrecy::ExposeSecret;

@@ -1,10 +1,10 @@
-//! From a reference to what it names, by the engines that are configured. `lifecycle` asks just
-//! before it sends a kubeconfig; what comes back is kept nowhere. An engine that is not reached is
+//! From a reference to what it names, by the engines that are configured. The core asks just
+//! before it sends a kubeconfig, an agent just before it uses one; what comes back is kept nowhere. An engine that is not reached is
 //! left alone for a few seconds, so that the accounts of another do not wait for it.
 
+use super::kubernetes;
 use super::reference::Reference;
 use super::vault::{Vault, VaultSettings};
-use super::{SecretError, kubernetes};
 use secrecy::SecretString;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -49,13 +49,13 @@ impl From<String> for Reason {
 }
 
 impl Resolver {
-    /// Nothing is asked yet.
-    pub fn new(engines: Engines) -> Result<Resolver, SecretError> {
+    /// Nothing is asked yet. An error is a sentence about Vault's certificates.
+    pub fn new(engines: Engines) -> Result<Resolver, String> {
         let vault = engines.vault.map(Vault::new).transpose();
         Ok(Resolver {
             kubeconfig: engines.kubeconfig,
             kubernetes_rests: Rest::default(),
-            vault: vault.map_err(SecretError::Vault)?,
+            vault: vault?,
             vault_rests: Rest::default(),
         })
     }

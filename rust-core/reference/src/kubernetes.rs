@@ -5,16 +5,23 @@
 use super::https;
 use super::reference::Reference;
 use super::resolve::Reason;
-use crate::encoding::encode_query;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use http_body_util::Full;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use tokio::fs;
+
+/// What is escaped in a segment of a path.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 const POD: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
@@ -41,7 +48,7 @@ pub(super) async fn read(
         .or(access.namespace.as_deref())
         .unwrap_or("default");
     let place = format!("the Secret `{name}` of namespace `{namespace}`");
-    let path = [namespace, name].map(encode_query);
+    let path = [namespace, name].map(|part| utf8_percent_encode(part, SEGMENT));
     let url = format!(
         "{}/api/v1/namespaces/{}/secrets/{}",
         access.server, path[0], path[1]
@@ -77,7 +84,8 @@ async fn of_pod() -> Result<Access, String> {
     let variable = |name: &str| {
         std::env::var(name).map_err(|_| {
             format!(
-                "{name} is not set: this is no pod; set kubesvc.secrets.kubernetes.kubeconfigFile"
+                "{name} is not set: this is no pod; set secrets.kubernetes.kubeconfigFile, for the \
+                 core kubesvc.secrets.kubernetes.kubeconfigFile"
             )
         })
     };

@@ -4,6 +4,9 @@
 
 use std::collections::BTreeMap;
 
+/// With what a reference begins.
+pub(super) const PREFIXES: [&str; 2] = ["encrypted:", "encryptedFile:"];
+
 /// A reference, taken apart.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Reference<'a> {
@@ -15,7 +18,7 @@ pub(super) struct Reference<'a> {
 impl<'a> Reference<'a> {
     /// An error is a sentence about it.
     pub(super) fn parse(text: &'a str) -> Result<Reference<'a>, String> {
-        let rest = ["encrypted:", "encryptedFile:"]
+        let rest = PREFIXES
             .iter()
             .find_map(|prefix| text.strip_prefix(prefix))
             .ok_or("it begins with neither encrypted: nor encryptedFile:")?;
