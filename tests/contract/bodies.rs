@@ -1,10 +1,14 @@
-//! Bodies that are too large, of another type, nested too deeply.
+//! Bodies that are too large, of another type, nested too deeply; and one with ten thousand entries.
 
 use crate::ground::{Place, at_each_door};
 use crate::talk::Talk;
-use serde_json::json;
+use serde_json::{Value, json};
 
-at_each_door!(bodies_of_another_type, bodies_nested_too_deeply,);
+at_each_door!(
+    bodies_of_another_type,
+    bodies_nested_too_deeply,
+    ten_thousand_entries,
+);
 at_each_door!(bodies_that_are_too_large: sidecar_that_is_strict, plugin_that_is_strict);
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
@@ -79,4 +83,20 @@ fn bodies_that_are_too_large(place: &Place) {
         talk.say(method, path, &[JSON], &format!("{names}{rest} "));
     }
     talk.is("bodies_that_are_too_large");
+}
+
+fn ten_thousand_entries(place: &Place) {
+    const COUNT: usize = 10_000;
+    let entry = |at| json!({"name": format!("tenthousand-{at:05}"), "serviceAccount": true});
+    let entries = Value::from_iter((0..COUNT).map(entry));
+    let path = format!("{DYNAMIC}?report=items");
+    for (status, outcome) in [(202, "created"), (409, "present")] {
+        let answer = place.request("POST", &path, Some(&entries)).unwrap();
+        let report = answer.json();
+        let items = report["items"].as_array().unwrap();
+        let so = items.iter().filter(|item| item["outcome"] == outcome);
+        assert_eq!((answer.status, so.count()), (status, COUNT));
+    }
+    let listed = place.request("GET", "/armory/accounts?name=tenthousand-&limit=1", None);
+    assert_eq!(listed.unwrap().json()["total"], COUNT);
 }
