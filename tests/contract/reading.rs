@@ -2,7 +2,8 @@
 
 use crate::ground::{Place, at_each_door, kubeconfig, server};
 use crate::talk::Talk;
-use ferry_tests::clouddriver;
+use ferry_tests::ferry::PATIENCE;
+use ferry_tests::{clouddriver, wait};
 use serde_json::json;
 
 at_each_door!(
@@ -101,6 +102,15 @@ fn one_account_as_kubesvc(place: &Place) {
 }
 
 fn an_account_of_an_agent(place: &Place) {
+    let ready = wait::until(PATIENCE, || {
+        let path = "/agents/kubernetes/accounts/on-premises";
+        let account = place.request("GET", path, None)?.json();
+        match account["connections"] == 1 {
+            true => Ok(()),
+            false => Err(account.to_string()),
+        }
+    });
+    ready.unwrap();
     let mut talk = Talk::at(place);
     talk.hide(server(), "server");
     talk.hide(&place.file_of_its_own_account(), "file");
