@@ -7,6 +7,7 @@ use crate::account::definition::Definition;
 use crate::error::causes;
 use crate::source::{Cursor, Definition as Account, SourceError};
 use crate::store::{Actor, Known, StoreError};
+use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -234,6 +235,7 @@ impl Lifecycle {
                 _ => {}
             }
         }
+        let lost = self.not_just_hidden(lost).await?;
         for name in &lost {
             tracing::warn!(
                 account = name,
@@ -247,6 +249,18 @@ impl Lifecycle {
             }
         }
         Ok(())
+    }
+
+    /// Leaves those out that Clouddriver may only not show: it has permissions, and nobody has them here.
+    async fn not_just_hidden(&self, mut lost: Vec<String>) -> Result<Vec<String>, StoreError> {
+        if !lost.is_empty() && !self.source.shows_all() {
+            let contents = self.store.contents(&lost).await?;
+            lost.retain(|name| {
+                let kept = contents.get(name);
+                !kept.is_some_and(|kept| is_restricted(&kept.definition))
+            });
+        }
+        Ok(lost)
     }
 
     /// Clears marks of deleted accounts that the source does not have either.
@@ -279,6 +293,18 @@ impl Lifecycle {
         missing.retain(|name| !there.contains_key(name));
         Ok(missing)
     }
+}
+
+/// Whether an account's definition says who may read it.
+fn is_restricted(definition: &str) -> bool {
+    let definition: Value = serde_json::from_str(definition).unwrap_or_default();
+    ["permissions", "requiredGroupMembership"]
+        .iter()
+        .any(|key| match &definition[key] {
+            Value::Object(of) => !of.is_empty(),
+            Value::Array(of) => !of.is_empty(),
+            _ => false,
+        })
 }
 
 fn scanner() -> Actor {

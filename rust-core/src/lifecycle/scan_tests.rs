@@ -204,6 +204,18 @@ async fn what_clouddriver_lost_stays_and_is_said_to_be_gone() {
 }
 
 #[tokio::test]
+async fn what_may_only_be_hidden_is_not_said_to_be_gone() {
+    let mut ground = Ground::open(100).await;
+    let restricted = json!({"kubeconfigFile": "/k", "permissions": {"READ": ["dev"]}});
+    ground.source.put("a", restricted);
+    ground.put("pear", "/k");
+    ground.migrate("a").await;
+    ground.source.remove("a");
+    ground.scan().await;
+    assert_eq!(ground.lifecycle.store.gone_at("a").await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn an_empty_answer_is_no_reason_to_take_everything_for_gone() {
     let mut ground = Ground::open(100).await;
     ground.put("a", "/k");

@@ -91,6 +91,15 @@ impl Source {
         Ok(there.then_some(Source(Kind::Table(table))))
     }
 
+    /// Whether it has no account that it does not show. Clouddriver's API shows nobody those that have
+    /// permissions, where Fiat is on.
+    pub fn shows_all(&self) -> bool {
+        match &self.0 {
+            Kind::Rest(rest) => rest.has_user(),
+            Kind::Table(_) => true,
+        }
+    }
+
     /// The Kubernetes account `name`; `None`: the source has none of that name. `user` is who asks,
     /// as far as Clouddriver itself is asked.
     pub async fn find(

@@ -42,6 +42,10 @@ impl Rest {
         }
     }
 
+    pub(super) fn has_user(&self) -> bool {
+        self.user.is_some()
+    }
+
     /// The Kubernetes account `name`; `None`: the source has none of that name.
     pub(super) async fn find(
         &self,
