@@ -126,7 +126,10 @@ async fn people_and_probes_are_answered_over_tls() {
     );
     let mut core = Core::start(Terms::default()).await;
     let agent = Agent::start(core.address, &more);
-    core.session().await;
+    let mut session = core.session().await;
+    // Who reports knows of its session.
+    session.save(account("a", 1, &dead())).await;
+    session.failure_of("a").await;
     let mut roots = rustls::RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap())
