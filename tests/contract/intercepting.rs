@@ -269,7 +269,7 @@ fn credentials_as_lenient_as_clouddriver_reads_them(place: &Place) {
     let mut talk = Talk::at(place);
     for (method, path) in [("POST", "/credentials"), ("PUT", "/credentials")] {
         for (kind, body) in &bodies {
-            let name = name(place, &format!("{kind}-{method}"));
+            let name = name(place, &format!("lenient-{kind}-{method}"));
             talk.say_as_without(method, path, &[ANN, JSON], &body(&name));
             let row = place.send("GET", &format!("/armory/accounts/{name}"), &[], "");
             assert_eq!(row.status, 200, "{method} {kind}: {}", row.body);
