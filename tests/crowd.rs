@@ -2,6 +2,7 @@
 //! takes the machine meanwhile. `FERRY_CROWD` is how many, if not so many.
 
 use ferry_tests::crowd::{self, Size};
+use std::io::Write;
 use std::time::Duration;
 
 #[test]
@@ -14,7 +15,9 @@ fn the_dead_hold_up_none_of_those_that_live() {
     };
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let outcome = crowd::run(folder.path(), size);
-    eprintln!("{size:?}: {outcome:#?}");
+    // Past what keeps a passing test's output back.
+    let said = format!("{size:?}: {outcome:#?}\n");
+    std::io::stderr().write_all(said.as_bytes()).unwrap();
     assert_eq!(outcome.risen, 0, "no dead account is ACTIVE");
     // Were each of those that hang waited for, in whatever places there are, it would be minutes.
     let most = outcome.by_themselves.mul_f64(1.5) + Duration::from_secs(5);
