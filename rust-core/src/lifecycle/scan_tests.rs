@@ -204,6 +204,35 @@ async fn what_clouddriver_lost_stays_and_is_said_to_be_gone() {
 }
 
 #[tokio::test]
+async fn of_many_accounts_a_scan_reads_some_and_in_turn_all() {
+    let mut ground = Ground::open(100).await;
+    for at in 0..2500 {
+        ground.put(&format!("pear-{at:04}"), "/k");
+    }
+    ground.put("z", "/k");
+    ground.migrate("z").await;
+    let mut asked = ground.source.users().len();
+    let mut versions = vec![ground.version("z").await];
+    for round in 0..4 {
+        if round == 2 {
+            ground.put("z", "/edited");
+        }
+        ground.scan().await;
+        versions.push(ground.version("z").await);
+        assert_eq!(ground.lifecycle.store.gone_at("z").await.unwrap(), None);
+        let before = std::mem::replace(&mut asked, ground.source.users().len());
+        assert!(asked - before <= 4, "round {round}: {}", asked - before);
+    }
+    assert_eq!(versions[0], versions[3], "it is among the last");
+    assert_eq!(versions[4], versions[0] + 1);
+    ground.source.remove("z");
+    for _ in 0..2 {
+        ground.scan().await;
+    }
+    assert!(ground.lifecycle.store.gone_at("z").await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn what_may_only_be_hidden_is_not_said_to_be_gone() {
     let mut ground = Ground::open(100).await;
     let restricted = json!({"kubeconfigFile": "/k", "permissions": {"READ": ["dev"]}});

@@ -1,5 +1,6 @@
 //! Reading what is new or changed since the last look. The table is asked for what was modified
-//! since; the REST API, which cannot be, is read whole, and what is as it was is left out.
+//! since; of the REST API, which cannot be, a look reads some accounts, in turn all of them, and leaves
+//! out what is as it was.
 //!
 //! `lifecycle` scans with a [`Cursor`], which lives as long as the process does.
 
@@ -7,6 +8,9 @@ use super::table::TableCursor;
 use super::{Definition, Kind, PAGE, Rest, Source, SourceError, name_of};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// Pages of the REST API that one look reads.
+const PAGES: usize = 4;
 
 /// How far the looks at a source have come.
 #[derive(Debug, Default)]
@@ -17,12 +21,16 @@ pub struct Cursor {
 
 #[derive(Debug, Default)]
 struct RestCursor {
-    /// Where the next page begins.
+    /// Where the next page begins; empty: all were read.
     start: Option<String>,
-    /// The names of this look.
+    /// The pages of this look.
+    pages: usize,
+    /// The names since the first page.
     present: HashSet<String>,
-    /// Hashes of every definition as of the last look.
+    /// Hashes of every definition as it was read last.
     digests: HashMap<String, u64>,
+    /// All were read once.
+    whole: bool,
 }
 
 impl Source {
@@ -57,6 +65,7 @@ impl Source {
         names: &[String],
     ) -> Result<Vec<String>, SourceError> {
         let there = match &self.0 {
+            Kind::Rest(_) if !cursor.rest.whole => return Ok(Vec::new()),
             // Nothing at all is an answer for who may see nothing.
             Kind::Rest(_) if cursor.rest.digests.is_empty() => return Ok(Vec::new()),
             Kind::Rest(_) => {
@@ -93,13 +102,13 @@ impl Rest {
         &self,
         cursor: &mut RestCursor,
     ) -> Result<Option<Vec<(String, Definition)>>, SourceError> {
-        if cursor.start.as_deref() == Some("") {
-            *cursor = RestCursor {
-                digests: std::mem::take(&mut cursor.digests),
-                ..RestCursor::default()
-            };
+        let is_read = cursor.start.as_deref() == Some("");
+        if is_read || cursor.pages == PAGES {
+            cursor.start.take_if(|_| is_read);
+            cursor.pages = 0;
             return Ok(None);
         }
+        cursor.pages += 1;
         let page = self.page(cursor.start.as_deref(), PAGE, None).await?;
         let full = page.len() >= PAGE;
         let before = cursor.present.len();
@@ -120,6 +129,7 @@ impl Rest {
             let present = std::mem::take(&mut cursor.present);
             cursor.digests.retain(|name, _| present.contains(name));
             cursor.start = Some(String::new());
+            cursor.whole = true;
         }
         Ok(Some(changed))
     }
