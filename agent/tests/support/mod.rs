@@ -137,14 +137,20 @@ impl Core {
     }
 
     /// Ends as if it had crashed: every connection is cut. Returns where it was.
-    pub fn crash(self) -> SocketAddr {
+    pub fn crash(mut self) -> SocketAddr {
+        let runtime = self.runtime.take().unwrap();
+        // Whoever begins anew there finds the address free.
+        let ended = std::thread::spawn(move || runtime.shutdown_timeout(PATIENCE));
+        ended.join().unwrap();
         self.address
     }
 }
 
 impl Drop for Core {
     fn drop(&mut self) {
-        self.runtime.take().unwrap().shutdown_background();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
