@@ -334,6 +334,9 @@ fn what_a_vault_lacks_is_said() {
     let nowhere = parse("secrets: {vault: {enabled: true, token: t0ken}}").unwrap_err();
     let nowhere = nowhere.to_string();
     assert!(nowhere.contains("secrets.vault.url"), "{nowhere}");
+    let login = "secrets: {vault: {enabled: true, token: t0ken, url: 'http://u:hunter2@v:1/'}}";
+    let vault = parse(login).unwrap().engines.vault.unwrap();
+    assert_eq!(vault.url, "http://v:1", "its address is shown in messages");
     let off = parse("secrets: {vault: {role: r}}").unwrap();
     assert!(off.engines.vault.is_none());
 }

@@ -25,9 +25,8 @@ pub(super) fn read(document: &Document) -> Result<Engines, ConfigError> {
 
 fn vault(document: &Document) -> Result<VaultSettings, ConfigError> {
     let url = document.text("secrets.vault.url")?.unwrap_or_default();
-    if !url.starts_with("https://") && !url.starts_with("http://") {
-        return Err(document.wrong("secrets.vault.url", "https://host:port"));
-    }
+    let url = VaultSettings::address(&url)
+        .ok_or_else(|| document.wrong("secrets.vault.url", "https://host:port"))?;
     let authority = document.text("secrets.vault.caFile")?;
     Ok(VaultSettings {
         url,

@@ -53,6 +53,20 @@ pub enum VaultLogin {
     },
 }
 
+impl VaultSettings {
+    /// Vault's address as it is configured, without user and password, which Vault does not take: it
+    /// is shown in messages. `None`: it is none.
+    pub fn address(text: &str) -> Option<String> {
+        let mut url = url::Url::parse(text).ok()?;
+        if !matches!(url.scheme(), "https" | "http") {
+            return None;
+        }
+        url.set_username("").ok()?;
+        url.set_password(None).ok()?;
+        Some(url.as_str().trim_end_matches('/').to_owned())
+    }
+}
+
 pub(super) struct Vault {
     settings: VaultSettings,
     tls: Arc<ClientConfig>,

@@ -15,7 +15,7 @@ pub(super) fn read(values: &mut Values) -> Engines {
             vault: None,
         };
     }
-    let url = vault_url(values.text("secrets.vault.url").unwrap_or_default());
+    let url = VaultSettings::address(values.text("secrets.vault.url").unwrap_or_default());
     if url.is_none() {
         values.refuse("secrets.vault.url", "is not https://host:port");
     }
@@ -29,17 +29,6 @@ pub(super) fn read(values: &mut Values) -> Engines {
             authority,
         }),
     }
-}
-
-/// Without user and password, which Vault does not take: the address is shown in messages.
-fn vault_url(text: &str) -> Option<String> {
-    let mut url = url::Url::parse(text).ok()?;
-    if !matches!(url.scheme(), "https" | "http") {
-        return None;
-    }
-    url.set_username("").ok()?;
-    url.set_password(None).ok()?;
-    Some(url.as_str().trim_end_matches('/').to_owned())
 }
 
 fn login(values: &mut Values) -> VaultLogin {
