@@ -6,7 +6,7 @@ mod support;
 use std::process::{Command, Stdio};
 
 use support::apiserver::Authority;
-use support::{Agent, Core, Program, Terms, account, dead, get};
+use support::{Agent, Core, Program, Terms, account, dead, get, page};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn it_answers_people_and_probes() {
             .contains("refuses connections")
     );
     for path in ["/metrics", "/prometheus_metrics"] {
-        let text = plain(metrics, path).await;
+        let text = page(metrics, path).await;
         for row in [
             "# TYPE kubesvc_connection_count counter\nkubesvc_connection_count ",
             "\nkubesvc_disconnection_total ",
@@ -91,17 +91,6 @@ async fn it_answers_people_and_probes() {
 fn free_port() -> u16 {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     free.local_addr().unwrap().port()
-}
-
-async fn plain(port: u16, path: &str) -> String {
-    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port))
-        .await
-        .unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
 }
 
 #[tokio::test]

@@ -375,6 +375,12 @@ impl Agent {
 
 /// What the agent's own server answers, as JSON.
 pub async fn get(port: u16, path: &str) -> serde_json::Value {
+    let answer = page(port, path).await;
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+/// The same with its head, as it comes.
+pub async fn page(port: u16, path: &str) -> String {
     let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port))
         .await
         .unwrap();
@@ -382,7 +388,7 @@ pub async fn get(port: u16, path: &str) -> serde_json::Value {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
-    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    answer
 }
 
 /// A kubeconfig whose cluster refuses connections.

@@ -74,9 +74,7 @@ impl Account {
             last_updated: now,
         }
     }
-}
 
-impl Account {
     /// The zone that it belongs to: the one that a request asked for, also while another serves it
     /// still; else the one that worked.
     pub fn zone(&self) -> Option<&str> {
@@ -111,6 +109,17 @@ pub struct Holding {
     pub cause: Option<String>,
     /// What it found out, when it is ready.
     pub cluster: Cluster,
+}
+
+impl Holding {
+    /// What the agent says is in the way, as a sentence about it.
+    pub fn said(&self) -> Option<String> {
+        Some(format!(
+            "agent `{}`: {}",
+            self.agent_id,
+            self.cause.as_deref()?
+        ))
+    }
 }
 
 /// A connected agent.

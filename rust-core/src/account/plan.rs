@@ -339,9 +339,7 @@ impl Planner<'_> {
                 && held.cause.is_some()
                 && self.is_connected(&held.agent_id)
         };
-        let held = holdings.iter().find(waits)?;
-        let cause = held.cause.as_deref()?;
-        Some(format!("agent `{}`: {cause}", held.agent_id))
+        holdings.iter().find(waits)?.said()
     }
 
     fn zone_failure(&self, holders: &[&Holding], zone: &str) -> (Failure, String) {

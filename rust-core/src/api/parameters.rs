@@ -17,34 +17,27 @@ pub(super) enum Kind {
     OneOf(&'static [&'static str]),
 }
 
-const PAGE: Parameter = Parameter {
-    name: "page",
-    kind: Kind::Number {
-        min: 1,
-        max: i64::MAX as u64,
-    },
-    doc: "From 1.",
-};
+/// The largest number of every database.
+const MOST: u64 = i64::MAX as u64;
+
+const PAGE: Parameter = number("page", 1, MOST, "From 1.");
 
 /// The plugin passes the list's on, and says where it goes on.
 pub(super) const NAMES: &[Parameter] = &[
     PAGE,
-    Parameter {
-        name: "limit",
-        kind: Kind::Number { min: 1, max: 1000 },
-        doc: "Accounts in a page; 100 when it is not given.",
-    },
-    Parameter {
-        name: "status",
-        kind: Kind::OneOf(STATUSES),
-        doc: "Only accounts of this status.",
-    },
+    number(
+        "limit",
+        1,
+        1000,
+        "Accounts in a page; 100 when it is not given.",
+    ),
+    one_of("status", STATUSES, "Only accounts of this status."),
     text("zoneId", "Only accounts of this zone."),
-    Parameter {
-        name: "source",
-        kind: Kind::OneOf(&["clouddriver", "static-agent-config"]),
-        doc: "Only accounts of this source.",
-    },
+    one_of(
+        "source",
+        &["clouddriver", "static-agent-config"],
+        "Only accounts of this source.",
+    ),
     text("agentId", "Only accounts that this agent may have."),
     text("name", "Only accounts whose name begins so."),
     text("after", "Only accounts whose name comes after this one."),
@@ -71,40 +64,38 @@ pub(super) const STATUSES: &[&str] = &[
 
 pub(super) const PAGES: &[Parameter] = &[
     PAGE,
-    Parameter {
-        name: "limit",
-        kind: Kind::Number { min: 1, max: 1000 },
-        doc: "Rows in a page; 100 when it is not given.",
-    },
+    number(
+        "limit",
+        1,
+        1000,
+        "Rows in a page; 100 when it is not given.",
+    ),
 ];
 
 pub(super) const OPERATIONS: &[Parameter] = &[
     PAGE,
-    Parameter {
-        name: "items",
-        kind: Kind::Number { min: 1, max: 1000 },
-        doc: "Operations in a page; 100 when it is not given.",
-    },
+    number(
+        "items",
+        1,
+        1000,
+        "Operations in a page; 100 when it is not given.",
+    ),
 ];
-
-pub(super) const REPORT: &[Parameter] = &[Parameter {
-    name: "report",
-    kind: Kind::OneOf(&["items"]),
-    doc: "items: the answer says of each account what came of it.",
-}];
 
 pub(super) const REPORT_OR_DRY_RUN: &[Parameter] = &[
-    Parameter {
-        name: "report",
-        kind: Kind::OneOf(&["items"]),
-        doc: "items: the answer says of each account what came of it.",
-    },
-    Parameter {
-        name: "dryRun",
-        kind: Kind::OneOf(&["true", "false"]),
-        doc: "true: nothing is done; the answer says what would be, and what stands in its way.",
-    },
+    one_of(
+        "report",
+        &["items"],
+        "items: the answer says of each account what came of it.",
+    ),
+    one_of(
+        "dryRun",
+        &["true", "false"],
+        "true: nothing is done; the answer says what would be, and what stands in its way.",
+    ),
 ];
+
+pub(super) const REPORT: &[Parameter] = REPORT_OR_DRY_RUN.split_at(1).0;
 
 pub(super) const EXPORT: &[Parameter] = &[
     text(
@@ -113,30 +104,39 @@ pub(super) const EXPORT: &[Parameter] = &[
          they are ten seconds old: none that is earlier comes after them.",
     ),
     text("account", "Only rows of this account."),
-    Parameter {
-        name: "from",
-        kind: TIME,
-        doc: "Only rows from this time on, in Unix milliseconds.",
-    },
-    Parameter {
-        name: "until",
-        kind: TIME,
-        doc: "Only rows before this time, in Unix milliseconds.",
-    },
-    Parameter {
-        name: "limit",
-        kind: Kind::Number {
-            min: 1,
-            max: 10_000,
-        },
-        doc: "At most so many rows; 1000 when it is not given.",
-    },
+    number(
+        "from",
+        0,
+        MOST,
+        "Only rows from this time on, in Unix milliseconds.",
+    ),
+    number(
+        "until",
+        0,
+        MOST,
+        "Only rows before this time, in Unix milliseconds.",
+    ),
+    number(
+        "limit",
+        1,
+        10_000,
+        "At most so many rows; 1000 when it is not given.",
+    ),
 ];
 
-const TIME: Kind = Kind::Number {
-    min: 0,
-    max: i64::MAX as u64,
-};
+const fn number(name: &'static str, min: u64, max: u64, doc: &'static str) -> Parameter {
+    let kind = Kind::Number { min, max };
+    Parameter { name, kind, doc }
+}
+
+const fn one_of(
+    name: &'static str,
+    values: &'static [&'static str],
+    doc: &'static str,
+) -> Parameter {
+    let kind = Kind::OneOf(values);
+    Parameter { name, kind, doc }
+}
 
 pub(super) const fn text(name: &'static str, doc: &'static str) -> Parameter {
     let kind = Kind::Text;

@@ -226,6 +226,14 @@ impl Interceptor {
             write: Begun::Unrecordable { method, why },
         })
     }
+
+    fn passed_unrecorded(&self, method: &Method, why: &str, outcome: Outcome) {
+        let refused = matches!(outcome, Outcome::Answered(status) if !status.is_success());
+        if !refused {
+            self.metrics.unjournaled();
+            tracing::warn!(%method, why, ?outcome, "Ferry does not take over an account");
+        }
+    }
 }
 
 impl Interception {
@@ -247,16 +255,6 @@ impl Interception {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "settling a write ended early"),
             Err(_) => tracing::warn!("a write to /credentials is recorded in the background"),
-        }
-    }
-}
-
-impl Interceptor {
-    fn passed_unrecorded(&self, method: &Method, why: &str, outcome: Outcome) {
-        let refused = matches!(outcome, Outcome::Answered(status) if !status.is_success());
-        if !refused {
-            self.metrics.unjournaled();
-            tracing::warn!(%method, why, ?outcome, "Ferry does not take over an account");
         }
     }
 }

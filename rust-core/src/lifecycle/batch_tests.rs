@@ -3,9 +3,8 @@
 
 use super::*;
 use crate::account::{Cluster, HoldingState, Status};
-use crate::secret::Keyring;
 use crate::source::test_source::TestSource;
-use crate::store::{Actor, Held, Location, Registration, Report};
+use crate::store::{Actor, Held, Registration, Report};
 use serde_json::json;
 
 struct Ground {
@@ -19,11 +18,9 @@ impl Ground {
     /// Seven accounts to be ACTIVE, and an agent for them.
     async fn open() -> Ground {
         let folder = tempfile::tempdir().unwrap();
-        let location = Location::Sqlite(folder.path().join("ferry.db"));
         let source = TestSource::start().await;
-        let store = Store::open(&location).await.unwrap();
-        let keyring = Keyring::beside(&folder.path().join("ferry.key")).unwrap();
-        let lifecycle = Lifecycle::new(Parts::for_tests(store, keyring, source.source()));
+        let parts = Parts::in_folder(folder.path(), source.source()).await;
+        let lifecycle = Lifecycle::new(parts);
         let names: Vec<String> = (0..7).map(|number| format!("account-{number}")).collect();
         for name in &names {
             let object = json!({"kubeconfigFile": "/kubeconfig"});

@@ -2,9 +2,7 @@
 
 use super::*;
 use crate::lifecycle::Parts;
-use crate::secret::Keyring;
 use crate::source::test_source::TestSource;
-use crate::store::{Location, Store};
 use serde_json::json;
 
 struct Ground {
@@ -20,12 +18,10 @@ fn object(value: Value) -> Map<String, Value> {
 impl Ground {
     async fn open() -> Ground {
         let folder = tempfile::tempdir().unwrap();
-        let location = Location::Sqlite(folder.path().join("ferry.db"));
         let source = TestSource::start().await;
-        let store = Store::open(&location).await.unwrap();
-        let keyring = Keyring::beside(&folder.path().join("ferry.key")).unwrap();
+        let parts = Parts::in_folder(folder.path(), source.source()).await;
         Ground {
-            lifecycle: Lifecycle::new(Parts::for_tests(store, keyring, source.source())),
+            lifecycle: Lifecycle::new(parts),
             _source: source,
             _folder: folder,
         }

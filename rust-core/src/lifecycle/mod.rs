@@ -104,6 +104,14 @@ impl Parts {
             follows: true,
         }
     }
+
+    /// The same on a database of this folder's own, and with a key.
+    pub(crate) async fn in_folder(folder: &std::path::Path, source: Source) -> Parts {
+        let location = crate::store::Location::Sqlite(folder.join("ferry.db"));
+        let store = Store::open(&location).await.expect("a file can be made");
+        let keyring = Keyring::beside(&folder.join("ferry.key")).expect("a key can be made");
+        Parts::for_tests(store, keyring, source)
+    }
 }
 
 /// The engine of one core.

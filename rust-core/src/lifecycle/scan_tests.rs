@@ -5,9 +5,8 @@ use super::*;
 use crate::account::Status;
 use crate::account::scan::{Pattern, ScanRules};
 use crate::lifecycle::Parts;
-use crate::secret::Keyring;
 use crate::source::test_source::TestSource;
-use crate::store::{Location, Registration, StaticAccount, Store};
+use crate::store::{Registration, StaticAccount};
 use serde_json::{Value, json};
 
 struct Ground {
@@ -38,14 +37,9 @@ impl Ground {
 
     async fn of(rules: ScanRules) -> Ground {
         let folder = tempfile::tempdir().unwrap();
-        let location = Location::Sqlite(folder.path().join("ferry.db"));
         let source = TestSource::start().await;
-        let store = Store::open(&location).await.unwrap();
-        let keyring = Keyring::beside(&folder.path().join("ferry.key")).unwrap();
-        let lifecycle = Lifecycle::new(Parts {
-            rules,
-            ..Parts::for_tests(store, keyring, source.source())
-        });
+        let parts = Parts::in_folder(folder.path(), source.source()).await;
+        let lifecycle = Lifecycle::new(Parts { rules, ..parts });
         Ground {
             lifecycle,
             source,

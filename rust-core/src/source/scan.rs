@@ -65,11 +65,12 @@ impl Source {
         names: &[String],
     ) -> Result<Vec<String>, SourceError> {
         let there = match &self.0 {
-            Kind::Rest(_) if !cursor.rest.whole => return Ok(Vec::new()),
-            // Nothing at all is an answer for who may see nothing.
-            Kind::Rest(_) if cursor.rest.digests.is_empty() => return Ok(Vec::new()),
             Kind::Rest(_) => {
-                let digests = &cursor.rest.digests;
+                let RestCursor { digests, whole, .. } = &cursor.rest;
+                // Nothing at all is an answer for who may see nothing.
+                if !whole || digests.is_empty() {
+                    return Ok(Vec::new());
+                }
                 let known = names.iter().filter(|name| digests.contains_key(*name));
                 known.cloned().collect()
             }

@@ -64,10 +64,7 @@ impl Planner<'_> {
             None => next.due_at = next.due_at.or(Some(self.limits.deadline(self.view.now))),
         }
         let next = step.account.as_mut()?;
-        next.message = turn.or_else(|| {
-            (step.holdings.iter())
-                .find_map(|h| Some(format!("agent `{}`: {}", h.agent_id, h.cause.as_deref()?)))
-        });
+        next.message = turn.or_else(|| step.holdings.iter().find_map(Holding::said));
         (*next != *account || !step.messages.is_empty()).then_some(step)
     }
 
