@@ -11,7 +11,7 @@ export CARGO_TERM_COLOR=never GOFLAGS=-mod=readonly
 logs=${CARGO_TARGET_DIR:-target}/stages
 fuzzed=$(realpath -m "${CARGO_TARGET_DIR:-target}")/fuzz
 cache=${FERRY_CACHE:-$HOME/.cache/ferry}
-passed=0 failed=0 summary=()
+passed=0 failed=0 summary=() broken=()
 # Ctrl-C ends everything, not just the stage.
 trap 'exit 130' INT
 
@@ -31,7 +31,10 @@ stage() {
     echo "$name counted no test: that is a failure"
     f=1
   fi
-  [ "$f" -eq 0 ] || note=FAILED
+  if [ "$f" -ne 0 ]; then
+    note=FAILED
+    broken+=("$name:" "$(causes "$kind" "$logs/$name.log" | cut -c 1-250 | head -n 12 | sed 's/^/  /')")
+  fi
   passed=$((passed + p)) failed=$((failed + f))
   summary+=("$(printf '%-16s %6s s %8s %8s' "$name" "$SECONDS" "$p" "$f")")
   printf '== %s: %s, %s s\n' "$name" "$note" "$SECONDS"
@@ -52,6 +55,21 @@ count() {
     /^\[ +[0-9]+ (tests|containers) failed +\]$/ { f += $2 }
     END { print p + 0, f + 0 }' "$3" ;;
   *) echo 0 0 ;;
+  esac
+}
+
+# causes KIND LOG: which tests failed, each with the first lines of why.
+causes() {
+  case $1 in
+  cargo) awk '
+    /^---- .* stdout ----$/ { left = 1; inside = 1 }
+    inside && / panicked at / { left = 4 }
+    /^test result: / { inside = 0 }
+    left && NF { print; left-- }
+    /^error(\[|:)/' "$2" ;;
+  go) grep -A 4 -- '--- FAIL: ' "$2" ;;
+  junit) grep -F -A 4 '[X]' "$2" ;;
+  *) tail -n 15 "$2" ;;
   esac
 }
 
@@ -240,5 +258,9 @@ fi
 
 printf '\n%-16s %8s %8s %8s\n' stage time passed failed
 printf '%s\n' "${summary[@]}"
+if [ "${#broken[@]}" -ne 0 ]; then
+  printf '\nwhat failed; all of it is in %s:\n' "$logs"
+  printf '%s\n' "${broken[@]}"
+fi
 printf '\n%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]
