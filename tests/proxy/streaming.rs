@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+/// Sooner than the upstream's silence would end anything, which is after 4 s.
+const SOON: Duration = Duration::from_secs(3);
+
 #[test]
 fn an_upload_streams() {
     let (sender, pieces) = mpsc::channel();
@@ -194,13 +197,7 @@ fn a_client_that_goes_away_takes_its_request_along() {
         std::thread::sleep(Duration::from_millis(5));
     }
     drop(wire);
-    let left = Instant::now();
-    ended.recv_timeout(Duration::from_secs(5)).unwrap();
-    assert!(
-        left.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        left.elapsed()
-    );
+    ended.recv_timeout(SOON).unwrap();
 }
 
 #[test]
@@ -213,13 +210,7 @@ fn a_client_that_goes_away_in_an_answer_ends_it() {
     wire.head();
     assert_eq!(wire.byte(), Some(b'b'));
     drop(wire);
-    let left = Instant::now();
-    ended.recv_timeout(Duration::from_secs(5)).unwrap();
-    assert!(
-        left.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        left.elapsed()
-    );
+    ended.recv_timeout(SOON).unwrap();
 }
 
 #[test]
@@ -265,7 +256,7 @@ fn a_client_that_asked_may_be_told_no() {
     );
     assert_eq!(wire.head().status(), 401);
     // The body that was promised never comes, so neither connection is of further use.
-    ended.recv_timeout(Duration::from_secs(2)).unwrap();
+    ended.recv_timeout(SOON).unwrap();
     wire.wait_end();
 }
 
