@@ -53,7 +53,9 @@ impl Definition {
     pub fn kubeconfig_contents(&self) -> Option<SecretString> {
         let secrets: Map<String, Value> =
             serde_json::from_str(self.secrets.as_ref()?.expose_secret()).ok()?;
-        let contents = secrets.get("/kubeconfigContents")?.as_str()?;
+        let stands = |field: &str| secrets.get(&format!("/{field}"))?.as_str();
+        let contents = ["kubeconfigContents", "kubeconfigFile", "kubeConfigFile"];
+        let contents = contents.into_iter().find_map(stands)?;
         Some(SecretString::from(contents))
     }
 
@@ -80,10 +82,17 @@ fn is_secret(field: &str) -> bool {
     SECRET_FIELDS.contains(&field.as_str()) || SECRET_WORDS.iter().any(|word| field.contains(word))
 }
 
+/// Whether it is the kubeconfig that stands where its path is expected: so Clouddriver shows what an
+/// `encryptedFile:` names.
+fn is_resolved(field: &str, value: &Value) -> bool {
+    field.eq_ignore_ascii_case("kubeconfigFile")
+        && (value.as_str()).is_some_and(|text| text.contains('\n') || text.starts_with('{'))
+}
+
 fn redact(object: &mut Map<String, Value>, path: &str, secrets: &mut Map<String, Value>) {
     for (field, value) in object.iter_mut() {
         let path = format!("{path}/{}", field.replace('~', "~0").replace('/', "~1"));
-        if is_secret(field) {
+        if is_secret(field) || is_resolved(field, value) {
             // Secret references name a secret without holding it: they stay as written.
             let open = matches!(value, Value::Null | Value::Bool(_))
                 || value
@@ -180,6 +189,17 @@ mod tests {
         let definition = part(json!({"name": "a", "kubeconfig": {"users": users}}));
         assert_eq!(definition.public["kubeconfig"], REDACTED);
         assert!(definition.secrets.unwrap().expose_secret().contains("env"));
+    }
+
+    #[test]
+    fn a_kubeconfig_in_the_place_of_its_path_is_secret_and_found() {
+        for contents in ["users: []\ntoken: s3cret", r#"{"token": "s3cret"}"#] {
+            let definition = part(json!({"name": "a", "kubeconfigFile": contents}));
+            assert_eq!(definition.public["kubeconfigFile"], REDACTED);
+            let found = definition.kubeconfig_contents().unwrap();
+            assert_eq!(found.expose_secret(), contents);
+        }
+        assert!(part(json!({"kubeconfigFile": "/k"})).secrets.is_none());
     }
 
     #[test]
