@@ -227,6 +227,34 @@ async fn of_many_accounts_a_scan_reads_some_and_in_turn_all() {
 }
 
 #[tokio::test]
+async fn accounts_that_clouddriver_leaves_out_of_a_page_do_not_end_the_list() {
+    let mut ground = Ground::open(100).await;
+    ground.put("apple-1", "/k");
+    for at in 0..1200 {
+        ground.source.put_unreadable(&format!("b-{at:04}"));
+    }
+    ground.put("depot", "/k");
+    ground.put("z", "/k");
+    ground.migrate("z").await;
+    let listed = ground.lifecycle.source.names(None, false).await.unwrap();
+    let crate::source::Names::Listed(listed) = listed else {
+        panic!("it is no table");
+    };
+    assert_eq!(listed.as_ref(), ["apple-1", "depot", "z"]);
+    for _ in 0..2 {
+        ground.scan().await;
+    }
+    assert_eq!(ground.status("depot").await, Some(Status::ToMigrate));
+    assert_eq!(ground.lifecycle.store.gone_at("z").await.unwrap(), None);
+    ground.put("z", "/edited");
+    let before = ground.version("z").await;
+    for _ in 0..2 {
+        ground.scan().await;
+    }
+    assert_eq!(ground.version("z").await, before + 1);
+}
+
+#[tokio::test]
 async fn what_may_only_be_hidden_is_not_said_to_be_gone() {
     let mut ground = Ground::open(100).await;
     let restricted = json!({"kubeconfigFile": "/k", "permissions": {"READ": ["dev"]}});

@@ -20,6 +20,20 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// After this many requests for some accounts, the others are looked for among all.
 const REQUESTS: usize = 20;
 
+/// The limit of the page that is to show that there are no more: of a page's rows Clouddriver leaves
+/// those out that it cannot read, and so many in a row end the list.
+const FAR: usize = 20 * PAGE;
+
+/// The limit of the next page, which begins with the last account of one of `limit`; `None`: that was
+/// the end.
+pub(super) fn next_limit(limit: usize, full: bool, more: bool) -> Option<usize> {
+    match (full, more) {
+        (true, true) => Some(PAGE),
+        (false, true) => Some(FAR),
+        (_, false) => (limit < FAR).then_some(FAR),
+    }
+}
+
 /// Clouddriver's REST API at one address.
 #[derive(Debug, Clone)]
 pub(super) struct Rest {
@@ -120,9 +134,10 @@ impl Rest {
         mut take: impl FnMut(String, Definition) -> bool,
     ) -> Result<(), SourceError> {
         let mut start: Option<String> = None;
+        let mut limit = PAGE;
         loop {
-            let page = self.page(start.as_deref(), PAGE, user).await?;
-            let full = page.len() >= PAGE;
+            let page = self.page(start.as_deref(), limit, user).await?;
+            let full = page.len() >= limit;
             let mut more = false;
             for account in page {
                 if let Some(name) = name_of(&account).map(str::to_owned) {
@@ -130,9 +145,9 @@ impl Rest {
                     more |= take(name, account);
                 }
             }
-            // The next page begins with the last account of this one.
-            if !full || !more {
-                return Ok(());
+            match next_limit(limit, full, more) {
+                Some(next) => limit = next,
+                None => return Ok(()),
             }
         }
     }

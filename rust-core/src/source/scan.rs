@@ -4,6 +4,7 @@
 //!
 //! `lifecycle` scans with a [`Cursor`], which lives as long as the process does.
 
+use super::rest::next_limit;
 use super::table::TableCursor;
 use super::{Definition, Kind, PAGE, Rest, Source, SourceError, name_of};
 use std::collections::{HashMap, HashSet};
@@ -25,6 +26,8 @@ struct RestCursor {
     start: Option<String>,
     /// The pages of this look.
     pages: usize,
+    /// The next page's limit; none: it is the first of all.
+    limit: Option<usize>,
     /// The names since the first page.
     present: HashSet<String>,
     /// Hashes of every definition as it was read last.
@@ -110,8 +113,9 @@ impl Rest {
             return Ok(None);
         }
         cursor.pages += 1;
-        let page = self.page(cursor.start.as_deref(), PAGE, None).await?;
-        let full = page.len() >= PAGE;
+        let limit = cursor.limit.unwrap_or(PAGE);
+        let page = self.page(cursor.start.as_deref(), limit, None).await?;
+        let full = page.len() >= limit;
         let before = cursor.present.len();
         let mut changed = Vec::new();
         for account in page {
@@ -125,8 +129,8 @@ impl Rest {
                 changed.push((name, account));
             }
         }
-        // The next page begins with the last account of this one.
-        if !full || cursor.present.len() == before {
+        cursor.limit = next_limit(limit, full, cursor.present.len() > before);
+        if cursor.limit.is_none() {
             let present = std::mem::take(&mut cursor.present);
             cursor.digests.retain(|name, _| present.contains(name));
             cursor.start = Some(String::new());

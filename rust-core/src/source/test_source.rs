@@ -62,6 +62,11 @@ impl TestSource {
         self.content().accounts.insert(name.to_owned(), account);
     }
 
+    /// Puts an account that Clouddriver has and leaves out, for it cannot read a secret of it.
+    pub(crate) fn put_unreadable(&self, name: &str) {
+        self.put_of_type(UNREADABLE, name, json!({}));
+    }
+
     /// What becomes of an account once the next request that finds no earlier one of these is
     /// answered; no fields: it is removed.
     pub(crate) fn after_the_next_answer(&self, name: &str, fields: Option<Value>) {
@@ -87,6 +92,9 @@ impl TestSource {
         self.tasks.shutdown().await;
     }
 }
+
+/// Stands for the type of a kubernetes account that is left out of pages, and counts in them.
+const UNREADABLE: &str = "unreadable";
 
 fn account(of_type: &str, name: &str, fields: Value) -> Value {
     let mut account = json!({"type": of_type, "name": name});
@@ -154,6 +162,10 @@ fn page(accounts: &BTreeMap<String, Value>, query: &str) -> Value {
         }
     }
     let rows = accounts.range(start..).map(|(_, account)| account);
-    let rows = rows.filter(|account| account["type"] == "kubernetes");
-    rows.take(limit).cloned().collect()
+    let rows =
+        rows.filter(|account| account["type"] == "kubernetes" || account["type"] == UNREADABLE);
+    let rows = rows
+        .take(limit)
+        .filter(|account| account["type"] != UNREADABLE);
+    rows.cloned().collect()
 }

@@ -104,7 +104,7 @@ async fn for_many_names_nobody_knows_all_are_read_once() {
     let answer = desk.ask("DELETE", "/armory/accounts", json!(names)).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert_eq!(answer.accounts().len(), 300);
-    assert_eq!(desk.source.users().len(), 21, "not a request for each");
+    assert_eq!(desk.source.users().len(), 22, "not a request for each");
 }
 
 #[tokio::test]
