@@ -113,10 +113,14 @@ ferry_failpoint::failpoints! {
     CLOSE_BEFORE = "core.store.close.before";
     /// After an intent was closed.
     CLOSE_AFTER = "core.store.close.after";
-    /// Before the key of a request is kept.
+    /// Before the key of a request is claimed.
     KEY_BEFORE = "core.store.key.before";
-    /// After the key of a request was kept.
+    /// After the key of a request was claimed.
     KEY_AFTER = "core.store.key.after";
+    /// Before it is kept which accounts a request with a key is about.
+    MEANT_BEFORE = "core.store.meant.before";
+    /// After it was kept which accounts a request with a key is about.
+    MEANT_AFTER = "core.store.meant.after";
     /// Before the answer to a request with a key is kept.
     ANSWER_BEFORE = "core.store.answer.before";
     /// After the answer to a request with a key was kept.

@@ -148,6 +148,15 @@ impl Failure {
         )
     }
 
+    pub(super) fn under_way() -> Failure {
+        let message = "the request with this Idempotency-Key is still being carried out: send it \
+                       again in a few seconds, with the same key";
+        let message = message.to_owned();
+        let mut failure = Failure::new(StatusCode::CONFLICT, "io.ferry.UnderWay", message);
+        failure.header = Some((header::RETRY_AFTER, "5".to_owned()));
+        failure
+    }
+
     fn unavailable(exception: &'static str, message: String) -> Failure {
         let mut failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, exception, message);
         failure.header = Some((header::RETRY_AFTER, "5".to_owned()));
@@ -157,6 +166,9 @@ impl Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
+        if matches!(error, StoreError::Taken) {
+            return Failure::under_way();
+        }
         tracing::error!(error = causes(&error), "a request is not answered");
         Failure::unavailable("io.ferry.DatabaseAway", format!("{error}; see Ferry's log"))
     }

@@ -74,6 +74,8 @@ impl Api {
             let reason = "`state` belongs to PATCH; POST makes an account INACTIVE";
             report.wrong(&entry.name, reason);
         }
+        let earlier = report.made_already(call);
+        entries.retain(|entry| !earlier.contains(&entry.name));
         let known = self.store.known(&names(entries.iter())).await?;
         let is_new = |entry: &&Entry| !known.contains(&entry.name);
         let new: Vec<&Entry> = entries.iter().filter(is_new).collect();

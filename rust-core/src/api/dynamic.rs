@@ -28,6 +28,8 @@ impl Api {
                 Err(reason) => report.wrong(&name, reason),
             }
         }
+        let earlier = report.made_already(call);
+        entries.retain(|name, _| !earlier.contains(name));
         let names: Vec<&String> = entries.keys().collect();
         let known = self.store.known(&names).await?;
         let (mut rows, mut present, mut rehearsed) = (Vec::new(), Vec::new(), Vec::new());

@@ -27,7 +27,7 @@ use crate::account::bound;
 use crate::encoding::decode_segment;
 use crate::lifecycle::Lifecycle;
 use crate::source::Source;
-use crate::store::{Actor, Store};
+use crate::store::{Actor, Claim, Store};
 use answer::Failure;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -62,6 +62,8 @@ struct Call<'a> {
     query: query::Query,
     headers: &'a HeaderMap,
     body: &'a Bytes,
+    /// Of a write with an Idempotency-Key, once it is this process's to carry out.
+    claim: Option<Arc<Claim>>,
 }
 
 impl Call<'_> {
@@ -78,10 +80,17 @@ impl Call<'_> {
             .filter(|value| !value.is_empty())
     }
 
+    /// Whether an earlier attempt at the same request is done with this account.
+    fn came_already(&self, name: &str) -> bool {
+        let claim = self.claim.as_ref();
+        claim.is_some_and(|claim| claim.outcome(name).is_some())
+    }
+
     fn actor(&self) -> Actor {
         Actor {
             who: bound::cut(self.user().unwrap_or("unknown")),
             request_id: self.header("X-SPINNAKER-REQUEST-ID").map(bound::cut),
+            claim: self.claim.clone(),
         }
     }
 }
@@ -98,6 +107,7 @@ impl Api {
                     query,
                     headers: request.headers(),
                     body: request.body(),
+                    claim: None,
                 };
                 self.route(request.method(), path, &call).await
             }

@@ -65,7 +65,8 @@ fn idempotency_key() -> Value {
     let schema = json!({"type": "string", "minLength": 1, "maxLength": 255});
     json!({
         "name": "Idempotency-Key", "in": "header", "schema": schema,
-        "description": "The same request with the same key is answered as at first, for a day.",
+        "description": "The same request with the same key is answered as at first, for a day; 409 \
+            while that one is still being carried out.",
     })
 }
 

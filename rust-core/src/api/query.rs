@@ -6,7 +6,7 @@ use crate::encoding::decode_query;
 use std::collections::BTreeMap;
 
 /// Parameters by name.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Query(BTreeMap<String, String>);
 
 impl Query {

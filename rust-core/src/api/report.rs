@@ -10,6 +10,7 @@ use crate::store::StoreError;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// What came of a batch so far.
 #[derive(Default)]
@@ -85,6 +86,14 @@ impl Report {
 
     pub(super) fn created(&mut self, name: &str) {
         self.item(name, "created", None, Some(Status::Inactive));
+    }
+
+    /// Notes the accounts that an earlier attempt at the same request made, and answers them.
+    pub(super) fn made_already(&mut self, call: &Call<'_>) -> BTreeSet<String> {
+        let made = call.claim.iter().flat_map(|claim| claim.made());
+        let made: BTreeSet<String> = made.map(str::to_owned).collect();
+        made.iter().for_each(|name| self.created(name));
+        made
     }
 
     pub(super) fn moved(&mut self, name: &str, moved: &Moved) {

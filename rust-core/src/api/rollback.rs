@@ -30,7 +30,7 @@ impl Api {
         let mut report = Report::itemised();
         let names = match (body.names, body.zone_id) {
             (Some(names), None) if !names.is_empty() => known_letters(names, &mut report),
-            (None, Some(zone_id)) if !zone_id.is_empty() => self.of_zone(zone_id).await?,
+            (None, Some(zone_id)) if !zone_id.is_empty() => self.of_zone(zone_id, call).await?,
             _ => return Err(Failure::bad(format!("the body is to be {expected}"))),
         };
         let inline = self.store.inline(&names).await?;
@@ -41,7 +41,7 @@ impl Api {
         let mut nowhere = Vec::new();
         for name in names {
             // Also one whose definition a request replaced here: Clouddriver has kept its own.
-            if at_source.remove(&name).is_some() {
+            if at_source.remove(&name).is_some() || call.came_already(&name) {
                 let verb = Verb::Delete;
                 asks.push(Ask { name, verb });
             } else if inline.contains(&name) {
@@ -71,7 +71,15 @@ impl Api {
         report.accepted()
     }
 
-    async fn of_zone(&self, zone_id: String) -> Result<Vec<String>, Failure> {
+    /// Of a request that is gone on with, those that it found at first.
+    async fn of_zone(&self, zone_id: String, call: &Call<'_>) -> Result<Vec<String>, Failure> {
+        let claim = call.claim.as_deref();
+        let meant: Vec<String> = (claim.iter())
+            .flat_map(|claim| claim.meant().map(str::to_owned))
+            .collect();
+        if !meant.is_empty() {
+            return Ok(meant);
+        }
         let nobody = format!("no migrated account is in the zone `{zone_id}`; nothing was done");
         let filter = Filter {
             zone_id: Some(zone_id),
@@ -79,10 +87,14 @@ impl Api {
             ..Filter::default()
         };
         let listed = self.store.names(&filter).await?;
-        match listed.is_empty() {
-            true => Err(Failure::bad(nobody)),
-            false => Ok(listed.into_iter().map(|listed| listed.name).collect()),
+        if listed.is_empty() {
+            return Err(Failure::bad(nobody));
         }
+        let names: Vec<String> = listed.into_iter().map(|listed| listed.name).collect();
+        if claim.is_some() {
+            self.store.mean(&names, &call.actor()).await?;
+        }
+        Ok(names)
     }
 
     /// Clouddriver has them, and there is no row: it has never ceased to care for them, or an agent

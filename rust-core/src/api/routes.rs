@@ -100,6 +100,9 @@ impl Route {
             refusals.extend([413, 415]);
         }
         if self.is_write() {
+            // 409: the request with this Idempotency-Key is still under way.
+            let own = self.answers.iter().any(|(status, _)| *status == 409);
+            refusals.extend((!own).then_some(409));
             refusals.push(422);
         }
         refusals.push(503);

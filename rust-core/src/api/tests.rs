@@ -16,6 +16,8 @@ use std::time::Duration;
 mod agents;
 #[path = "tests/audit.rs"]
 mod audit;
+#[path = "tests/died.rs"]
+mod died;
 #[path = "tests/dry_run.rs"]
 mod dry_run;
 #[path = "tests/dynamic.rs"]

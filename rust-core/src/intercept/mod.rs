@@ -271,6 +271,7 @@ fn actor(intent: &Intent) -> Actor {
     Actor {
         who: intent.who.clone(),
         request_id: intent.request_id.clone(),
+        claim: None,
     }
 }
 

@@ -38,6 +38,9 @@ impl Lifecycle {
         at_agent: Option<String>,
         actor: &Actor,
     ) -> Result<Moved, Refusal> {
+        if let Some(came) = super::requests::came_already(name, actor) {
+            return came;
+        }
         loop {
             let kept = self.revisable(name).await?;
             let revised = self.revise_kept(kept, object.clone(), at_agent.clone(), actor);

@@ -17,8 +17,9 @@ mod takeover;
 #[cfg(test)]
 pub(crate) mod test_rounds;
 
+pub use crate::store::Moved;
 pub use keys::{Keys, NotRotated};
-pub use requests::{Ask, Asked, Moved, Refusal, Verb};
+pub use requests::{Ask, Asked, Refusal, Verb};
 pub use takeover::{TakeoverError, take_over};
 
 use crate::account::Limits;

@@ -9,7 +9,7 @@ use crate::account::step::{Step, Tombstone};
 use crate::account::transition::Event;
 use crate::account::{Account, Status, View};
 use crate::secret::SecretError;
-use crate::store::{Actor, Change, Content, NewRow, StoreError};
+use crate::store::{Actor, Change, Content, Moved, NewRow, Outcome, StoreError};
 use std::collections::BTreeSet;
 
 /// What a request asks for beside the event itself.
@@ -122,37 +122,6 @@ pub struct Ask {
     pub name: String,
     /// What of it.
     pub verb: Verb,
-}
-
-/// What came of something that was asked of an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moved {
-    /// Where it stood.
-    pub before: Status,
-    /// Where it stands once it is answered; what follows goes on. `None`: its row is gone.
-    pub after: Option<Status>,
-    /// Whether anything was written; else it was so already.
-    pub changed: bool,
-}
-
-impl Moved {
-    /// It was so already.
-    pub(super) fn not(status: Status) -> Moved {
-        Moved {
-            before: status,
-            after: Some(status),
-            changed: false,
-        }
-    }
-
-    pub(super) fn by(change: &Change<'_>) -> Moved {
-        let after = change.step.account.as_ref();
-        Moved {
-            before: change.view.account.status,
-            after: after.map(|account| account.status),
-            changed: true,
-        }
-    }
 }
 
 /// Why a request was not carried out.
@@ -304,14 +273,20 @@ impl Lifecycle {
     }
 
     /// Asks this of accounts, each named once; answers what became of each, in their order. An
-    /// error of the database's leaves those undone that the same request, repeated, does.
+    /// error of the database's leaves those undone that the same request, repeated, does. Of a
+    /// request with a key, what came of an account already is not asked again.
     pub async fn ask_all(
         &self,
         asks: &[Ask],
         actor: &Actor,
     ) -> Result<Vec<Result<Moved, Refusal>>, StoreError> {
-        let mut outcomes: Vec<_> = asks.iter().map(|_| Err(Refusal::Unknown)).collect();
+        let earlier = asks.iter().map(|ask| came_already(&ask.name, actor));
+        let earlier: Vec<_> = earlier.collect();
         let mut order: Vec<usize> = (0..asks.len()).collect();
+        order.retain(|at| earlier[*at].is_none());
+        let unasked = || Err(Refusal::Unknown);
+        let earlier = earlier.into_iter();
+        let mut outcomes: Vec<_> = earlier.map(|came| came.unwrap_or_else(unasked)).collect();
         order.sort_by_key(|at| &asks[*at].name);
         for chunk in order.chunks(BATCH) {
             let mut open = chunk.to_vec();
@@ -332,32 +307,36 @@ impl Lifecycle {
     ) -> Result<Vec<usize>, StoreError> {
         let names: Vec<&str> = open.iter().map(|at| asks[*at].name.as_str()).collect();
         let mut views = self.store.views(&names).await?;
-        let (mut changing, mut changes) = (Vec::new(), Vec::new());
+        let (mut changing, mut changes, mut settled) = (Vec::new(), Vec::new(), Vec::new());
         for at in open {
             let Ask { name, verb } = &asks[*at];
-            let Some(view) = views.remove(name) else {
-                outcomes[*at] = Err(Refusal::Unknown);
-                continue;
+            outcomes[*at] = match views.remove(name) {
+                None => Err(Refusal::Unknown),
+                Some(view) => {
+                    let status = view.account.status;
+                    match self.change(view, verb) {
+                        Err(refusal) => Err(refusal),
+                        Ok(None) => {
+                            self.queue.add([name.clone()]);
+                            Ok(Moved::not(status))
+                        }
+                        Ok(Some(change)) => {
+                            changing.push(*at);
+                            changes.push(change);
+                            continue;
+                        }
+                    }
+                }
             };
-            let status = view.account.status;
-            match self.change(view, verb) {
-                Err(refusal) => outcomes[*at] = Err(refusal),
-                Ok(None) => {
-                    outcomes[*at] = Ok(Moved::not(status));
-                    self.queue.add([name.clone()]);
-                }
-                Ok(Some(change)) => {
-                    changing.push(*at);
-                    changes.push(change);
-                }
+            if let Some(outcome) = kept(&outcomes[*at]).filter(|_| actor.claim.is_some()) {
+                settled.push((name.as_str(), outcome));
             }
         }
-        if changes.is_empty() {
+        if changes.is_empty() && settled.is_empty() {
             return Ok(Vec::new());
         }
-        let written = self
-            .store
-            .write_all(&changes, &BTreeSet::new(), actor)
+        let written = (self.store)
+            .write_asked(&changes, &settled, &BTreeSet::new(), actor)
             .await?;
         let mut lost = Vec::new();
         for ((at, change), written) in changing.into_iter().zip(&changes).zip(written) {
@@ -414,6 +393,26 @@ impl Lifecycle {
                 content,
             }),
         )
+    }
+}
+
+/// What a request with a key keeps of this; the rest ends it.
+fn kept(outcome: &Result<Moved, Refusal>) -> Option<Outcome> {
+    match outcome {
+        Ok(moved) => Some(Outcome::Moved(*moved)),
+        Err(Refusal::Illegal { status, reason }) => Some(Outcome::Refused(*status, reason.clone())),
+        Err(Refusal::Unknown) => Some(Outcome::Rowless),
+        Err(_) => None,
+    }
+}
+
+/// What an earlier attempt at the same request came to at this account.
+pub(super) fn came_already(name: &str, actor: &Actor) -> Option<Result<Moved, Refusal>> {
+    match actor.claim.as_ref()?.outcome(name)?.clone() {
+        Outcome::Moved(moved) => Some(Ok(moved)),
+        Outcome::Refused(status, reason) => Some(Err(Refusal::Illegal { status, reason })),
+        Outcome::Rowless => Some(Err(Refusal::Unknown)),
+        Outcome::Made | Outcome::Meant => None,
     }
 }
 

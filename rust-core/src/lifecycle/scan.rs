@@ -311,6 +311,7 @@ fn scanner() -> Actor {
     Actor {
         who: "scan".to_owned(),
         request_id: None,
+        claim: None,
     }
 }
 

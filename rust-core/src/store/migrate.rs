@@ -25,6 +25,7 @@ const SQLITE: &[&str] = &[
     include_str!("../../migrations/sqlite/0008_answers.sql"),
     include_str!("../../migrations/sqlite/0009_agents.sql"),
     include_str!("../../migrations/sqlite/0010_requests.sql"),
+    include_str!("../../migrations/sqlite/0011_outcomes.sql"),
 ];
 const MYSQL: &[&str] = &[
     include_str!("../../migrations/mysql/0001_accounts.sql"),
@@ -37,6 +38,7 @@ const MYSQL: &[&str] = &[
     include_str!("../../migrations/mysql/0008_answers.sql"),
     include_str!("../../migrations/mysql/0009_agents.sql"),
     include_str!("../../migrations/mysql/0010_requests.sql"),
+    include_str!("../../migrations/mysql/0011_outcomes.sql"),
 ];
 const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0001_accounts.sql"),
@@ -49,6 +51,7 @@ const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0008_answers.sql"),
     include_str!("../../migrations/postgres/0009_agents.sql"),
     include_str!("../../migrations/postgres/0010_requests.sql"),
+    include_str!("../../migrations/postgres/0011_outcomes.sql"),
 ];
 
 pub(super) async fn sqlite(connection: &mut SqliteConnection) -> Result<(), StoreError> {

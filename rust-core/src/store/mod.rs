@@ -19,6 +19,7 @@ mod next;
 mod open;
 mod operations;
 mod origins;
+mod outcomes;
 mod pages;
 mod purge;
 mod references;
@@ -34,8 +35,7 @@ mod tombstones;
 pub use adopt::ARMORY_AGENTS;
 pub use adopt::Adopted;
 pub use agents::{Gone, Held, Registration, StaticAccount};
-#[cfg(test)]
-pub use answers::Kept;
+pub use answers::Stands;
 pub use audit::{AuditRow, Export};
 pub use connected::AgentRow;
 pub use cores::CoreRow;
@@ -44,6 +44,7 @@ pub use keys::{KeyUse, Place, Resealed};
 pub use listing::AccountDetail;
 pub use open::{BadLocation, Location};
 pub use operations::{Ended, Moment, OperationRow};
+pub use outcomes::{Claim, Moved, Outcome};
 pub use pages::{Filter, Part, Source};
 pub use purge::Retention;
 pub use references::Sent;
@@ -76,6 +77,9 @@ pub enum StoreError {
     /// Another core makes the tables, and does not end.
     #[error("another core has been bringing the tables up to date for a minute; see its log")]
     Locked,
+    /// Another process has taken over what this one was to carry out.
+    #[error("another replica carries out this request by now")]
+    Taken,
     /// A column holds what this program never writes.
     #[error("table {table}, row `{row}`, column {column}: {reason}")]
     Corrupt {
@@ -137,7 +141,10 @@ impl StoreError {
                     | sqlx::Error::ColumnNotFound(_)
             ),
             StoreError::Corrupt { .. } => true,
-            StoreError::Migration(_) | StoreError::Locked | StoreError::NeedsTls => false,
+            StoreError::Migration(_)
+            | StoreError::Locked
+            | StoreError::NeedsTls
+            | StoreError::Taken => false,
         }
     }
 }

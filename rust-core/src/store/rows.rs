@@ -1,5 +1,6 @@
 //! Reading and making rows of `kubesvc_accounts`.
 
+use super::outcomes::{self, Outcome};
 use super::steps::{self, Actor, Entry};
 use super::{Store, StoreError, failpoint, next, origins, statics, tombstones, transaction, word};
 use crate::account::transition::{self, Event};
@@ -73,6 +74,7 @@ impl Store {
             failpoint::CREATE_AFTER,
             |tx| {
                 let now = tx.now().await?;
+                outcomes::hold(&mut tx, actor, now).await?;
                 let mut taken = BTreeSet::new();
                 for names in names.chunks(CHUNK) {
                     let query = sql("SELECT name FROM kubesvc_accounts WHERE name IN");
@@ -103,6 +105,8 @@ impl Store {
                     entries.extend(begun(account));
                 }
                 steps::audit(&mut tx, entries, actor, now).await?;
+                let ends = names.iter().map(|name| (*name, Outcome::Made));
+                outcomes::keep(&mut tx, actor, ends, now).await?;
                 made.into_keys().map(str::to_owned).collect()
             }
         )

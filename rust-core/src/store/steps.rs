@@ -2,6 +2,7 @@
 
 use super::agents::remove_holding;
 use super::operations::{self, Told};
+use super::outcomes::{self, Claim, Outcome};
 use super::rows::{Content, read_holding};
 use super::{Store, StoreError, failpoint, next, origins, references, tombstones, transaction};
 use crate::account::step::{Message, Step};
@@ -9,7 +10,7 @@ use crate::account::transition::Event;
 use crate::account::{Account, Holding, Status, View};
 use crate::sql::{CHUNK, Statement, Tx, Value, insert, insert_or, sql};
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Who is behind a change, for the audit.
@@ -19,6 +20,8 @@ pub struct Actor {
     pub who: String,
     /// The request's X-SPINNAKER-REQUEST-ID, when it had one.
     pub request_id: Option<String>,
+    /// Of a request with an Idempotency-Key: what comes of its accounts is kept with each change.
+    pub claim: Option<Arc<Claim>>,
 }
 
 impl Actor {
@@ -27,6 +30,7 @@ impl Actor {
         Actor {
             who: "ferry".to_owned(),
             request_id: None,
+            claim: None,
         }
     }
 }
@@ -65,17 +69,33 @@ impl Store {
         here: &BTreeSet<(String, String)>,
         actor: &Actor,
     ) -> Result<Vec<bool>, StoreError> {
+        self.write_asked(changes, &[], here, actor).await
+    }
+
+    /// The same, of a request that comes to these ends at other accounts without a change: with a
+    /// key, both are kept.
+    pub async fn write_asked(
+        &self,
+        changes: &[Change<'_>],
+        settled: &[(&str, Outcome)],
+        here: &BTreeSet<(String, String)>,
+        actor: &Actor,
+    ) -> Result<Vec<bool>, StoreError> {
         transaction!(self, failpoint::STEP_BEFORE, failpoint::STEP_AFTER, |tx| {
             let now = tx.now().await?;
             let here = &still(&mut tx, changes, here).await?;
+            outcomes::hold(&mut tx, actor, now).await?;
             let mut written = Vec::with_capacity(changes.len());
             for change in changes {
                 written.push(write_one(&mut tx, change, actor, now).await?);
             }
-            if !written.contains(&true) {
+            if !written.contains(&true) && settled.is_empty() {
                 return Ok(written);
             }
             let done = changes.iter().zip(&written).filter(|(_, done)| **done);
+            let ends = done.clone().map(|(change, _)| Outcome::of(change));
+            let ends = settled.iter().cloned().chain(ends);
+            outcomes::keep(&mut tx, actor, ends, now).await?;
             let (mut entries, mut holdings) = (Vec::new(), Vec::new());
             let mut messages = Vec::new();
             for (change, _) in done {

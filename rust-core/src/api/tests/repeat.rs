@@ -1,6 +1,7 @@
 //! Idempotency-Key.
 
 use super::*;
+use crate::store::Stands;
 
 const ON: &str = r#"[{"name":"a","state":"ACTIVE"}]"#;
 const OFF: &str = r#"[{"name":"a","state":"INACTIVE"}]"#;
@@ -9,6 +10,26 @@ impl Desk {
     async fn keyed(&self, key: &str, method: &str, path: &str, body: &str) -> Answer {
         let headers = [("X-SPINNAKER-USER", "anna"), ("Idempotency-Key", key)];
         self.send(method, path, &headers, body).await
+    }
+}
+
+impl Desk {
+    /// Another that carries out this PATCH with this key.
+    async fn claim(&self, key: &str, body: &str) -> Claim {
+        let text = format!("PATCH /armory/accounts\n{body}");
+        let text = secrecy::SecretString::from(text);
+        let request = self.api.lifecycle.fingerprint(&text).unwrap();
+        self.claimed(key, &request).await
+    }
+
+    async fn claimed(&self, key: &str, request: &str) -> Claim {
+        let id = format!("anna\n{key}");
+        let id = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, id.as_bytes());
+        let id = crate::encoding::hex(id.as_ref());
+        match self.api.store.claim_key(&id, request).await.unwrap().stands {
+            Stands::Claimed(claim) => claim,
+            other => panic!("{other:?}"),
+        }
     }
 }
 
@@ -99,32 +120,64 @@ async fn a_key_that_is_none_is_refused() {
 }
 
 #[tokio::test]
+async fn a_request_that_another_carries_out_is_waited_for() {
+    let desk = Desk::with(&["a"]).await;
+    let claim = desk.claim("k", ON).await;
+    let late = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(desk.status("a").await, Some(Status::Inactive));
+        desk.api.store.keep_answer(&claim, 202, "[]").await.unwrap()
+    };
+    let (answer, kept) = tokio::join!(desk.keyed("k", "PATCH", "/armory/accounts", ON), late);
+    assert!(kept);
+    assert_eq!((answer.status.as_u16(), is_again(&answer)), (202, true));
+    assert_eq!(answer.text, "[]");
+    assert_eq!(desk.status("a").await, Some(Status::Inactive));
+}
+
+#[tokio::test]
+async fn one_that_takes_long_is_to_be_asked_for_again() {
+    let desk = Desk::with(&["a"]).await;
+    let claim = desk.claim("k", ON).await;
+    let goes_on = async {
+        loop {
+            desk.api.store.renew_claim(&claim).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let answer = tokio::select! {
+        answer = desk.keyed("k", "PATCH", "/armory/accounts", ON) => answer,
+        () = goes_on => unreachable!(),
+    };
+    assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
+    assert!(answer.message().contains("again"), "{}", answer.text);
+    assert_eq!(answer.headers["retry-after"], "5");
+    // Another request with the key is told at once, and takes nothing over.
+    let other = desk.keyed("k", "PATCH", "/armory/accounts", OFF).await;
+    assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(desk.status("a").await, Some(Status::Inactive));
+}
+
+#[tokio::test]
 async fn a_request_whose_process_died_is_carried_out() {
     let desk = Desk::with(&["a"]).await;
-    let id = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"anna\nk");
-    let id = crate::encoding::hex(id.as_ref());
-    let text = secrecy::SecretString::from(format!("PATCH /armory/accounts\n{ON}"));
-    let request = desk.api.lifecycle.fingerprint(&text).unwrap();
-    let claimed = desk.api.store.claim_key(&id, &request).await.unwrap();
-    assert!(claimed.is_none());
+    let claim = desk.claim("k", ON).await;
+    // Nothing is heard of the claim any longer.
     let answer = desk.keyed("k", "PATCH", "/armory/accounts", ON).await;
     assert_eq!((answer.status.as_u16(), is_again(&answer)), (202, false));
     assert_eq!(desk.status("a").await, Some(Status::ToMigrate));
-    assert!(is_again(
-        &desk.keyed("k", "PATCH", "/armory/accounts", ON).await
-    ));
+    let again = desk.keyed("k", "PATCH", "/armory/accounts", ON).await;
+    assert!(is_again(&again));
+    assert!(!desk.api.store.keep_answer(&claim, 500, "").await.unwrap());
 }
 
 #[tokio::test]
 async fn a_request_that_is_known_by_a_key_that_was_taken_away_is_answered_as_at_first() {
     let desk = Desk::with(&["a"]).await;
     let gone = Keyring::beside(&desk.folder.path().join("gone.key")).unwrap();
-    let id = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"anna\nk");
-    let id = crate::encoding::hex(id.as_ref());
     let text = secrecy::SecretString::from(format!("PATCH /armory/accounts\n{ON}"));
-    let request = gone.fingerprint(&text).unwrap();
-    desk.api.store.claim_key(&id, &request).await.unwrap();
-    desk.api.store.keep_answer(&id, 202, "[]").await.unwrap();
+    let claim = desk.claimed("k", &gone.fingerprint(&text).unwrap()).await;
+    desk.api.store.keep_answer(&claim, 202, "[]").await.unwrap();
     let answer = desk.keyed("k", "PATCH", "/armory/accounts", ON).await;
     assert_eq!((answer.status.as_u16(), is_again(&answer)), (202, true));
     assert_eq!(desk.status("a").await, Some(Status::Inactive));

@@ -125,6 +125,7 @@ async fn a_put_of_what_somebody_takes_out_meanwhile_does_not_bring_it_back() {
     let actor = Actor {
         who: "anna".to_owned(),
         request_id: None,
+        claim: None,
     };
     post.interceptor
         .lifecycle

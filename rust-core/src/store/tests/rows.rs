@@ -10,6 +10,7 @@ fn person() -> Actor {
     Actor {
         who: "anna".to_owned(),
         request_id: Some("request-1".to_owned()),
+        claim: None,
     }
 }
 
@@ -195,6 +196,7 @@ async fn of_sixteen_that_write_at_once_one_wins() {
                 tokio::spawn(async move {
                     let actor = Actor {
                         who: format!("{round} {writer}"),
+                        claim: None,
                         request_id: None,
                     };
                     (
@@ -227,6 +229,7 @@ async fn of_sixteen_that_make_a_row_one_does() {
         let store = base.store.clone();
         let actor = Actor {
             who: format!("{maker}"),
+            claim: None,
             request_id: None,
         };
         tokio::spawn(async move { store.create(&[new("a")], &actor).await })
