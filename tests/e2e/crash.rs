@@ -15,7 +15,9 @@ const SIGABRT: i32 = 6;
 /// One core has no other's messages to send: `replicas` dies there. On a file no start leaves
 /// anything half done: `first` dies there. Nothing of Armory's plugin is there: `adoption` dies there.
 /// No definition refers to a secret: `references` dies there. No key is changed: `keys` dies there.
-const ELSEWHERE: [&str; 7] = [
+/// No zone is rolled back: `keyed` dies there.
+const ELSEWHERE: [&str; 8] = [
+    "core.store.meant.",
     "core.store.sent.",
     "core.store.undone.",
     "core.store.reshape.",

@@ -12,6 +12,7 @@ mod grants;
 mod ground;
 mod handshakes;
 mod history;
+mod keyed;
 mod keys;
 mod large;
 mod links;
