@@ -86,8 +86,8 @@ impl Place {
     }
 
     /// Another replica, which dies at `point`.
-    fn another(&self, point: &str) -> Sidecar {
-        let folder = self.folder.join(format!("a-{point}"));
+    fn another(&self, name: &str, point: &str) -> Sidecar {
+        let folder = self.folder.join(format!("{name}-{point}"));
         let upstream = &ground().clouddriver.url;
         let mut a = Sidecar::on(&self.schema, &self.key_file, &folder, upstream, "");
         a.start(&[("FERRY_FAILPOINT", point)]).unwrap();
@@ -209,7 +209,7 @@ fn die_everywhere(kind: Kind) {
 
 /// A dies of the request.
 fn die(place: &Place, write: Write, point: &str, prefix: &str) {
-    let mut a = place.another(&format!("{point}"));
+    let mut a = place.another(write.name, point);
     let answer = send(&a, write, prefix);
     assert!(answer.is_err(), "{} {point}: {answer:?}", write.name);
     let died = wait::until(PATIENCE, || match a.process().ended() {
@@ -231,7 +231,7 @@ fn two_replicas_that_are_asked_the_same_at_once_do_it_once_on_postgres() {
 
 fn ask_both(kind: Kind) {
     let place = Place::start(kind);
-    let a = place.another("nowhere");
+    let a = place.another("both", "nowhere");
     for write in WRITES {
         let prefix = place.accounts(write.name);
         let answers = std::thread::scope(|scope| {
