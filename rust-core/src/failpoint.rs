@@ -125,6 +125,18 @@ ferry_failpoint::failpoints! {
     ANSWER_BEFORE = "core.store.answer.before";
     /// After the answer to a request with a key was kept.
     ANSWER_AFTER = "core.store.answer.after";
+    /// Before another core's agent is asked to try an account.
+    TRY_BEFORE = "core.store.try.before";
+    /// After another core's agent was asked to try an account.
+    TRY_AFTER = "core.store.try.after";
+    /// Before another core is told what an agent of this one met.
+    TRIED_BEFORE = "core.store.tried.before";
+    /// After another core was told what an agent of this one met.
+    TRIED_AFTER = "core.store.tried.after";
+    /// Before what other cores were asked is removed.
+    TRIAL_END_BEFORE = "core.store.trial-end.before";
+    /// After what other cores were asked was removed.
+    TRIAL_END_AFTER = "core.store.trial-end.after";
     /// Before a lease is taken or renewed.
     LEASE_BEFORE = "core.store.lease.before";
     /// After a lease was taken or renewed.

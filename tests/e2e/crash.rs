@@ -15,8 +15,12 @@ const SIGABRT: i32 = 6;
 /// One core has no other's messages to send: `replicas` dies there. On a file no start leaves
 /// anything half done: `first` dies there. Nothing of Armory's plugin is there: `adoption` dies there.
 /// No definition refers to a secret: `references` dies there. No key is changed: `keys` dies there.
-/// No zone is rolled back: `keyed` dies there.
-const ELSEWHERE: [&str; 8] = [
+/// No zone is rolled back: `keyed` dies there. No other core has an agent to try an account: `peers`
+/// dies there.
+const ELSEWHERE: [&str; 11] = [
+    "core.store.try.",
+    "core.store.tried.",
+    "core.store.trial-end.",
     "core.store.meant.",
     "core.store.sent.",
     "core.store.undone.",

@@ -16,6 +16,7 @@ mod keyed;
 mod keys;
 mod large;
 mod links;
+mod peers;
 mod references;
 mod replicas;
 mod secrets;

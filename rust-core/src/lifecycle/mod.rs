@@ -7,6 +7,7 @@ mod inline;
 mod keys;
 mod peers;
 mod prepare;
+mod probes;
 mod queue;
 mod reconcile;
 mod references;
@@ -205,6 +206,8 @@ impl Lifecycle {
         for round in rounds {
             tasks.spawn(stop.clone().run_until_cancelled_owned(round));
         }
+        let peers = self.clone().answer_peers();
+        tasks.spawn(stop.clone().run_until_cancelled_owned(peers));
         let again = self.clone().take_over_again();
         tasks.spawn(stop.clone().run_until_cancelled_owned(again));
         let scan = self.clone().scan();

@@ -1,13 +1,13 @@
 //! What would come of accounts, changing nothing: the verb as the lifecycle would carry it out, the
-//! kubeconfig as it would be read, and an agent that tries the cluster with it. `api` asks for a
-//! `?dryRun=true`. Nothing is written, and no agent holds anything.
+//! kubeconfig as it would be read, and an agent that tries the cluster with it, if need be another
+//! core's (`probes`). `api` asks for a `?dryRun=true`. No account is written, and no agent holds anything.
 
 use super::prepare::{Found, fitting, kubeconfig};
 use super::{Ask, Lifecycle, Moved, Refusal};
 use crate::account::definition::Definition;
 use crate::account::{Account, Agent};
 use crate::error::causes;
-use crate::store::StoreError;
+use crate::store::{Content, StoreError};
 use ferry_wire::v1;
 use ferry_wire::v1::account::Kubeconfig;
 use futures_util::StreamExt;
@@ -19,9 +19,11 @@ use tokio::time::{Instant, timeout_at};
 /// What all that is asked for in one request may take.
 const IN_ALL: Duration = Duration::from_secs(60);
 /// What an agent may take for one account.
-const FOR_ONE: Duration = Duration::from_secs(20);
+pub(super) const FOR_ONE: Duration = Duration::from_secs(20);
 /// Accounts that are tried at the same time.
 const AT_ONCE: usize = 8;
+
+const ROW_GONE: &str = "its row is gone";
 
 /// What would come of an account that a verb is asked of.
 #[derive(Debug)]
@@ -102,7 +104,7 @@ impl Lifecycle {
         definition: Option<Definition>,
     ) -> Result<Rehearsal, StoreError> {
         let mut rehearsal = Rehearsal::default();
-        let message = match self.message(account, definition).await? {
+        let message = match self.message(account, definition.as_ref()).await? {
             Ok(message) => Some(message),
             Err(cause) => {
                 rehearsal.obstacles.push(cause);
@@ -121,9 +123,15 @@ impl Lifecycle {
         };
         // One zone after the other, as an activation tries them; of a zone one that reaches it is
         // enough.
-        for agent in tour.here {
-            let answer = self.registry.probe(&agent.id, message.clone(), FOR_ONE);
-            match answer.await {
+        for (agent, here) in tour {
+            let answer = match here {
+                true => (self.registry.probe(&agent.id, message.clone(), FOR_ONE)).await,
+                false => match self.to_be_left(account, definition.as_ref()).await? {
+                    Ok(content) => self.probe_by_peer(&agent, account, &content).await?,
+                    Err(cause) => Err(cause),
+                },
+            };
+            match answer {
                 Ok(reached) => {
                     let lacks = reached.lacking.into_iter();
                     let lacks = lacks.map(|right| format!("its credentials lack: {right}"));
@@ -139,36 +147,41 @@ impl Lifecycle {
                 }
             }
         }
-        rehearsal
-            .obstacles
-            .extend(tour.elsewhere.iter().map(|zone| {
-            format!(
-                "zone `{zone}` was not tried: its agents are connected to another replica of Ferry"
-            )
-        }));
         Ok(rehearsal)
+    }
+
+    /// The account's definition as another core finds it, with its secrets sealed.
+    async fn to_be_left(
+        &self,
+        account: &Account,
+        definition: Option<&Definition>,
+    ) -> Result<Result<Content, String>, StoreError> {
+        let name = &account.name;
+        Ok(match definition {
+            Some(definition) => self.close(name, definition).map_err(|error| causes(&error)),
+            None => self.store.content(name).await?.ok_or(ROW_GONE.to_owned()),
+        })
     }
 
     /// The message that an agent would get, or why it cannot be made.
     async fn message(
         &self,
         account: &Account,
-        definition: Option<Definition>,
+        definition: Option<&Definition>,
     ) -> Result<Result<v1::Account, String>, StoreError> {
-        let definition = match definition {
-            Some(definition) => Ok(definition),
-            None => match self.store.content(&account.name).await? {
-                Some(content) => self.open(&account.name, &content).await,
-                None => Err("its row is gone".to_owned()),
-            },
+        if let Some(definition) = definition {
+            return Ok(self.message_of(account, definition).await);
+        }
+        let Some(content) = self.store.content(&account.name).await? else {
+            return Ok(Err(ROW_GONE.to_owned()));
         };
-        Ok(match definition {
+        Ok(match self.open(&account.name, &content).await {
             Ok(definition) => self.message_of(account, &definition).await,
             Err(cause) => Err(cause),
         })
     }
 
-    async fn message_of(
+    pub(super) async fn message_of(
         &self,
         account: &Account,
         definition: &Definition,
@@ -189,8 +202,13 @@ impl Lifecycle {
         })
     }
 
-    /// The agents that may serve it; or why there are none.
-    async fn tour(&self, account: &Account) -> Result<Result<Tour, String>, StoreError> {
+    /// The agents that may serve it, by zone, and whether each is this core's: its own first, of
+    /// those the zone's that served it. Of other cores those of zones that it has no agent of. Or why
+    /// there are none.
+    async fn tour(
+        &self,
+        account: &Account,
+    ) -> Result<Result<Vec<(Agent, bool)>, String>, StoreError> {
         let mut able = self.store.connected().await?;
         if let Some(zone) = &account.requested_zone {
             able.retain(|agent| agent.zone_id == *zone);
@@ -207,22 +225,15 @@ impl Lifecycle {
         let served = account.zone_id.as_ref();
         able.sort_by_key(|agent| (Some(&agent.zone_id) != served, agent.zone_id.clone()));
         let connected = self.registry.connected();
-        let (here, away): (Vec<Agent>, Vec<Agent>) = able
+        let (here, mut away): (Vec<Agent>, Vec<Agent>) = able
             .into_iter()
             .partition(|agent| connected.contains(agent));
-        let mut elsewhere: Vec<String> = away.into_iter().map(|agent| agent.zone_id).collect();
-        elsewhere.dedup();
-        elsewhere.retain(|zone| here.iter().all(|agent| agent.zone_id != *zone));
-        Ok(Ok(Tour { here, elsewhere }))
+        away.retain(|agent| here.iter().all(|own| own.zone_id != agent.zone_id));
+        let here = here.into_iter().map(|agent| (agent, true));
+        Ok(Ok(here
+            .chain(away.into_iter().map(|agent| (agent, false)))
+            .collect()))
     }
-}
-
-/// Who may be asked to try an account.
-struct Tour {
-    /// Agents of this core by zone, those of the zone that served it first.
-    here: Vec<Agent>,
-    /// Zones whose agents are all connected to other cores.
-    elsewhere: Vec<String>,
 }
 
 #[cfg(test)]

@@ -79,20 +79,26 @@ async fn an_agent_that_takes_no_accounts_is_not_asked_and_one_of_a_zone_that_rea
 }
 
 #[tokio::test]
-async fn zones_of_another_core_are_named_when_those_here_do_not_reach_it() {
+async fn agents_here_are_asked_first_and_of_other_cores_those_of_other_zones() {
     let ground = Ground::open().await;
-    ground.connect("here", "Z", true).await;
-    ground.connect("there-1", "A", true).await;
-    ground.connect("there-2", "A", true).await;
-    ground.connect("there-3", "Z", true).await;
+    for (id, zone) in [
+        ("here", "Z"),
+        ("there-1", "A"),
+        ("there-2", "Z"),
+        ("there-3", "B"),
+    ] {
+        ground.connect(id, zone, true).await;
+    }
     ground.answers("here", "Z", fails("no route"));
-    let tried = ground.tries().await;
-    assert!(tried.reached.is_none());
+    let account = Account {
+        zone_id: Some("B".to_owned()),
+        ..Account::adopted("a", None, 0)
+    };
+    let tour = ground.lifecycle.tour(&account).await.unwrap().unwrap();
+    let tour = tour.iter().map(|(agent, here)| (agent.id.as_str(), *here));
+    let tour: Vec<_> = tour.collect();
     assert_eq!(
-        tried.obstacles,
-        [
-            "agent `here` of zone `Z`: no route",
-            "zone `A` was not tried: its agents are connected to another replica of Ferry"
-        ]
+        tour,
+        [("here", true), ("there-3", false), ("there-1", false)]
     );
 }

@@ -26,6 +26,7 @@ const SQLITE: &[&str] = &[
     include_str!("../../migrations/sqlite/0009_agents.sql"),
     include_str!("../../migrations/sqlite/0010_requests.sql"),
     include_str!("../../migrations/sqlite/0011_outcomes.sql"),
+    include_str!("../../migrations/sqlite/0012_probes.sql"),
 ];
 const MYSQL: &[&str] = &[
     include_str!("../../migrations/mysql/0001_accounts.sql"),
@@ -39,6 +40,7 @@ const MYSQL: &[&str] = &[
     include_str!("../../migrations/mysql/0009_agents.sql"),
     include_str!("../../migrations/mysql/0010_requests.sql"),
     include_str!("../../migrations/mysql/0011_outcomes.sql"),
+    include_str!("../../migrations/mysql/0012_probes.sql"),
 ];
 const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0001_accounts.sql"),
@@ -52,6 +54,7 @@ const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0009_agents.sql"),
     include_str!("../../migrations/postgres/0010_requests.sql"),
     include_str!("../../migrations/postgres/0011_outcomes.sql"),
+    include_str!("../../migrations/postgres/0012_probes.sql"),
 ];
 
 pub(super) async fn sqlite(connection: &mut SqliteConnection) -> Result<(), StoreError> {
