@@ -97,7 +97,6 @@ kubernetes:
     serviceAccountName: spinnaker
     oAuthScopes: []
     customResourceDefinitions: [{kind: Rollout.argoproj.io, scope: Namespaced}]
-    omitNamespaces: []
     onlySpinnakerManaged: false
     metrics: false
     maxResumableResourceAgeMs: 300000

@@ -1,9 +1,37 @@
 //! A Register in parts, for an agent that holds more than one message takes.
 //!
-//! Used by `session`. Every account goes with the part in which it fits; the last part says so.
+//! Used by `session`, and by `accounts`, which gathers what goes in. Every account goes with the part in
+//! which it fits; the last part says so.
 
-use ferry_wire::v1::Register;
+use ferry_wire::v1::account_report::State;
+use ferry_wire::v1::{AccountReport, Register};
 use prost::Message;
+
+/// The most bytes of a Register that reports with their namespaces take. Those of one account take less
+/// than a kilobyte where its cluster is small, and up to 660.
+const NAMESPACES: usize = 32 * 1024 * 1024;
+
+/// What a Register has room for.
+pub(crate) struct Room(usize);
+
+impl Room {
+    pub(crate) fn new() -> Self {
+        Self(NAMESPACES)
+    }
+
+    /// `false`: there is no room for this report's namespaces, and it goes without.
+    pub(crate) fn takes(&mut self, report: &mut AccountReport) -> bool {
+        let Some(State::Ready(ready)) = &mut report.state else {
+            return true;
+        };
+        let size = ready.namespaces.as_ref().map_or(0, Message::encoded_len);
+        match self.0.checked_sub(size) {
+            Some(left) => self.0 = left,
+            None => ready.namespaces = None,
+        }
+        size == 0 || ready.namespaces.is_some()
+    }
+}
 
 /// Divides a Register into parts of about `largest` bytes.
 pub(crate) fn parts(whole: Register, largest: usize) -> Vec<Register> {
@@ -38,7 +66,35 @@ pub(crate) fn parts(whole: Register, largest: usize) -> Vec<Register> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ferry_wire::v1::{AccountReport, StaticAccount};
+    use ferry_wire::v1::{Namespaces, Ready, StaticAccount};
+
+    #[test]
+    fn namespaces_that_have_no_room_are_left_out_of_their_reports() {
+        let report = |count: usize| {
+            let names = vec!["n".repeat(1022); count];
+            let namespaces = Some(Namespaces { names, total: 0 });
+            let state = Some(State::Ready(Ready {
+                namespaces,
+                ..Ready::default()
+            }));
+            AccountReport {
+                state,
+                ..AccountReport::default()
+            }
+        };
+        let mut room = Room::new();
+        let whole = report(20 * 1024);
+        let mut one = whole.clone();
+        assert!(room.takes(&mut one));
+        assert_eq!(one, whole);
+        assert!(!room.takes(&mut one), "two are too much");
+        let mut bare = whole.clone();
+        if let Some(State::Ready(ready)) = &mut bare.state {
+            ready.namespaces = None;
+        }
+        assert_eq!(one, bare);
+        assert!(room.takes(&mut bare) && room.takes(&mut report(1)));
+    }
 
     #[test]
     fn nothing_is_lost_and_only_the_last_part_ends_it() {

@@ -250,6 +250,8 @@ async fn an_account_is_ready_lost_and_ready_again_with_its_cluster() {
         assert!(ready.kube_version.starts_with("v1."), "{ready:?}");
         assert_eq!(ready.cert_fingerprint, first.fingerprint());
         assert_eq!(ready.kinds.len(), 12, "{ready:?}");
+        let names = &ready.namespaces.as_ref().unwrap().names;
+        assert!(names.contains(&"kube-system".to_owned()), "{names:?}");
         for kind in [
             "Pod",
             "Deployment.apps",
@@ -299,7 +301,13 @@ async fn an_account_is_ready_lost_and_ready_again_with_its_cluster() {
     session.save(chosen).await;
     let report = session.report().await;
     assert_eq!((report.account.as_str(), report.generation), ("chosen", 7));
-    assert_eq!(ready(report.state.unwrap()).kinds, ["ConfigMap"]);
+    let chosen = ready(report.state.unwrap());
+    assert_eq!(chosen.kinds, ["ConfigMap"]);
+    let named = chosen.namespaces.unwrap();
+    assert_eq!(
+        (&named.names[..], named.total),
+        (&["default".to_owned()][..], 1)
+    );
 
     // The same port, so the same account finds the cluster again.
     let port = first.port();

@@ -151,6 +151,15 @@ fn namespaces_of_accounts(place: &Place) {
         "type": "kubernetes", "name": "namespaces-two", "kubeconfigContents": "apiVersion: v1",
         "namespaces": ["team-a", "team-b"],
     }));
+    // The four that every cluster has, once its agent has seen them.
+    let seen = wait::until(PATIENCE, || {
+        let answer = place.request("GET", &of("on-premises"), None)?;
+        match answer.json().as_array().map(Vec::len) {
+            Some(4) => Ok(()),
+            _ => Err(answer.body),
+        }
+    });
+    seen.unwrap();
     let mut talk = Talk::at(place);
     talk.get(&of("namespaces-two"));
     talk.get(&of("on-premises"));

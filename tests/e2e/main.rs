@@ -16,6 +16,7 @@ mod keyed;
 mod keys;
 mod large;
 mod links;
+mod namespaces;
 mod peers;
 mod references;
 mod replicas;

@@ -12,6 +12,7 @@ use ferry_reference::Resolver;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::definition::Definition;
+use super::namespaces::Namespaces;
 use super::turns::{Lane, Turn, Turns};
 use crate::cause::{Cause, Refusal, Trouble};
 use crate::cluster::settings::{Retries, Settings};
@@ -46,6 +47,7 @@ pub(super) struct Reached {
     pub(super) cluster: Cluster,
     pub(super) identity: Identity,
     pub(super) watches: Watches,
+    pub(super) namespaces: Namespaces,
 }
 
 /// The time of an attempt.
@@ -154,6 +156,7 @@ impl Account {
         let what = "listing objects for the first time";
         clock.within(server, what, listed).await??;
         Ok(Reached {
+            namespaces: Namespaces::of(&watches, &definition.selection),
             cluster,
             identity,
             watches,

@@ -55,6 +55,7 @@ impl Definition {
             omit_kinds: kinds("omitKinds")?,
             custom_kinds: custom_kinds(definition)?,
             namespaces: namespaces(definition)?,
+            omit_namespaces: texts(definition, "omitNamespaces")?,
             only_namespaced: flag("onlyNamespacedResources")?,
         };
         Ok(Self {
@@ -125,6 +126,7 @@ mod tests {
     fn what_is_for_the_agent_is_read_and_the_rest_left_alone() {
         let definition = Definition::parse(
             r#"{"name":"a","context":"c","kinds":["Pod"],"omitKinds":null,"namespaces":["b","a","b"],
+                "omitNamespaces":["c"],
                 "onlyNamespacedResources":true,"insecure":true,"noProxy":false,
                 "customResourceDefinitions":[{"kind":"Rollout.argoproj.io","scope":"Cluster"}],"permissions":{"READ":["x"]}}"#,
         )
@@ -132,6 +134,7 @@ mod tests {
         assert_eq!(definition.context.as_deref(), Some("c"));
         assert_eq!(definition.selection.kinds, [KindName::parse("Pod")]);
         assert_eq!(definition.selection.namespaces, ["a", "b"]);
+        assert_eq!(definition.selection.omit_namespaces, ["c"]);
         assert!(definition.selection.only_namespaced);
         assert!(definition.insecure && !definition.no_proxy);
         let custom = [KindName::parse("Rollout.argoproj.io")];

@@ -6,6 +6,7 @@
 
 mod attempt;
 pub mod definition;
+mod namespaces;
 mod probe;
 mod supervise;
 mod table;
@@ -30,9 +31,10 @@ use crate::cause::{Refusal, printable};
 use crate::cluster::settings::Settings;
 use crate::cluster::watch::Watched;
 use crate::kubeconfig::Source;
+use crate::register::Room;
 use definition::Definition;
 use probe::Probes;
-use table::{Closing, Held, Table, connecting, report};
+use table::{Closing, Held, Seen, Table, connecting, report};
 use turns::Turns;
 
 /// The time an account of the agent's own configuration has for one attempt, and one for which the
@@ -154,7 +156,8 @@ impl Accounts {
         self.0.dynamic
     }
 
-    /// What Register tells: nothing else is left to be told then. Waits until what is ending has
+    /// What Register tells: nothing else is left to be told then, but namespaces that it has no room
+    /// for. Waits until what is ending has
     /// ended: the core may give an account to another agent as soon as it is missing here.
     pub async fn register(&self) -> (Vec<StaticAccount>, Vec<AccountReport>) {
         let ending: Vec<CancellationToken> = self
@@ -169,17 +172,24 @@ impl Accounts {
         }
         let mut table = self.0.table();
         table.all_told();
-        let mut fixed = Vec::new();
-        let mut dynamic = Vec::new();
+        let (mut fixed, mut dynamic) = (Vec::new(), Vec::new());
+        let (mut room, mut later) = (Room::new(), Vec::new());
         for (name, held) in &table.held {
+            let mut report = held.report(name);
+            if !room.takes(&mut report) {
+                later.push(name.clone());
+            }
             match &held.fixed {
                 Some(definition) => fixed.push(StaticAccount {
                     name: name.clone(),
                     definition: definition.clone(),
-                    report: Some(held.report(name)),
+                    report: Some(report),
                 }),
-                None => dynamic.push(held.report(name)),
+                None => dynamic.push(report),
             }
+        }
+        for name in later {
+            table.tell(&name);
         }
         (fixed, dynamic)
     }
@@ -300,8 +310,8 @@ impl Accounts {
         let table = self.0.table();
         let shown = |(name, held): (&String, &Held)| Shown {
             fixed: held.fixed.is_some(),
-            report: held.report(name),
-            watched: held.watched.clone(),
+            report: held.outline(name),
+            watched: held.seen.watched.clone(),
         };
         table.held.iter().map(shown).collect()
     }
@@ -358,13 +368,12 @@ impl Accounts {
             }
         });
         let state = connecting(0);
-        let watched = Vec::new();
         let held = Held {
             incarnation,
             generation,
             fixed,
             state,
-            watched,
+            seen: Seen::default(),
             cancel,
             task,
         };
@@ -432,7 +441,7 @@ impl Publisher {
     }
 
     /// The account's state from now on. Repeating the present one tells nobody anything.
-    fn publish(&self, state: State, watched: Vec<Watched>) {
+    fn publish(&self, state: State, seen: Seen) {
         let mut table = self.shared.table();
         let Some(held) = table.held.get_mut(&self.name) else {
             return;
@@ -441,8 +450,19 @@ impl Publisher {
             return;
         }
         held.state = state;
-        held.watched = watched;
+        held.seen = seen;
         table.tell(&self.name);
+        drop(table);
+        self.shared.untold.notify_one();
+    }
+
+    /// The core is to be told the account's state again: what belongs to it has changed.
+    fn again(&self) {
+        let mut table = self.shared.table();
+        let held = table.held.get(&self.name);
+        if held.is_some_and(|held| held.incarnation == self.incarnation) {
+            table.tell(&self.name);
+        }
         drop(table);
         self.shared.untold.notify_one();
     }

@@ -141,6 +141,7 @@ fn ready(identity: crate::cluster::Identity, kinds: Vec<String>) -> Ready {
         kube_version: identity.kube_version,
         cert_fingerprint: identity.cert_fingerprint,
         kinds,
+        namespaces: None,
     }
 }
 

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use super::Publisher;
 use super::attempt::{Account, Reached};
-use super::table::connecting;
+use super::table::{Seen, connecting};
 use crate::backoff::Backoff;
 use crate::cause::Trouble;
 use crate::cluster::Cluster;
@@ -41,7 +41,7 @@ pub(super) async fn supervise(account: Account, publisher: Publisher) {
             State::Failed(Failed {
                 cause: cause.into(),
             }),
-            Vec::new(),
+            Seen::default(),
         );
     }
 }
@@ -59,25 +59,30 @@ async fn keep(account: Account, publisher: &Publisher) {
     loop {
         let in_line = |waited: Duration| {
             let seconds = u32::try_from(waited.as_secs()).unwrap_or(u32::MAX);
-            publisher.publish(connecting(seconds.max(1)), Vec::new());
+            publisher.publish(connecting(seconds.max(1)), Seen::default());
         };
         match account.activate(&in_line).await {
             Ok(mut active) => {
-                publisher.publish(State::Ready(active.ready()), active.watches.watched());
+                let told = active.namespaces.digest();
+                publisher.publish(State::Ready(active.ready()), active.seen());
                 was_ready = true;
                 waits.reset();
-                let trouble = active.hold(account.clusters.timeout).await;
+                let namespaces = active.namespaces.clone();
+                let trouble = tokio::select! {
+                    trouble = active.hold(account.clusters.timeout) => trouble,
+                    never = namespaces.follow(told, || publisher.again()) => match never {},
+                };
                 let error = trouble.to_string();
                 warn!(account = publisher.shown(), error, "lost");
-                publisher.publish(State::Lost(Lost { cause: error }), Vec::new());
+                publisher.publish(State::Lost(Lost { cause: error }), Seen::default());
             }
             Err(cause) => {
                 let cause = cause.to_string();
                 info!(account = publisher.shown(), error = cause, "not reached");
                 if was_ready {
-                    publisher.publish(State::Lost(Lost { cause }), Vec::new());
+                    publisher.publish(State::Lost(Lost { cause }), Seen::default());
                 } else {
-                    publisher.publish(State::Failed(Failed { cause }), Vec::new());
+                    publisher.publish(State::Failed(Failed { cause }), Seen::default());
                     if !account.fixed {
                         return;
                     }
@@ -100,6 +105,15 @@ impl Reached {
                 .into_iter()
                 .map(|watched| watched.kind)
                 .collect(),
+            // Read when the report goes out.
+            namespaces: None,
+        }
+    }
+
+    fn seen(&self) -> Seen {
+        Seen {
+            watched: self.watches.watched(),
+            namespaces: Some(self.namespaces.clone()),
         }
     }
 

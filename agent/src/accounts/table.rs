@@ -10,6 +10,7 @@ use ferry_wire::v1::{AccountReport, Connecting, Dropped};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::namespaces::Namespaces;
 use crate::cluster::watch::Watched;
 
 /// An account that is held.
@@ -20,14 +21,31 @@ pub(super) struct Held {
     /// The entry of the agent's own configuration as JSON; `None` for a dynamic account.
     pub(super) fixed: Option<String>,
     pub(super) state: State,
-    pub(super) watched: Vec<Watched>,
+    pub(super) seen: Seen,
     pub(super) cancel: CancellationToken,
     pub(super) task: JoinHandle<()>,
 }
 
+/// What is known of the cluster while the account is ready.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) watched: Vec<Watched>,
+    pub(super) namespaces: Option<Namespaces>,
+}
+
 impl Held {
-    pub(super) fn report(&self, name: &str) -> AccountReport {
+    /// The present state, without the namespaces.
+    pub(super) fn outline(&self, name: &str) -> AccountReport {
         report(name, self.generation, self.state.clone())
+    }
+
+    /// The present state, whole.
+    pub(super) fn report(&self, name: &str) -> AccountReport {
+        let mut report = self.outline(name);
+        if let Some(State::Ready(ready)) = &mut report.state {
+            ready.namespaces = self.seen.namespaces.as_ref().and_then(Namespaces::told);
+        }
+        report
     }
 }
 

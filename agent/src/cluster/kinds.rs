@@ -74,6 +74,8 @@ pub struct Selection {
     pub omit_kinds: Vec<KindName>,
     /// `namespaces`: watch only there; empty means everywhere.
     pub namespaces: Vec<String>,
+    /// `omitNamespaces`: not the account's, though they are watched.
+    pub omit_namespaces: Vec<String>,
     /// `onlyNamespacedResources`: nothing that is cluster-scoped.
     pub only_namespaced: bool,
 }

@@ -4,9 +4,11 @@
 //! Never holds an object's content.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use kube::api::ObjectMeta;
+use tokio::sync::Notify;
 
 /// `namespace/name` (just `name` when it is in none) to resource version.
 type Table = HashMap<Box<str>, Box<str>>;
@@ -15,6 +17,8 @@ type Table = HashMap<Box<str>, Box<str>>;
 #[derive(Debug, Default)]
 pub struct Objects {
     table: Mutex<Table>,
+    listed: AtomicBool,
+    changed: Notify,
 }
 
 impl Objects {
@@ -33,13 +37,39 @@ impl Objects {
         self.table().get(key).map(|version| version.to_string())
     }
 
+    /// Whether there was a complete list of some scope.
+    pub fn is_listed(&self) -> bool {
+        self.listed.load(Ordering::Acquire)
+    }
+
+    /// The key of every object, in no order.
+    pub fn keys(&self) -> Vec<String> {
+        self.table().keys().map(|key| key.to_string()).collect()
+    }
+
+    /// Waits until keys may have come or gone since it was last awaited, which one task does.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Takes a list of these names, which are in no namespace.
+    #[cfg(test)]
+    pub(crate) fn list(&self, names: impl Iterator<Item = String>) {
+        let rows = names.map(|name| (name.into_boxed_str(), "1".into()));
+        self.replace(None, Listed(rows.collect()));
+    }
+
     pub(super) fn put(&self, object: &ObjectMeta) {
         let (key, version) = row(object);
-        self.table().insert(key, version);
+        if self.table().insert(key, version).is_none() {
+            self.changed.notify_one();
+        }
     }
 
     pub(super) fn remove(&self, object: &ObjectMeta) {
-        self.table().remove(&row(object).0);
+        if self.table().remove(&row(object).0).is_some() {
+            self.changed.notify_one();
+        }
     }
 
     /// Takes a complete list of one scope: what lies there and is not in it is gone. Several
@@ -53,6 +83,8 @@ impl Objects {
                 table.extend(listed.0);
             }
         }
+        self.listed.store(true, Ordering::Release);
+        self.changed.notify_one();
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -91,6 +123,7 @@ fn row(object: &ObjectMeta) -> (Box<str>, Box<str>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt;
 
     fn object(namespace: &str, name: &str, version: &str) -> ObjectMeta {
         ObjectMeta {
@@ -124,5 +157,21 @@ mod tests {
         assert!(!objects.is_empty() && objects.version("a/x").is_none());
         objects.replace(None, Listed::default());
         assert!(objects.is_empty());
+    }
+
+    #[tokio::test]
+    async fn keys_that_come_and_go_are_told_and_versions_are_not() {
+        let objects = Objects::default();
+        let told = || objects.changed().now_or_never().is_some();
+        assert!(!objects.is_listed() && !told());
+        objects.replace(None, listed(&[object("a", "x", "1")]));
+        assert!(objects.is_listed() && told());
+        objects.put(&object("a", "x", "2"));
+        objects.remove(&object("a", "y", "2"));
+        assert!(!told(), "no key came or went");
+        objects.put(&object("a", "y", "3"));
+        objects.remove(&object("a", "x", "3"));
+        assert!(told() && !told(), "once for both");
+        assert_eq!(objects.keys(), ["a/y"]);
     }
 }

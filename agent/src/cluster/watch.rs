@@ -142,6 +142,21 @@ impl Watches {
             .map(|(_, kind)| kind.clone())
             .collect()
     }
+
+    /// What is known of a kind, by its name, and whether it is forbidden to list; `None`: it is not
+    /// watched.
+    pub fn of_kind(&self, name: &str) -> Option<(Arc<Objects>, bool)> {
+        let State { kinds, watches, .. } = &self.state;
+        let at = kinds.iter().position(|watched| watched.kind == name)?;
+        let forbidden = watches.iter().any(|(kind, health)| {
+            let trouble = match health {
+                Health::Failing { trouble, .. } if *kind == at => Some(trouble),
+                _ => None,
+            };
+            matches!(trouble, Some(Trouble::Forbidden { .. }))
+        });
+        Some((kinds[at].objects.clone(), forbidden))
+    }
 }
 
 /// What happens to running watches.

@@ -294,10 +294,10 @@ pub const KEYS: &[Key] = &[
         "all",
         "The namespaces to watch.",
     ),
-    unused(
-        "kubernetes.accounts[].omitNamespaces.*",
+    used(
+        "kubernetes.accounts[].omitNamespaces[]",
         "",
-        "Armory's agent has it not either: name the namespaces.",
+        "Namespaces that are not told as the account's. They are watched all the same: name the others in namespaces.",
     ),
     used(
         "kubernetes.accounts[].onlyNamespacedResources",

@@ -6,7 +6,7 @@ use crate::account::Status;
 use crate::source::{Names, SourceError};
 use crate::store::{Filter, Part, Source};
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -16,6 +16,8 @@ const MAX_LIMIT: u64 = 1000;
 const ALL: u64 = 1 << 62;
 /// How many names the plugin gets at once.
 const NAMES: usize = 1000;
+/// How many there are, where an answer has not all of them.
+const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
 
 impl Api {
     /// GET /armory/accounts: what agents bring, what is migrated, and what Clouddriver has and
@@ -225,10 +227,18 @@ impl Api {
     /// GET /agents/kubernetes/accounts/{name}/namespaces.
     pub(super) async fn namespaces(&self, name: &str) -> Result<Response<Bytes>, Failure> {
         self.require_enabled()?;
-        match self.store.detail(name).await? {
-            Some(detail) => Ok(answer::json(StatusCode::OK, &show::namespaces(&detail))),
-            None => Err(Failure::unknown_account(name)),
+        let Some(detail) = self.store.detail(name).await? else {
+            return Err(Failure::unknown_account(name));
+        };
+        let seen = self.store.namespaces(name, &detail).await?;
+        let beyond = (seen.as_ref()).filter(|seen| seen.names.len() < seen.total as usize);
+        let total = beyond.map(|seen| HeaderValue::from(seen.total));
+        let shown = show::namespaces(&detail, seen);
+        let mut answer = answer::json(StatusCode::OK, &Value::from(shown));
+        if let Some(total) = total {
+            answer.headers_mut().insert(TOTAL, total);
         }
+        Ok(answer)
     }
 }
 

@@ -252,7 +252,9 @@ pub(super) static ROUTES: &[Route] = &[
         Method::GET,
         "/agents/kubernetes/accounts/{name}/namespaces",
         Operation::ListNamespaces,
-        "The namespaces that its definition narrows it to; none: all of the cluster's",
+        "The cluster's namespaces as its agent saw them last, of those that its definition leaves to it; \
+         before, those that the definition names. At most 10,000: when there are more, `X-Total-Count` \
+         says how many",
         &[(200, "Names"), (404, "Error"), (501, "Error")],
     ),
     route(

@@ -3,7 +3,7 @@
 
 use crate::account::definition::Definition;
 use crate::account::{Cluster, HoldingState};
-use crate::store::{AccountDetail, Source};
+use crate::store::{AccountDetail, Namespaces, Source};
 use serde_json::{Map, Value, json};
 
 /// `GET /armory/accounts/{name}` and an item of the list.
@@ -108,16 +108,25 @@ pub(super) fn kubesvc_account(name: &str, detail: &AccountDetail) -> Value {
     }
 }
 
-/// The namespaces that the definition names.
-pub(super) fn namespaces(detail: &AccountDetail) -> Value {
-    let definition = match detail {
+/// The namespaces that were seen, of those that the definition leaves by now; when there is none, those
+/// that it names.
+pub(super) fn namespaces(detail: &AccountDetail, seen: Option<Namespaces>) -> Vec<String> {
+    let definition = object(match detail {
         AccountDetail::Dynamic { content, .. } => &content.definition,
         AccountDetail::Static { definition, .. } => definition,
+    });
+    let texts = |key: &str| -> Vec<String> {
+        let texts = definition[key].as_array().into_iter().flatten();
+        texts.filter_map(Value::as_str).map(str::to_owned).collect()
     };
-    let namespaces = object(definition)["namespaces"].take();
-    match namespaces {
-        Value::Array(namespaces) => namespaces.into_iter().filter(Value::is_string).collect(),
-        _ => json!([]),
+    let (named, omitted) = (texts("namespaces"), texts("omitNamespaces"));
+    let left =
+        |name: &String| (named.is_empty() || named.contains(name)) && !omitted.contains(name);
+    let seen = seen.map_or(Vec::new(), |seen| seen.names);
+    let names: Vec<String> = seen.into_iter().filter(left).collect();
+    match names.is_empty() {
+        true => named.iter().filter(|name| left(name)).cloned().collect(),
+        false => names,
     }
 }
 

@@ -187,22 +187,31 @@ impl Desk {
             definition: definition.to_string(),
             held: ready(name, 0),
         });
-        let registration = Registration {
-            agent_id: id.to_owned(),
-            zone_id: zone.to_owned(),
-            agent_version: "1".to_owned(),
-            takes_dynamic: true,
-            core_id: "core".to_owned(),
-            session_id: format!("session of {id}"),
-            static_accounts: own.collect(),
-            held: brings,
-        };
+        let registration = registration(id, zone, brings, own.collect());
         self.api.store.register(&registration).await.unwrap();
     }
 
     async fn status(&self, name: &str) -> Option<Status> {
         let view = self.api.store.view(name).await.unwrap();
         view.map(|view| view.account.status)
+    }
+}
+
+fn registration(
+    id: &str,
+    zone: &str,
+    held: Vec<Held>,
+    static_accounts: Vec<StaticAccount>,
+) -> Registration {
+    Registration {
+        agent_id: id.to_owned(),
+        zone_id: zone.to_owned(),
+        agent_version: "1".to_owned(),
+        takes_dynamic: true,
+        core_id: "core".to_owned(),
+        session_id: format!("session of {id}"),
+        static_accounts,
+        held,
     }
 }
 
@@ -217,5 +226,6 @@ fn ready(name: &str, generation: i64) -> Held {
             kube_version: Some("v1.36.3".to_owned()),
             cert_fingerprint: Some("ab12".to_owned()),
         },
+        namespaces: None,
     }
 }

@@ -3,9 +3,9 @@
 
 use crate::account::definition::Definition;
 use crate::account::{Cluster, HoldingState, bound};
-use crate::store::{Held, Registration, StaticAccount};
+use crate::store::{Held, Namespaces, Registration, StaticAccount};
 use ferry_wire::v1::account_report::State;
-use ferry_wire::v1::{AccountReport, Reached, Ready, Register};
+use ferry_wire::v1::{self, AccountReport, Reached, Ready, Register};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest name, id or version, in characters.
@@ -14,6 +14,8 @@ const NAME: usize = 255;
 const SENTENCE: usize = 4096;
 /// The most texts of a list.
 const MOST: usize = 1000;
+/// The most namespaces of one account.
+const NAMESPACES: usize = 10_000;
 
 /// `Err`: why this agent cannot be taken.
 pub(super) fn registration(
@@ -103,6 +105,7 @@ fn state(report: AccountReport) -> Held {
                 kube_version: some(&ready.kube_version, NAME),
                 cert_fingerprint: some(&ready.cert_fingerprint, NAME),
             },
+            namespaces: ready.namespaces.map(namespaces),
             ..pending()
         },
         Some(State::Failed(failed)) => said(HoldingState::Failed, failed.cause),
@@ -134,6 +137,17 @@ fn pending() -> Held {
         state: Some(HoldingState::Pending),
         cause: None,
         cluster: Cluster::default(),
+        namespaces: None,
+    }
+}
+
+/// The names that an agent tells, and how many there are: not fewer than it names.
+fn namespaces(told: v1::Namespaces) -> Namespaces {
+    let named = u32::try_from(told.names.len()).unwrap_or(u32::MAX);
+    let names = told.names.iter().take(NAMESPACES);
+    Namespaces {
+        names: names.map(|name| text(name, NAME)).collect(),
+        total: told.total.max(named),
     }
 }
 
@@ -150,6 +164,7 @@ pub(super) fn reached(reached: Reached) -> Reached {
             kube_version: text(&cluster.kube_version, NAME),
             cert_fingerprint: text(&cluster.cert_fingerprint, NAME),
             kinds: texts(cluster.kinds),
+            namespaces: None,
         }),
         lacking: texts(reached.lacking),
     }
@@ -186,7 +201,7 @@ fn is_name(name: &str) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ferry_wire::v1::{self, Failed, Ready};
+    use ferry_wire::v1::{Failed, Ready};
 
     fn register(statics: &[(&str, &str)]) -> Register {
         let account = |(name, definition): &(&str, &str)| v1::StaticAccount {
@@ -291,6 +306,27 @@ mod tests {
         assert_eq!(held.cluster.kube_version.unwrap().len(), NAME);
         assert_eq!(held.cluster.cert_fingerprint.as_deref(), Some(" "));
         assert_eq!(held.cluster.kube_host, None);
+    }
+
+    #[test]
+    fn namespaces_are_bound_and_how_many_there_are_is_kept() {
+        let told = |names: Vec<String>, total| {
+            let ready = Ready {
+                namespaces: Some(v1::Namespaces { names, total }),
+                ..Ready::default()
+            };
+            let report = AccountReport {
+                state: Some(State::Ready(ready)),
+                ..AccountReport::default()
+            };
+            state(report).namespaces.unwrap()
+        };
+        let few = told(vec!["a\0".to_owned(), "n".repeat(1000)], 0);
+        assert_eq!((few.names[0].as_str(), few.total), ("a ", 2));
+        assert_eq!(few.names[1].len(), NAME);
+        let many = told(vec![String::new(); 20_000], 30_000);
+        assert_eq!((many.names.len(), many.total), (10_000, 30_000));
+        assert_eq!(state(AccountReport::default()).namespaces, None);
     }
 
     #[test]

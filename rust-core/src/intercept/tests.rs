@@ -149,6 +149,7 @@ impl Post {
             state: Some(HoldingState::Ready),
             cause: None,
             cluster: Default::default(),
+            namespaces: None,
         };
         self.store
             .register(&registration(vec![held]))

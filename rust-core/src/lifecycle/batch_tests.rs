@@ -91,6 +91,7 @@ impl Ground {
                 state: Some(HoldingState::Ready),
                 cause: None,
                 cluster: Cluster::default(),
+                namespaces: None,
             },
         });
         let reports: Vec<Report> = reports.collect();

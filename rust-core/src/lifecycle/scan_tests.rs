@@ -286,6 +286,7 @@ async fn what_an_agent_brings_is_left_to_it() {
         state: None,
         cause: None,
         cluster: Default::default(),
+        namespaces: None,
     };
     let registration = Registration {
         agent_id: "agent".to_owned(),

@@ -335,6 +335,7 @@ fn ready(host: &str) -> State {
         kube_version: "v1.36.3".to_owned(),
         cert_fingerprint: "ab12".to_owned(),
         kinds: Vec::new(),
+        namespaces: None,
     })
 }
 

@@ -3,6 +3,7 @@
 //! in between.
 
 use super::cores::millis;
+use super::namespaces::{self, Namespaces, Seen};
 use super::operations::{self, Ended, Told};
 use super::statics;
 use super::{Store, StoreError, failpoint, transaction};
@@ -27,6 +28,8 @@ pub struct Held {
     pub cause: Option<String>,
     /// What the agent found out, when it is ready.
     pub cluster: Cluster,
+    /// Its namespaces, when the agent tells them.
+    pub namespaces: Option<Namespaces>,
 }
 
 /// An account that an agent's own configuration brings.
@@ -108,6 +111,8 @@ impl Store {
                     .collect();
                 operations::begin(&mut tx, &told, core, now).await?;
                 replace_holdings(&mut tx, registration, &held, &before, now).await?;
+                let seen = seen(registration, &held);
+                namespaces::write(&mut tx, &seen).await?;
                 let served = sql(
                     "SELECT name FROM kubesvc_accounts WHERE status = 'TO_MIGRATE'
                  OR (status = 'FAILED' AND failure = 'NO_AGENT')
@@ -193,10 +198,13 @@ impl Store {
                 }
                 let now = tx.now().await?;
                 let mut affected = holdings_of(&mut tx, agent_id).await?;
-                affected.extend(statics::of(&mut tx, agent_id).await?);
+                let own: BTreeSet<String> =
+                    statics::of(&mut tx, agent_id).await?.into_iter().collect();
+                affected.extend(own.iter().cloned());
                 touch(&mut tx, &affected).await?;
                 let held = sql("DELETE FROM kubesvc_ferry_holdings WHERE agent_id = ?");
                 held.text(agent_id).run(&mut tx).await?;
+                namespaces::forget_of(&mut tx, agent_id, &own).await?;
                 statics::forget(&mut tx, agent_id).await?;
                 let without = sql("DELETE FROM kubesvc_ferry_static_agents WHERE agent_id = ?");
                 without.text(agent_id).run(&mut tx).await?;
@@ -264,6 +272,18 @@ async fn replace_holdings(
         "since",
     ];
     Ok(insert(tx, "kubesvc_ferry_holdings", columns, rows.collect()).await?)
+}
+
+/// The namespaces that an agent brings: of its own accounts, and of those that it holds.
+fn seen<'a>(registration: &'a Registration, held: &[&'a Held]) -> Seen<'a> {
+    let own = registration.static_accounts.iter();
+    let own = own.map(|account| (&account.held, registration.agent_id.as_str()));
+    let all = own.chain(held.iter().map(|held| (*held, "")));
+    let told = |(held, of): (&'a Held, &'a str)| {
+        let namespaces = held.namespaces.as_ref()?;
+        Some(((held.account.as_str(), of), namespaces))
+    };
+    all.filter_map(told).collect()
 }
 
 pub(super) async fn remove_holding(

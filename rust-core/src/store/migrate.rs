@@ -27,6 +27,7 @@ const SQLITE: &[&str] = &[
     include_str!("../../migrations/sqlite/0010_requests.sql"),
     include_str!("../../migrations/sqlite/0011_outcomes.sql"),
     include_str!("../../migrations/sqlite/0012_probes.sql"),
+    include_str!("../../migrations/sqlite/0013_namespaces.sql"),
 ];
 const MYSQL: &[&str] = &[
     include_str!("../../migrations/mysql/0001_accounts.sql"),
@@ -41,6 +42,7 @@ const MYSQL: &[&str] = &[
     include_str!("../../migrations/mysql/0010_requests.sql"),
     include_str!("../../migrations/mysql/0011_outcomes.sql"),
     include_str!("../../migrations/mysql/0012_probes.sql"),
+    include_str!("../../migrations/mysql/0013_namespaces.sql"),
 ];
 const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0001_accounts.sql"),
@@ -55,6 +57,7 @@ const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0010_requests.sql"),
     include_str!("../../migrations/postgres/0011_outcomes.sql"),
     include_str!("../../migrations/postgres/0012_probes.sql"),
+    include_str!("../../migrations/postgres/0013_namespaces.sql"),
 ];
 
 pub(super) async fn sqlite(connection: &mut SqliteConnection) -> Result<(), StoreError> {

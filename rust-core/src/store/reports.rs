@@ -3,6 +3,7 @@
 //! written at once. `lifecycle` hands them over; what follows from them is decided there.
 
 use super::agents::{lock, remove_holding};
+use super::namespaces::{self, Namespaces, Seen};
 use super::operations::{self, Told};
 use super::rows::read_holding;
 use super::statics;
@@ -36,9 +37,12 @@ impl Store {
                 let now = tx.now().await?;
                 let mut heard = Heard::about(&mut tx, reports).await?;
                 let mut gone = Vec::with_capacity(reports.len());
+                let mut seen = Seen::new();
                 for report in reports {
+                    seen.extend(heard.seen(report));
                     gone.push(heard.hear(&mut tx, report).await?);
                 }
+                namespaces::write(&mut tx, &seen).await?;
                 let said: Vec<_> = reports.iter().map(|report| heard.said(report)).collect();
                 heard.write(&mut tx, now).await?;
                 let core = &self.core_id;
@@ -120,9 +124,32 @@ impl Heard {
 
     /// What a report says for the history of operations, if it counts: by whom, of what.
     fn said<'a>(&self, report: &'a Report) -> Option<(&'a str, &'a Held)> {
+        let counts = self.is_connected(report) && !is_static(&report.held);
+        counts.then_some((&report.agent_id, &report.held))
+    }
+
+    /// The namespaces that a report tells, if it counts: of an agent's own account, or of one that it
+    /// holds in this generation.
+    fn seen<'a>(&self, report: &'a Report) -> Option<((&'a str, &'a str), &'a Namespaces)> {
+        let Report { agent_id, held, .. } = report;
+        let namespaces = held.namespaces.as_ref()?;
+        if !self.is_connected(report) {
+            return None;
+        }
+        if is_static(held) {
+            return Some(((&held.account, agent_id), namespaces));
+        }
+        let known = self
+            .holdings
+            .get(&(held.account.clone(), agent_id.clone()))?;
+        let counts = matches!(says(held, Some(known)), Says::State(HoldingState::Ready));
+        counts.then_some(((&held.account, ""), namespaces))
+    }
+
+    /// Whether it is of an agent's present connection.
+    fn is_connected(&self, report: &Report) -> bool {
         let session = self.sessions.get(&report.agent_id);
-        let counts = session.is_some_and(|(session, _)| *session == report.session_id);
-        (counts && !is_static(&report.held)).then_some((&report.agent_id, &report.held))
+        session.is_some_and(|(session, _)| *session == report.session_id)
     }
 
     async fn hear(&mut self, tx: &mut Tx, report: &Report) -> Result<Gone, StoreError> {

@@ -3,8 +3,8 @@
 //! cluster that the row of its name is in is ignored for as long as that one is wanted ACTIVE.
 //! `agents` and `reports` write here; whoever reads static accounts asks here which count.
 
-use super::StoreError;
 use super::agents::{Held, Registration, StaticAccount};
+use super::{StoreError, namespaces};
 use crate::account::HoldingState;
 use crate::sql::{Record, Tx, Value, insert, sql};
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,8 +94,13 @@ pub(super) async fn replace(
     let since = since_when(tx, agent).await?;
     forget(tx, agent).await?;
     let brought = registration.static_accounts.iter();
-    let mut names: BTreeSet<String> = since.keys().cloned().collect();
-    names.extend(brought.clone().map(|account| account.held.account.clone()));
+    let mut names: BTreeSet<String> = (brought.clone())
+        .map(|account| account.held.account.clone())
+        .collect();
+    let mut gone: BTreeSet<String> = since.keys().cloned().collect();
+    gone.retain(|name| !names.contains(name));
+    namespaces::forget_of(tx, agent, &gone).await?;
+    names.append(&mut gone);
     let rows = brought.map(|StaticAccount { definition, held }| {
         [
             Value::text(held.account.as_str()),

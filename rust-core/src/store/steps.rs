@@ -4,7 +4,9 @@ use super::agents::remove_holding;
 use super::operations::{self, Told};
 use super::outcomes::{self, Claim, Outcome};
 use super::rows::{Content, read_holding};
-use super::{Store, StoreError, failpoint, next, origins, references, tombstones, transaction};
+use super::{
+    Store, StoreError, failpoint, namespaces, next, origins, references, tombstones, transaction,
+};
 use crate::account::step::{Message, Step};
 use crate::account::transition::Event;
 use crate::account::{Account, Holding, Status, View};
@@ -204,6 +206,7 @@ async fn write_one(
     if step.account.is_none() || step.begins(view) {
         origins::write(tx, name, false).await?;
         references::forget(tx, name).await?;
+        namespaces::forget(tx, name).await?;
     }
     // While it is being deleted a definition is the next row's.
     let own = content.filter(|_| !view.account.status.is_deleting());

@@ -23,6 +23,7 @@ mod sqlite {
     mod journal;
     mod keys;
     mod listing;
+    mod namespaces;
     mod operations;
     mod parts;
     mod purge;
@@ -50,6 +51,7 @@ mod mariadb {
     mod journal;
     mod keys;
     mod listing;
+    mod namespaces;
     mod operations;
     mod parts;
     mod purge;
@@ -76,6 +78,7 @@ mod postgres {
     mod journal;
     mod keys;
     mod listing;
+    mod namespaces;
     mod operations;
     mod parts;
     mod purge;
@@ -348,6 +351,7 @@ fn said(account: &str, generation: i64, state: Option<HoldingState>) -> Held {
         state,
         cause: None,
         cluster: Cluster::default(),
+        namespaces: None,
     }
 }
 

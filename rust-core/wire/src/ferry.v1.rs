@@ -58,7 +58,7 @@ pub struct Register {
     #[prost(message, repeated, tag = "4")]
     pub static_accounts: ::prost::alloc::vec::Vec<StaticAccount>,
     /// Every dynamic account that the agent holds, in whatever state. One that is missing here is not
-    /// held: the core ends its holding.
+    /// held: the core ends its holding. Reports that have no room left for their namespaces follow anew.
     #[prost(message, repeated, tag = "5")]
     pub held: ::prost::alloc::vec::Vec<AccountReport>,
     /// Another Register follows, which goes on where this one ends.
@@ -149,6 +149,21 @@ pub struct Ready {
     /// Kinds that are watched, as kind.group (the core group has none).
     #[prost(string, repeated, tag = "4")]
     pub kinds: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The account's namespaces. Reported again when they change. None: they are not known yet, and what
+    /// was said before still holds.
+    #[prost(message, optional, tag = "5")]
+    pub namespaces: ::core::option::Option<Namespaces>,
+}
+/// The cluster's namespaces as the agent sees them, as far as the definition leaves them to the account;
+/// where it may not see them, those that the definition names.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Namespaces {
+    /// In byte order; the first 10,000.
+    #[prost(string, repeated, tag = "1")]
+    pub names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// How many there are.
+    #[prost(uint32, tag = "2")]
+    pub total: u32,
 }
 /// The causes are sentences for people: what is wrong, where, and what to do. Never a secret.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -9,8 +9,8 @@ use ferry_wire::v1::account_report::State;
 use ferry_wire::v1::agent_message::Kind;
 use ferry_wire::v1::agents_client::AgentsClient;
 use ferry_wire::v1::{
-    AccountReport, AgentMessage, Connecting, Dropped, Failed, Heartbeat, Lost, Ready, Refused,
-    Register, StaticAccount,
+    AccountReport, AgentMessage, Connecting, Dropped, Failed, Heartbeat, Lost, Namespaces, Ready,
+    Refused, Register, StaticAccount,
 };
 use http::Request;
 use libfuzzer_sys::fuzz_target;
@@ -54,7 +54,13 @@ enum Name {
 #[derive(Arbitrary, Debug)]
 enum Said {
     Connecting(u32),
-    Ready(String, String, String, Vec<String>),
+    Ready(
+        String,
+        String,
+        String,
+        Vec<String>,
+        Option<(Vec<String>, u32)>,
+    ),
     Failed(String),
     Lost(String),
     Dropped,
@@ -128,12 +134,15 @@ fn message(frame: Frame) -> Option<AgentMessage> {
 fn report(report: Report) -> AccountReport {
     let state = report.state.map(|said| match said {
         Said::Connecting(waited_seconds) => State::Connecting(Connecting { waited_seconds }),
-        Said::Ready(kube_host, kube_version, cert_fingerprint, kinds) => State::Ready(Ready {
-            kube_host,
-            kube_version,
-            cert_fingerprint,
-            kinds,
-        }),
+        Said::Ready(kube_host, kube_version, cert_fingerprint, kinds, seen) => {
+            State::Ready(Ready {
+                kube_host,
+                kube_version,
+                cert_fingerprint,
+                kinds,
+                namespaces: seen.map(|(names, total)| Namespaces { names, total }),
+            })
+        }
         Said::Failed(cause) => State::Failed(Failed { cause }),
         Said::Lost(cause) => State::Lost(Lost { cause }),
         Said::Dropped => State::Dropped(Dropped {}),

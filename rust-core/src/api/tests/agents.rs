@@ -1,6 +1,7 @@
 //! Agents, cores, and what is asked of agents.
 
 use super::*;
+use crate::store::Namespaces;
 
 #[tokio::test]
 async fn one_agent_and_what_it_is_asked() {
@@ -109,21 +110,83 @@ async fn cores_and_their_connections() {
     );
 }
 
+impl Desk {
+    async fn namespaces(&self, name: &str) -> Answer {
+        let path = format!("/agents/kubernetes/accounts/{name}/namespaces");
+        self.get(&path).await
+    }
+
+    /// `agent` of zone Z connects with this account, and sees so many of these namespaces.
+    async fn sees(&self, agent: &str, name: &str, own: Option<Value>, names: &[&str], total: u32) {
+        let held = Held {
+            namespaces: Some(Namespaces {
+                names: names.iter().map(|name| (*name).to_owned()).collect(),
+                total,
+            }),
+            ..ready(name, 0)
+        };
+        let registration = match own {
+            None => registration(agent, "Z", vec![held], Vec::new()),
+            Some(definition) => {
+                let definition = definition.to_string();
+                let own = StaticAccount { definition, held };
+                registration(agent, "Z", Vec::new(), vec![own])
+            }
+        };
+        self.api.store.register(&registration).await.unwrap();
+    }
+}
+
 #[tokio::test]
-async fn namespaces_are_those_of_the_definition() {
+async fn before_anything_was_seen_namespaces_are_those_of_the_definition() {
     let desk = Desk::open().await;
-    desk.source.put("a", json!({"namespaces": ["x", "y"]}));
+    let two = json!({"namespaces": ["x", "y", "z"], "omitNamespaces": ["z"]});
+    desk.source.put("a", two);
     desk.source.put("b", json!({}));
     let both = json!([{"name": "a"}, {"name": "b"}]);
     desk.ask("POST", "/armory/accounts", both).await;
-    let of = async |name: &str| {
-        let path = format!("/agents/kubernetes/accounts/{name}/namespaces");
-        let answer = desk.get(&path).await;
-        (answer.status, answer.json())
-    };
-    assert_eq!(of("a").await, (StatusCode::OK, json!(["x", "y"])));
-    assert_eq!(of("b").await, (StatusCode::OK, json!([])));
-    assert_eq!(of("c").await.0, StatusCode::NOT_FOUND);
+    let a = desk.namespaces("a").await;
+    assert_eq!((a.status, a.json()), (StatusCode::OK, json!(["x", "y"])));
+    let b = desk.namespaces("b").await;
+    assert_eq!((b.status, b.json()), (StatusCode::OK, json!([])));
+    assert_eq!(desk.namespaces("c").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn namespaces_are_what_was_seen_of_those_that_the_definition_leaves_by_now() {
+    let desk = Desk::open().await;
+    let seen = ["x", "y", "z"];
+    for (name, definition, shown) in [
+        ("all", json!({}), json!(["x", "y", "z"])),
+        ("named", json!({"namespaces": ["y", "w"]}), json!(["y"])),
+        (
+            "omitted",
+            json!({"omitNamespaces": ["y"]}),
+            json!(["x", "z"]),
+        ),
+        ("none", json!({"namespaces": ["w"]}), json!(["w"])),
+    ] {
+        desk.source.put(name, definition.clone());
+        let entry = json!([{"name": name}]);
+        desk.ask("POST", "/armory/accounts", entry).await;
+        desk.sees("agent", name, None, &seen, 3).await;
+        let answer = desk.namespaces(name).await;
+        assert_eq!(answer.json(), shown, "{name}");
+        assert_eq!(answer.headers.get("x-total-count"), None);
+        let own = format!("own-{name}");
+        desk.sees("other", &own, Some(definition), &seen, 3).await;
+        assert_eq!(desk.namespaces(&own).await.json(), shown, "{own}");
+    }
+}
+
+#[tokio::test]
+async fn when_there_are_more_namespaces_than_are_told_it_is_said_how_many() {
+    let desk = Desk::open().await;
+    desk.sees("agent", "own", Some(json!({})), &["x", "y"], 12_345)
+        .await;
+    let answer = desk.namespaces("own").await;
+    assert_eq!(answer.json(), json!(["x", "y"]));
+    assert_eq!(answer.headers["x-total-count"], "12345");
 }
 
 #[tokio::test]
