@@ -90,11 +90,16 @@ fn patch_of_what_is_no_batch(place: &Place) {
 }
 
 fn patch_to_a_zone_without_agent(place: &Place) {
-    place.post("nowhere-1", &dead_kubeconfig());
+    place.post("nowhere-1", &kubeconfig());
     let entry = json!([{"name": "nowhere-1", "state": "ACTIVE", "zoneId": "zone-nowhere"}]);
     let patched = place.request("PATCH", "/armory/accounts", Some(&entry));
     assert_eq!(patched.unwrap().status, 202);
     place.reaches("nowhere-1", "FAILED");
+    // Any zone will do.
+    let entry = json!([{"name": "nowhere-1", "state": "ACTIVE", "zoneId": ""}]);
+    let patched = place.request("PATCH", "/armory/accounts", Some(&entry));
+    assert_eq!(patched.unwrap().status, 202);
+    place.reaches("nowhere-1", "ACTIVE");
     place.switch("nowhere-1", "INACTIVE", "INACTIVE");
 }
 

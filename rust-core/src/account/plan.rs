@@ -250,7 +250,7 @@ impl Planner<'_> {
         let cause = match &self.account().requested_zone {
             Some(zone) => format!(
                 "no agent of zone `{zone}` is connected; start one with this zoneId, or PATCH the \
-                 account with the zoneId of another"
+                 account with the zoneId of another, or with an empty one for any"
             ),
             None => "no agent is connected; start one that reaches the cluster".to_owned(),
         };

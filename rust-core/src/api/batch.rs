@@ -32,8 +32,10 @@ struct Entry {
 
 impl Entry {
     fn asked(&self) -> Asked {
+        // A new account, of which no state is asked, has none to take back.
+        let taken_back = self.zone_id.clone().filter(|_| self.state.is_some());
         Asked {
-            zone_id: given(&self.zone_id),
+            zone_id: given(&self.zone_id).or(taken_back),
             kubeconfig_file: given(&self.kubeconfig_file),
         }
     }

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 /// What a request asks for beside the event itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// `zoneId`; `None` keeps what was asked for before.
+    /// `zoneId`; `None` keeps what was asked for before, an empty one takes it back: any zone.
     pub zone_id: Option<String>,
     /// `kubeconfigFile`, a path at the agent; `None` keeps what was asked for before.
     pub kubeconfig_file: Option<String>,
@@ -69,7 +69,8 @@ impl Verb {
             return false;
         };
         let differs = |old: &Option<String>, new: &Option<String>| new.is_some() && new != old;
-        differs(&account.requested_zone, &asked.zone_id)
+        // Where any zone will do, the one that it is in or on its way to does.
+        !asked.takes_any_zone() && differs(&account.requested_zone, &asked.zone_id)
             || differs(&account.kubeconfig_file, &asked.kubeconfig_file)
     }
 
@@ -104,6 +105,10 @@ impl Asked {
         }
     }
 
+    fn takes_any_zone(&self) -> bool {
+        self.zone_id.as_deref() == Some("")
+    }
+
     fn edit(&self, account: &mut Account) {
         let keep = |old: &mut Option<String>, new: &Option<String>| {
             if new.is_some() {
@@ -111,6 +116,9 @@ impl Asked {
             }
         };
         keep(&mut account.requested_zone, &self.zone_id);
+        if self.takes_any_zone() {
+            account.requested_zone = None;
+        }
         keep(&mut account.kubeconfig_file, &self.kubeconfig_file);
     }
 }

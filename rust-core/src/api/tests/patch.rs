@@ -33,6 +33,53 @@ async fn on_and_off() {
 }
 
 #[tokio::test]
+async fn an_empty_zone_takes_back_the_one_that_was_asked_for() {
+    let desk = Desk::with(&["waits", "served", "off"]).await;
+    let all = |zone: Value| -> Value {
+        let entry = |name| json!({"name": name, "state": "ACTIVE", "zoneId": zone});
+        ["waits", "served", "off"].map(entry).to_vec().into()
+    };
+    let path = "/armory/accounts";
+    assert_eq!(desk.ask("PATCH", path, all(json!("Z"))).await.status, 202);
+    let served = "UPDATE kubesvc_accounts SET status = 'ACTIVE', zone_id = 'Z', due_at = NULL
+         WHERE name = 'served'";
+    let mut tx = desk.api.store.pool().write().await.unwrap();
+    crate::sql::sql(served).run(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let off = json!([{"name": "off", "state": "INACTIVE", "zoneId": ""}]);
+    assert_eq!(desk.ask("PATCH", path, off).await.status, 202);
+    let zones = async || {
+        let views = desk
+            .api
+            .store
+            .views(&["off", "served", "waits"])
+            .await
+            .unwrap();
+        let zones = views.into_values();
+        zones
+            .map(|view| view.account.requested_zone)
+            .collect::<Vec<_>>()
+    };
+    // Programs that leave a field out send it as null.
+    assert_eq!(desk.ask("PATCH", path, all(Value::Null)).await.status, 202);
+    assert_eq!(zones().await, vec![Some("Z".to_owned()); 3]);
+    assert_eq!(desk.ask("PATCH", path, all(json!(""))).await.status, 202);
+    assert_eq!(zones().await, [None, None, None]);
+    let served = desk
+        .api
+        .store
+        .view("served")
+        .await
+        .unwrap()
+        .unwrap()
+        .account;
+    assert_eq!(served.status, Status::Active, "it stays where it is");
+    assert_eq!(served.zone_id.as_deref(), Some("Z"));
+    assert_eq!(desk.status("waits").await, Some(Status::ToMigrate));
+    assert_eq!(desk.status("off").await, Some(Status::ToMigrate));
+}
+
+#[tokio::test]
 async fn a_state_that_is_none_is_refused_by_name() {
     let desk = Desk::with(&["a", "b", "c", "d"]).await;
     let body = json!([
