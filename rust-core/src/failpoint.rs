@@ -109,6 +109,14 @@ ferry_failpoint::failpoints! {
     ACCEPT_BEFORE = "core.store.accept.before";
     /// After an intent was marked as accepted.
     ACCEPT_AFTER = "core.store.accept.after";
+    /// Before a write's references to secrets are kept, or another's are replaced.
+    WRITTEN_BEFORE = "core.store.written.before";
+    /// After a write's references to secrets were kept.
+    WRITTEN_AFTER = "core.store.written.after";
+    /// Before references are forgotten that were overwritten behind our back.
+    UNWRITE_BEFORE = "core.store.unwrite.before";
+    /// After references were forgotten that were overwritten behind our back.
+    UNWRITE_AFTER = "core.store.unwrite.after";
     /// Before an intent is closed.
     CLOSE_BEFORE = "core.store.close.before";
     /// After an intent was closed.

@@ -14,10 +14,10 @@ use std::sync::Mutex;
 const SIGABRT: i32 = 6;
 /// One core has no other's messages to send: `replicas` dies there. On a file no start leaves
 /// anything half done: `first` dies there. Nothing of Armory's plugin is there: `adoption` dies there.
-/// No definition refers to a secret: `references` dies there. No key is changed: `keys` dies there.
+/// No definition refers to a secret: `references` and `written` die there. No key is changed: `keys` dies there.
 /// No zone is rolled back: `keyed` dies there. No other core has an agent to try an account: `peers`
 /// dies there.
-const ELSEWHERE: [&str; 11] = [
+const ELSEWHERE: [&str; 13] = [
     "core.store.try.",
     "core.store.tried.",
     "core.store.trial-end.",
@@ -28,6 +28,8 @@ const ELSEWHERE: [&str; 11] = [
     "core.store.adopt.",
     "core.store.reference.",
     "core.store.forget.",
+    "core.store.written.",
+    "core.store.unwrite.",
     "core.store.reseal.",
 ];
 /// Walks at the same time.

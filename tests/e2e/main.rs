@@ -24,3 +24,4 @@ mod secrets;
 mod statics;
 mod switch;
 mod tls;
+mod written;

@@ -14,7 +14,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// How long a changed secret may take to the agents.
-const ROTATED: Duration = Duration::from_secs(60);
+pub const ROTATED: Duration = Duration::from_secs(60);
 
 /// Makes the Secret `name` of namespace `default`, or gives it this content.
 pub fn secret(name: &str, kubeconfig: &str) {
@@ -37,7 +37,7 @@ pub fn secret(name: &str, kubeconfig: &str) {
     );
 }
 
-/// On Clouddriver's own table: its REST API resolves references itself, or leaves such accounts out.
+/// On Clouddriver's own table; `written` is about its API.
 fn pair(kind: Kind) -> (Pair, Clouddriver) {
     let file = ground().folder.path().join("cluster/token.kubeconfig");
     let engine = format!(
@@ -74,7 +74,7 @@ fn post(pair: &Pair, secret: &str) -> (String, String) {
     (name, reference)
 }
 
-fn until(pair: &Pair, name: &str, patience: Duration, is: impl Fn(&Value) -> bool) {
+pub fn until(pair: &Pair, name: &str, patience: Duration, is: impl Fn(&Value) -> bool) {
     let reached = wait::until(patience, || {
         let account = pair.account(name)?;
         match is(&account) {

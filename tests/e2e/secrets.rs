@@ -49,9 +49,28 @@ fn a_planted_token_is_found_nowhere() {
         ("secreted", format!("encryptedFile:k8s!n:{unique}!k:it.yml")),
     ]
     .map(|(name, reference)| refer(&pair, name, &reference));
-    for name in [&good, &dead, &broken, &vaulted, &half, &absent, &secreted] {
+    // Clouddriver shows the kubeconfig itself in the place of its path.
+    let shown = format!("{}-shown", pair.name);
+    let named = format!(
+        "encryptedFile:noop!v:{}",
+        kubeconfig_of("https://127.0.0.1:1")
+    );
+    // It leaves this one out, and its journaled write waits for it to appear.
+    let hidden = format!("{}-hidden", pair.name);
+    let secreted_too = format!("encryptedFile:k8s!n:{unique}!k:it.yml");
+    for (name, file, contents) in [(&shown, &named, ""), (&hidden, &secreted_too, PLANTED)] {
+        let mut body = clouddriver::account(name, contents);
+        body["kubeconfigFile"] = json!(file);
+        let posted = pair.sidecar.request("POST", "/credentials", Some(&body));
+        assert_eq!(posted.unwrap().status, 200);
+    }
+    let accounts = [
+        &good, &dead, &broken, &vaulted, &half, &absent, &secreted, &shown,
+    ];
+    for name in accounts {
         pair.patch(name, "ACTIVE");
     }
+    pair.reaches(&shown, "FAILED");
     pair.reaches(&good, "ACTIVE");
     pair.reaches(&dead, "FAILED");
     pair.reaches(&broken, "FAILED");
@@ -73,7 +92,7 @@ fn a_planted_token_is_found_nowhere() {
         format!("{}/health", pair.agent.url),
     ];
     for name in [
-        &good, &dead, &broken, &manual, &vaulted, &half, &absent, &secreted,
+        &good, &dead, &broken, &manual, &vaulted, &half, &absent, &secreted, &shown,
     ] {
         urls.push(sidecar(&format!("/armory/accounts/{name}")));
         urls.push(sidecar(&format!("/agents/kubernetes/accounts/{name}")));

@@ -80,6 +80,11 @@ pub(super) async fn read(
     Ok(content.map_err(|_| format!("the key `{key}` of {place} is not base64"))?)
 }
 
+/// Whether there is an API server to ask as the pod's service account.
+pub(super) fn is_in_pod() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+}
+
 async fn of_pod() -> Result<Access, String> {
     let variable = |name: &str| {
         std::env::var(name).map_err(|_| {

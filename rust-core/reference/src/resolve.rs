@@ -60,6 +60,16 @@ impl Resolver {
         })
     }
 
+    /// Whether `text` is a reference of an engine that there is: one that was configured, or the pod's.
+    pub fn has_engine_of(&self, text: &str) -> bool {
+        let reference = Reference::parse(text);
+        reference.is_ok_and(|reference| match reference.engine {
+            "k8s" => self.kubeconfig.is_some() || kubernetes::is_in_pod(),
+            "vault" => self.vault.is_some(),
+            _ => false,
+        })
+    }
+
     /// What `reference` names; an error is a sentence with the reference in it, never the content.
     pub async fn resolve(&self, reference: &str) -> Result<SecretString, String> {
         let said = |reason: &str| format!("the secret `{reference}` cannot be read: {reason}");

@@ -3,7 +3,8 @@
 use super::answer::{self, Failure};
 use super::{Api, Call, batch, show};
 use crate::account::Status;
-use crate::source::{Names, SourceError};
+use crate::lifecycle::Unread;
+use crate::source::{Definition, Names, SourceError};
 use crate::store::{Filter, Part, Source};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -156,9 +157,14 @@ impl Api {
         let details = self.store.details(names).await?;
         let theirs = names.iter().filter(|name| !details.contains_key(*name));
         let theirs: Vec<&String> = theirs.collect();
-        let mut accounts = match self.source.some(&theirs, call.user()).await {
+        let mut accounts = match self
+            .lifecycle
+            .seen_at_clouddriver(&theirs, call.user())
+            .await
+        {
             Ok(accounts) => accounts,
-            Err(error) => {
+            Err(Unread::Store(error)) => return Err(error.into()),
+            Err(Unread::Source(error)) => {
                 warnings.push(unlisted(&error));
                 BTreeMap::new()
             }
@@ -181,13 +187,26 @@ impl Api {
             self.say_gone(name, &mut shown["lastAssignmentMsg"]).await?;
             return Ok(answer::json(StatusCode::OK, &shown));
         }
-        match self.source.find(name, call.user()).await? {
+        match self.seen_at_clouddriver(name, call).await? {
             Some(account) => Ok(answer::json(
                 StatusCode::OK,
                 &show::unmigrated(name, account),
             )),
             None => self.unknown(name),
         }
+    }
+
+    /// The account as Clouddriver has it and lets who asks see it.
+    pub(super) async fn seen_at_clouddriver(
+        &self,
+        name: &str,
+        call: &Call<'_>,
+    ) -> Result<Option<Definition>, Failure> {
+        let found = self
+            .lifecycle
+            .seen_at_clouddriver(&[name], call.user())
+            .await;
+        Ok(found?.remove(name))
     }
 
     /// GET /agents/kubernetes/accounts/{name}.

@@ -1,7 +1,7 @@
 //! Answers: JSON bodies, and errors in Clouddriver's shape, with a message that says what to do.
 
 use crate::error::causes;
-use crate::lifecycle::Refusal;
+use crate::lifecycle::{Refusal, Unread};
 use crate::source::SourceError;
 use crate::store::StoreError;
 use bytes::Bytes;
@@ -177,6 +177,15 @@ impl From<StoreError> for Failure {
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Failure {
         Failure::unavailable("io.ferry.SourceAway", error.to_string())
+    }
+}
+
+impl From<Unread> for Failure {
+    fn from(error: Unread) -> Failure {
+        match error {
+            Unread::Source(error) => error.into(),
+            Unread::Store(error) => error.into(),
+        }
     }
 }
 

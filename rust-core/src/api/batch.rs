@@ -83,8 +83,8 @@ impl Api {
         let new: Vec<&Entry> = entries.iter().filter(is_new).collect();
         let (mut rows, mut rehearsed) = (Vec::with_capacity(new.len()), Vec::new());
         let mut found = self
-            .source
-            .some(&names(new.iter().copied()), call.user())
+            .lifecycle
+            .seen_at_clouddriver(&names(new.iter().copied()), call.user())
             .await?;
         for entry in new {
             let name = &entry.name;
@@ -226,7 +226,10 @@ impl Api {
         for ask in own {
             report.refused(&ask.name, ask.verb.asks_for(), Refusal::Static)?;
         }
-        let accounts = self.source.some(&named(&others), user).await?;
+        let accounts = self
+            .lifecycle
+            .seen_at_clouddriver(&named(&others), user)
+            .await?;
         for ask in others {
             match accounts.contains_key(&ask.name) {
                 true => {

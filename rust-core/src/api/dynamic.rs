@@ -110,7 +110,7 @@ impl Api {
     ) -> Result<Response<Bytes>, Failure> {
         if !self.store.known(&[name]).await?.is_empty() {
             report.refused(name, "UPDATED", Refusal::Static)?;
-        } else if self.source.find(name, call.user()).await?.is_some() {
+        } else if self.seen_at_clouddriver(name, call).await?.is_some() {
             report.refused(name, "UPDATED", Refusal::Unmigrated)?;
         } else {
             report.wrong(name, Refusal::Unknown.to_string());

@@ -36,7 +36,7 @@ impl Api {
         let inline = self.store.inline(&names).await?;
         let inline_rows: Vec<&str> = inline.iter().map(String::as_str).collect();
         let inline_rows = self.store.views(&inline_rows).await?;
-        let mut at_source = self.source.some(&names, call.user()).await?;
+        let mut at_source = self.lifecycle.at_clouddriver(&names, call.user()).await?;
         let mut asks = Vec::with_capacity(names.len());
         let mut nowhere = Vec::new();
         for name in names {

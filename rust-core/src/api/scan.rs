@@ -17,7 +17,7 @@ impl Api {
         let known = self.store.facts(&[name]).await?.remove(name);
         let of_type = match known {
             Some(Known::Row { .. } | Known::Static) => None,
-            _ => self.type_of(name, call.user()).await?,
+            _ => self.type_of(name, call).await?,
         };
         if known.is_none() && of_type.is_none() {
             return Err(Failure::unknown_account(name));
@@ -75,11 +75,11 @@ impl Api {
         Ok(answer::json(StatusCode::OK, &body))
     }
 
-    async fn type_of(&self, name: &str, user: Option<&str>) -> Result<Option<String>, Failure> {
-        if self.source.find(name, user).await?.is_some() {
+    async fn type_of(&self, name: &str, call: &Call<'_>) -> Result<Option<String>, Failure> {
+        if self.seen_at_clouddriver(name, call).await?.is_some() {
             return Ok(Some("kubernetes".to_owned()));
         }
-        Ok(self.source.type_of(name, user).await?)
+        Ok(self.source.type_of(name, call.user()).await?)
     }
 
     async fn buried(&self, name: &str) -> Result<String, Failure> {

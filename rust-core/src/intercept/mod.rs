@@ -6,6 +6,7 @@
 //! client's request, unless it is to be refused when it cannot be journaled.
 
 mod settle;
+mod taken;
 mod text;
 mod write;
 
@@ -147,9 +148,10 @@ impl Interceptor {
             Err(why) => return self.unrecordable(method, why.to_string()).map(Some),
         };
         let who = bound::cut(user(headers).unwrap_or("unknown"));
-        let find = self.source.find(&write.account, user(headers));
+        let find = [write.account.as_str()];
+        let find = self.lifecycle.at_clouddriver(&find, user(headers));
         let existed = match tokio::time::timeout(PATIENCE, find).await {
-            Ok(Ok(found)) => Some(found.is_some()),
+            Ok(Ok(found)) => Some(!found.is_empty()),
             Ok(Err(error)) => {
                 let error = causes(&error);
                 tracing::warn!(
@@ -177,6 +179,8 @@ impl Interceptor {
                 .lifecycle
                 .fingerprint(&write.canonical)
                 .unwrap_or_default(),
+            definition: (write.definition.as_ref())
+                .and_then(|definition| self.lifecycle.to_write_down(definition)),
             existed,
             accepted: false,
             who,

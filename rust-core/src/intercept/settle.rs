@@ -1,10 +1,12 @@
 //! Settles intents. What counts is what the source says now: writes may reach us in another order
 //! than they reached Clouddriver, so a definition is always read anew, never taken from a request.
+//! `taken` says what counts of references to secrets, which the source may not show.
 
-use super::{Interceptor, Outcome, RETRY, actor, write};
+use super::taken::Taken;
+use super::{Interceptor, Outcome, RETRY, actor};
 use crate::account::definition::Definition;
 use crate::error::causes;
-use crate::lifecycle::{Refusal, Verb};
+use crate::lifecycle::{Refusal, Unread, Verb};
 use crate::source::{Definition as Account, SourceError};
 use crate::store::{Actor, Intent, StoreError};
 use std::sync::Arc;
@@ -18,9 +20,11 @@ const ROUNDS: usize = 50;
 
 /// Why an intent stays open.
 #[derive(Debug, thiserror::Error)]
-enum Unsettled {
+pub(super) enum Unsettled {
     #[error(transparent)]
     Source(#[from] SourceError),
+    #[error(transparent)]
+    Unread(#[from] Unread),
     #[error(transparent)]
     Refused(#[from] Refusal),
     #[error(transparent)]
@@ -128,11 +132,18 @@ impl Interceptor {
             }
             self.store.close_intent(&intent.id).await?;
             let (account, method) = (&intent.account, &intent.method);
+            let hidden = intent.definition.is_some() && effect == Effect::NotSeen;
             match effect == Effect::NotSeen && intent.accepted {
                 true => tracing::warn!(
                     account,
                     method,
                     "Clouddriver took this write, but does not show it: nothing is recorded"
+                ),
+                false if hidden => tracing::warn!(
+                    account,
+                    method,
+                    "nobody heard whether Clouddriver took this write, and it does not show accounts \
+                     whose references it cannot read: nothing is recorded; send it again"
                 ),
                 false => tracing::info!(
                     account,
@@ -151,13 +162,11 @@ impl Interceptor {
 
     /// Records what the source says of the intent's account now. Doing it twice changes nothing.
     async fn apply(&self, intent: &Intent) -> Result<Effect, Unsettled> {
+        self.count(intent).await?;
         let found = self.find(intent).await?;
         match (found, intent.method == "DELETE") {
             (Some(account), false) => {
-                let wrote = |account: &Account| {
-                    let text = write::canonical(account, &intent.body_fields);
-                    self.lifecycle.is_of(&intent.body_sha256, &text)
-                };
+                let wrote = |account: &Account| self.wrote(intent, account);
                 self.written(intent, account, Taken::by(intent, wrote))
                     .await
             }
@@ -166,9 +175,10 @@ impl Interceptor {
         }
     }
 
-    async fn find(&self, intent: &Intent) -> Result<Option<Account>, SourceError> {
-        let user = Some(intent.who.as_str()).filter(|who| *who != "unknown");
-        self.source.find(&intent.account, user).await
+    async fn find(&self, intent: &Intent) -> Result<Option<Account>, Unread> {
+        let names = [intent.account.as_str()];
+        let found = self.lifecycle.at_clouddriver(&names, reader(intent)).await;
+        Ok(found?.remove(&intent.account))
     }
 
     async fn deleted(&self, intent: &Intent) -> Result<Effect, Unsettled> {
@@ -291,41 +301,9 @@ impl Interceptor {
     }
 }
 
-/// What is known of a write whose account the source has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Taken {
-    /// It is not known whether Clouddriver took it.
-    Unknown,
-    /// Clouddriver took it, and had the account before.
-    Known,
-    /// Clouddriver took it; whether it had the account before is not known.
-    Perhaps,
-    /// Clouddriver took it, and did not have the account before.
-    New,
-}
-
-impl Taken {
-    /// `wrote`: whether an account is as the intent wrote it.
-    fn by(intent: &Intent, wrote: impl Fn(&Account) -> bool) -> impl Fn(&Account) -> Taken {
-        let (accepted, existed) = (intent.accepted, intent.existed);
-        let post = intent.method == "POST";
-        move |account| match (accepted, existed) {
-            (_, Some(false)) => Taken::New,
-            (true, _) if post => Taken::New,
-            (true, Some(true)) => Taken::Known,
-            // One too many, INACTIVE, harms nobody; one too few is lost.
-            (true, None) => Taken::Perhaps,
-            (false, Some(true)) => Taken::Unknown,
-            (false, None) => match wrote(account) {
-                true => Taken::New,
-                false => Taken::Unknown,
-            },
-        }
-    }
-
-    fn is_new(self) -> bool {
-        matches!(self, Taken::New | Taken::Perhaps)
-    }
+/// As whom the source is asked.
+pub(super) fn reader(intent: &Intent) -> Option<&str> {
+    Some(intent.who.as_str()).filter(|who| *who != "unknown")
 }
 
 /// What became of a definition.

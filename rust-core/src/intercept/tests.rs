@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 
 #[path = "tests/answered.rs"]
 mod answered;
+#[path = "tests/references.rs"]
+mod references;
 #[path = "tests/unknown.rs"]
 mod unknown;
 

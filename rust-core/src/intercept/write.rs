@@ -5,6 +5,7 @@
 
 use super::text;
 use crate::account::bound;
+use crate::account::definition::Definition;
 use crate::encoding::decode_segment;
 use http::{HeaderMap, Method};
 use secrecy::SecretString;
@@ -19,6 +20,8 @@ pub(super) struct Write {
     pub(super) fields: String,
     /// These fields in canonical form; the journal keeps a fingerprint of it.
     pub(super) canonical: SecretString,
+    /// The account as it is written; none: it is deleted.
+    pub(super) definition: Option<Definition>,
 }
 
 /// Why a write that Clouddriver may take cannot be recorded.
@@ -49,6 +52,7 @@ pub(super) fn read(
                 account,
                 fields: String::new(),
                 canonical: canonical(&Map::new(), ""),
+                definition: None,
             }));
         }
         (&Method::POST, None) => of_body(headers, body, None)?,
@@ -83,17 +87,21 @@ fn of_body(
     };
     // What only Jackson reads is nothing to know the write again by.
     let read = |(field, value): (String, &RawValue)| Some((field, parsed(value)?));
-    let body: Map<String, Value> = fields.into_iter().filter_map(read).collect();
+    let mut body: Map<String, Value> = fields.into_iter().filter_map(read).collect();
     // Those of other names are no account's, and could not be told apart or kept.
     let plain = |field: &&str| !field.contains([',', '\0']);
     let mut fields: Vec<&str> = body.keys().map(String::as_str).filter(plain).collect();
     fields.sort_unstable();
     let fields = fields.join(",");
     let canonical = canonical(&body, &fields);
+    body.retain(|_, value| !value.is_null());
+    body.insert("type".to_owned(), Value::from("kubernetes"));
+    body.insert("name".to_owned(), Value::from(account.as_str()));
     Ok(Some(Write {
         account,
         fields,
         canonical,
+        definition: Some(Definition::part(body)),
     }))
 }
 

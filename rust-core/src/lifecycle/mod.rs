@@ -17,16 +17,20 @@ mod scan;
 mod takeover;
 #[cfg(test)]
 pub(crate) mod test_rounds;
+mod written;
 
 pub use crate::store::Moved;
 pub use keys::{Keys, NotRotated};
 pub use requests::{Ask, Asked, Refusal, Verb};
 pub use takeover::{TakeoverError, take_over};
+pub use written::Unread;
 
 use crate::account::Limits;
 use crate::account::scan::ScanRules;
 use crate::hub::{AgentEvent, Registry};
 use crate::metrics::Metrics;
+#[cfg(test)]
+use crate::secret::Engines;
 use crate::secret::{Keyring, Resolver};
 use crate::source::Source;
 use crate::store::{Ended, Retention, Store, StoreError};
@@ -82,12 +86,17 @@ pub struct Parts {
 
 #[cfg(test)]
 impl Parts {
-    /// Of the core `core`, with the times that are usual in tests; no account is migrated by itself.
+    /// Of the core `core`, with the times that are usual in tests; no account is migrated by itself, and
+    /// the engine `k8s` is not reached.
     pub(crate) fn for_tests(store: Store, keyring: Keyring, source: Source) -> Parts {
+        let engines = Engines {
+            kubeconfig: Some("/nowhere".into()),
+            vault: None,
+        };
         Parts {
             store,
             keyring,
-            resolver: Resolver::new(Default::default()).expect("no engine is configured"),
+            resolver: Resolver::new(engines).expect("Vault is not configured"),
             source,
             registry: Arc::new(Registry::default()),
             limits: Limits {

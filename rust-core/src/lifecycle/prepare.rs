@@ -48,7 +48,7 @@ impl Lifecycle {
         if names.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let accounts = self.source.some(&names, None).await;
+        let accounts = self.at_clouddriver(&names, None).await;
         accounts.map_err(|error| causes(&error))
     }
 

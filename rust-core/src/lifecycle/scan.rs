@@ -2,13 +2,13 @@
 //! edited behind our back are updated; what is gone there is said so; with automatic migration,
 //! accounts whose names match go all the way to ACTIVE. One core of several scans at a time.
 
-use super::{Asked, Lifecycle, Refusal};
+use super::written::{is_restricted, read, whole};
+use super::{Asked, Lifecycle, Refusal, Unread};
 use crate::account::definition::Definition;
 use crate::error::causes;
-use crate::source::{Cursor, Definition as Account, SourceError};
+use crate::source::{Cursor, Definition as Account};
 use crate::store::{Actor, Known, StoreError};
-use serde_json::Value;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,15 +16,6 @@ use std::time::{Duration, Instant};
 const LEASE: &str = "scan";
 /// How many names one scan compares in turn, whatever changed.
 const SLICE: usize = 2000;
-
-/// Why a scan ended early.
-#[derive(Debug, thiserror::Error)]
-enum ScanError {
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// What one core remembers from scan to scan. Lost, all accounts are looked at once more.
 #[derive(Default)]
@@ -85,15 +76,18 @@ impl Lifecycle {
         }
     }
 
-    async fn scan_once(&self, memory: &mut Memory) -> Result<(), ScanError> {
+    async fn scan_once(&self, memory: &mut Memory) -> Result<(), Unread> {
         if !self.rules.take_any() && self.has_nothing_to_follow().await? {
             return Ok(());
         }
         self.compare_again(memory).await?;
         while let Some(page) = self.source.changed(&mut memory.cursor).await? {
-            let names = page.iter().map(|(name, _)| name.clone());
-            memory.again.extend(names);
+            let names: Vec<String> = page.iter().map(|(name, _)| name.clone()).collect();
+            memory.again.extend(names.iter().cloned());
+            let mut page = page.into_iter().collect();
+            let overwritten = self.as_written(&names, &mut page).await?;
             self.compare_page(page, memory).await?;
+            self.forget(overwritten).await?;
         }
         if self.rules.take_any() {
             let names = self.source.walk(&mut memory.cursor, SLICE).await?;
@@ -114,26 +108,25 @@ impl Lifecycle {
     }
 
     /// Looks once more at accounts that could not be compared.
-    async fn compare_again(&self, memory: &mut Memory) -> Result<(), ScanError> {
+    async fn compare_again(&self, memory: &mut Memory) -> Result<(), Unread> {
         let names: Vec<String> = memory.again.iter().take(SLICE).cloned().collect();
         if names.is_empty() {
             return Ok(());
         }
-        let accounts = self.source.some(&names, None).await?;
+        let accounts = self.at_clouddriver(&names, None).await?;
         memory
             .again
             .retain(|name| !names.contains(name) || accounts.contains_key(name));
-        self.compare_page(accounts.into_iter().collect(), memory)
-            .await
+        self.compare_page(accounts, memory).await
     }
 
     /// Looks at accounts that are new or changed.
     async fn compare_page(
         &self,
-        page: Vec<(String, Account)>,
+        page: BTreeMap<String, Account>,
         memory: &mut Memory,
-    ) -> Result<(), ScanError> {
-        let names: Vec<&str> = page.iter().map(|(name, _)| name.as_str()).collect();
+    ) -> Result<(), Unread> {
+        let names: Vec<&str> = page.keys().map(String::as_str).collect();
         let facts = self.store.facts(&names).await?;
         let follows = |name: &&str| {
             matches!(facts.get(*name), Some(Known::Row { inline: false, status, .. })
@@ -185,7 +178,7 @@ impl Lifecycle {
     }
 
     /// Takes the next accounts that match, in one transaction, and sends them on to ACTIVE.
-    async fn take(&self, waiting: &mut BTreeSet<String>) -> Result<(), ScanError> {
+    async fn take(&self, waiting: &mut BTreeSet<String>) -> Result<(), Unread> {
         let batch = waiting.iter().take(self.rules.batch_size);
         let names: Vec<String> = batch.cloned().collect();
         if names.is_empty() {
@@ -193,7 +186,7 @@ impl Lifecycle {
         }
         // A while may have passed since they were seen.
         let facts = self.store.facts(&names).await?;
-        let mut accounts = self.source.some(&names, None).await?;
+        let mut accounts = self.at_clouddriver(&names, None).await?;
         accounts.retain(|name, _| !facts.contains_key(name));
         let mut rows = Vec::new();
         for (name, account) in accounts {
@@ -220,13 +213,14 @@ impl Lifecycle {
     }
 
     /// Compares some of our rows with the source, in turn all of them.
-    async fn compare_rows(&self, memory: &mut Memory) -> Result<(), ScanError> {
+    async fn compare_rows(&self, memory: &mut Memory) -> Result<(), Unread> {
         let rows = self.store.followers(&memory.rows, SLICE).await?;
         let last = rows.last().filter(|_| rows.len() == SLICE);
         memory.rows = last.map(|(name, _)| name.clone()).unwrap_or_default();
         let marked: HashMap<String, bool> = rows.into_iter().collect();
         let names: Vec<String> = marked.keys().cloned().collect();
-        let gone = self.gone(&memory.cursor, &names).await?;
+        let (gone, left_out) = self.gone(&memory.cursor, &names).await?;
+        self.compare_page(left_out, memory).await?;
         let (mut lost, mut back) = (Vec::new(), Vec::new());
         for (name, marked) in marked {
             match (gone.contains(&name), marked) {
@@ -257,18 +251,18 @@ impl Lifecycle {
             let contents = self.store.contents(&lost).await?;
             lost.retain(|name| {
                 let kept = contents.get(name);
-                !kept.is_some_and(|kept| is_restricted(&kept.definition))
+                !kept.is_some_and(|kept| is_restricted(&read(&kept.definition)))
             });
         }
         Ok(lost)
     }
 
     /// Clears marks of deleted accounts that the source does not have either.
-    async fn compare_marks(&self, memory: &mut Memory) -> Result<(), ScanError> {
+    async fn compare_marks(&self, memory: &mut Memory) -> Result<(), Unread> {
         let marks = self.store.tombstones(&memory.marks, SLICE).await?;
         let last = marks.last().filter(|_| marks.len() == SLICE);
         memory.marks = last.cloned().unwrap_or_default();
-        let gone = self.gone(&memory.cursor, &marks).await?;
+        let (gone, _) = self.gone(&memory.cursor, &marks).await?;
         if !gone.is_empty() {
             let gone: Vec<String> = gone.into_iter().collect();
             self.store.unbury(&gone).await?;
@@ -276,35 +270,28 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// Those that the source has not, asked once more: it may have them since the last look.
+    /// Those that the source has not, asked once more: it may have them since the last look. And those that
+    /// it has and leaves out, as they were written.
     async fn gone(
         &self,
         cursor: &Cursor,
         names: &[String],
-    ) -> Result<BTreeSet<String>, SourceError> {
-        let mut missing: BTreeSet<String> = (self.source.missing(cursor, names).await?)
-            .into_iter()
-            .collect();
-        let asked: Vec<&String> = missing.iter().collect();
-        let there = match asked.is_empty() {
-            true => return Ok(missing),
-            false => self.source.some(&asked, None).await?,
+    ) -> Result<(BTreeSet<String>, BTreeMap<String, Account>), Unread> {
+        let mut missing = self.source.missing(cursor, names).await?;
+        let written = self.written(&missing).await?;
+        missing.retain(|name| !written.contains_key(name));
+        let there = match missing.is_empty() {
+            true => BTreeMap::new(),
+            false => self.at_clouddriver(&missing, None).await?,
         };
         missing.retain(|name| !there.contains_key(name));
-        Ok(missing)
+        let left_out = written.into_iter();
+        let left_out = left_out.filter_map(|(name, written)| Some((name, whole(&written)?)));
+        // The others may be shown to who has permissions.
+        let all = self.source.shows_all();
+        let left_out = left_out.filter(|(_, account)| all || !is_restricted(account));
+        Ok((missing.into_iter().collect(), left_out.collect()))
     }
-}
-
-/// Whether an account's definition says who may read it.
-fn is_restricted(definition: &str) -> bool {
-    let definition: Value = serde_json::from_str(definition).unwrap_or_default();
-    ["permissions", "requiredGroupMembership"]
-        .iter()
-        .any(|key| match &definition[key] {
-            Value::Object(of) => !of.is_empty(),
-            Value::Array(of) => !of.is_empty(),
-            _ => false,
-        })
 }
 
 fn scanner() -> Actor {

@@ -95,6 +95,12 @@ impl Source {
         }
     }
 
+    /// Whether it shows references to secrets as they were written. Clouddriver's API shows what they name
+    /// in their place, and leaves an account out where it cannot read that.
+    pub fn shows_references(&self) -> bool {
+        self.is_table()
+    }
+
     /// Whether it is Clouddriver's table.
     pub fn is_table(&self) -> bool {
         matches!(self.0, Kind::Table(_))

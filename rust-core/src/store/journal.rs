@@ -18,6 +18,8 @@ pub struct Intent {
     pub body_fields: String,
     /// A fingerprint of those fields of the body in canonical form: keyed, salted, no secret.
     pub body_sha256: String,
+    /// What it says, as JSON, where it has references that the source does not show; it holds no secret.
+    pub definition: Option<String>,
     /// Whether the source had the account before; `None`: it could not be asked.
     pub existed: Option<bool>,
     /// Clouddriver is known to have taken it.
@@ -40,7 +42,8 @@ impl Store {
             |tx| {
                 let now = tx.now().await?;
                 let written = sql("INSERT INTO kubesvc_ferry_intents (id, method, account, body_fields, body_sha256,
-                 existed, accepted, who, request_id, opened_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+                 existed, accepted, who, request_id, opened_at, definition)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
             .texts([intent.id.as_str(), &intent.method, &intent.account])
             .texts([intent.body_fields.as_str(), &intent.body_sha256])
             .number(intent.existed.map(i64::from))
@@ -48,6 +51,7 @@ impl Store {
             .text(intent.who.as_str())
             .text(intent.request_id.as_deref())
             .number(now)
+            .text(intent.definition.as_deref())
             .run(&mut tx)
             .await;
                 match written {
@@ -126,6 +130,7 @@ fn read(row: &Record) -> Result<Intent, StoreError> {
         accepted: accepted != 0,
         who: row.get("who")?,
         request_id: row.get("request_id")?,
+        definition: row.get("definition")?,
         opened_at: row.get("opened_at")?,
     })
 }

@@ -28,6 +28,7 @@ const SQLITE: &[&str] = &[
     include_str!("../../migrations/sqlite/0011_outcomes.sql"),
     include_str!("../../migrations/sqlite/0012_probes.sql"),
     include_str!("../../migrations/sqlite/0013_namespaces.sql"),
+    include_str!("../../migrations/sqlite/0014_written.sql"),
 ];
 const MYSQL: &[&str] = &[
     include_str!("../../migrations/mysql/0001_accounts.sql"),
@@ -43,6 +44,7 @@ const MYSQL: &[&str] = &[
     include_str!("../../migrations/mysql/0011_outcomes.sql"),
     include_str!("../../migrations/mysql/0012_probes.sql"),
     include_str!("../../migrations/mysql/0013_namespaces.sql"),
+    include_str!("../../migrations/mysql/0014_written.sql"),
 ];
 const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0001_accounts.sql"),
@@ -58,6 +60,7 @@ const POSTGRES: &[&str] = &[
     include_str!("../../migrations/postgres/0011_outcomes.sql"),
     include_str!("../../migrations/postgres/0012_probes.sql"),
     include_str!("../../migrations/postgres/0013_namespaces.sql"),
+    include_str!("../../migrations/postgres/0014_written.sql"),
 ];
 
 pub(super) async fn sqlite(connection: &mut SqliteConnection) -> Result<(), StoreError> {

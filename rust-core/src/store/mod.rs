@@ -32,6 +32,7 @@ mod scanned;
 mod statics;
 mod steps;
 mod tombstones;
+mod written;
 
 #[cfg(test)]
 pub use adopt::ARMORY_AGENTS;
@@ -56,6 +57,7 @@ pub use reports::Report;
 pub use rows::{Content, NewRow};
 pub use scanned::Known;
 pub use steps::{Actor, Change, Unsent};
+pub use written::{LastWrite, Written};
 
 use crate::failpoint;
 pub use crate::sql::PoolSettings;

@@ -1,10 +1,13 @@
-//! Removes what is kept for a time alone: the audit and the history of operations. `lifecycle` asks
-//! for it from time to time.
+//! Removes what is kept for a time alone: the audit, the history of operations, and that an account was
+//! written anew without references. `lifecycle` asks for it from time to time.
 
 use super::cores::millis;
 use super::{Store, StoreError, failpoint, transaction};
 use crate::sql::{CHUNK, sql};
 use std::time::Duration;
+
+/// When a write without references is nothing to know any longer.
+const SETTLED: Duration = Duration::from_secs(60 * 60);
 
 /// How long rows are kept.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +36,12 @@ impl Store {
             |tx| {
                 let now = tx.now().await?;
                 let mut more = false;
+                // One that is still under way, and began before, is not to count after it.
+                let settled = sql("DELETE FROM kubesvc_ferry_written
+                     WHERE definition IS NULL AND written_at < ?
+                       AND account NOT IN (SELECT account FROM kubesvc_ferry_intents)");
+                let settled = settled.number(now - millis(SETTLED));
+                settled.run(&mut tx).await?;
                 for (table, time, kept) in tables {
                     let before = now - millis(kept);
                     // Ids are in the order of time, but for those of before its clock was set back.

@@ -33,6 +33,7 @@ mod sqlite {
     mod scanned;
     mod statics;
     mod sweep;
+    mod written;
 }
 
 #[path = "tests"]
@@ -61,6 +62,7 @@ mod mariadb {
     mod scanned;
     mod statics;
     mod sweep;
+    mod written;
 }
 
 #[path = "tests"]
@@ -88,6 +90,7 @@ mod postgres {
     mod scanned;
     mod statics;
     mod sweep;
+    mod written;
 }
 
 /// Which database.

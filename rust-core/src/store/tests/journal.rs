@@ -9,6 +9,7 @@ fn intent(id: &str, existed: Option<bool>) -> Intent {
         account: "ä".to_owned(),
         body_fields: "name,type".to_owned(),
         body_sha256: "ab".to_owned(),
+        definition: existed.map(|_| r#"{"kubeconfigFile": "encryptedFile:k8s!n:a"}"#.to_owned()),
         existed,
         accepted: false,
         who: "anna".to_owned(),

@@ -1,0 +1,15 @@
+-- What the write says, where it has references to secrets that Clouddriver's API does not show: JSON, and
+-- no secret.
+ALTER TABLE kubesvc_ferry_intents ADD COLUMN definition TEXT;
+-- The last write of each account that was written with such references.
+CREATE TABLE kubesvc_ferry_written (
+    account              VARCHAR(255) COLLATE "C" NOT NULL PRIMARY KEY,
+    -- The write, and when it began.
+    intent               VARCHAR(255) COLLATE "C" NOT NULL,
+    begun_at             BIGINT NOT NULL,
+    -- Its top-level fields, as the journal has them; empty: it deleted the account.
+    body_fields          TEXT NOT NULL,
+    -- None: it has no such references.
+    definition           TEXT,
+    written_at           BIGINT NOT NULL
+);
