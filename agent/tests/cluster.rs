@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use ferry_tests::place::free_port;
 use ferry_wire::v1::account_report::State;
 use ferry_wire::v1::probed::Outcome;
 use ferry_wire::v1::{Account, Ready};
@@ -126,9 +127,7 @@ async fn the_program_passes_every_failpoint_tells_no_secret_and_ends_on_sigterm(
     let mut core = Core::start(Terms::default()).await;
     let config = dir.path().join("armory-agent.yml");
     let own = dir.path().join("own.kubeconfig");
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
+    let port = free_port();
     let yaml = format!(
         "clouddriver: {{grpc: '{}'}}\nzoneId: {ZONE}\nserver: {{port: {port}}}\nlogging: {{level: trace}}\n\
          kubernetes: {{accounts: [{{name: own, kubeconfigFile: {}}}]}}\n",

@@ -5,17 +5,14 @@ mod support;
 
 use std::process::{Command, Stdio};
 
+use ferry_tests::place::free_port;
 use support::apiserver::Authority;
 use support::{Agent, Core, Program, Terms, account, dead, get, page};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
 async fn it_answers_people_and_probes() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = free_port();
     let mut core = Core::start(Terms::default()).await;
     let metrics = free_port();
     let more = format!("  port: {port} # port\nprometheus: {{enabled: true, port: {metrics}}}\n");
@@ -86,11 +83,6 @@ async fn it_answers_people_and_probes() {
             .contains("/health")
     );
     agent.stop().await;
-}
-
-fn free_port() -> u16 {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    free.local_addr().unwrap().port()
 }
 
 #[tokio::test]

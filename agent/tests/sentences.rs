@@ -4,9 +4,11 @@
 mod support;
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use ferry_tests::place::free_port;
 use ferry_wire::v1::Account;
 use ferry_wire::v1::account::Kubeconfig;
 use ferry_wire::v1::account_report::State;
@@ -93,10 +95,7 @@ async fn every_trouble_with_a_cluster_has_its_own_sentence() {
     let local = || authority.issue("127.0.0.1", false);
     let url = |address| format!("https://{address}");
 
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let free = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let full = TcpSocket::new_v4().unwrap();
     full.bind("127.0.0.1:0".parse().unwrap()).unwrap();

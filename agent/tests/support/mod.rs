@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ferry_agent::config::{Config, Environment};
+use ferry_tests::place::free_port;
 use ferry_wire::v1::account::Kubeconfig;
 use ferry_wire::v1::account_report::State;
 use ferry_wire::v1::agent_message::Kind as Up;
@@ -74,7 +75,8 @@ pub struct CoreSession {
 
 impl Core {
     pub async fn start(terms: Terms) -> Self {
-        Self::start_at("127.0.0.1:0".parse().unwrap(), terms).await
+        // One that crashes comes back at its port, which nobody is to have taken meanwhile.
+        Self::start_at(([127, 0, 0, 1], free_port()).into(), terms).await
     }
 
     pub async fn start_at(address: SocketAddr, terms: Terms) -> Self {
@@ -393,11 +395,7 @@ pub async fn page(port: u16, path: &str) -> String {
 
 /// A kubeconfig whose cluster refuses connections.
 pub fn dead() -> String {
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    apiserver::kubeconfig(&format!("https://{free}"), "")
+    apiserver::kubeconfig(&format!("https://127.0.0.1:{}", free_port()), "")
 }
 
 /// A kubeconfig whose cluster never answers, and what keeps it so.
