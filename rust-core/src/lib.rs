@@ -8,6 +8,7 @@
 
 mod account;
 mod api;
+mod asker;
 pub mod config;
 mod core;
 mod encoding;

@@ -8,6 +8,7 @@ use std::path::Path;
 /// Each module and the modules it may name. What is missing here may name nobody.
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("account", &[]),
+    ("asker", &["account"]),
     ("secret", &["encoding"]),
     ("sql", &["encoding"]),
     ("encoding", &[]),
@@ -28,6 +29,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         "intercept",
         &[
             "account",
+            "asker",
             "encoding",
             "error",
             "lifecycle",
@@ -40,6 +42,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         "api",
         &[
             "account",
+            "asker",
             "encoding",
             "error",
             "lifecycle",

@@ -24,6 +24,7 @@ mod scan;
 mod show;
 
 use crate::account::bound;
+use crate::asker;
 use crate::encoding::decode_segment;
 use crate::lifecycle::Lifecycle;
 use crate::source::Source;
@@ -67,17 +68,9 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// X-SPINNAKER-USER, for reading the source as the person who asks.
+    /// For reading the source as the person who asks.
     fn user(&self) -> Option<&str> {
-        self.header("X-SPINNAKER-USER")
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .get(name)?
-            .to_str()
-            .ok()
-            .filter(|value| !value.is_empty())
+        asker::user(self.headers)
     }
 
     /// Whether an earlier attempt at the same request is done with this account.
@@ -88,8 +81,8 @@ impl Call<'_> {
 
     fn actor(&self) -> Actor {
         Actor {
-            who: bound::cut(self.user().unwrap_or("unknown")),
-            request_id: self.header("X-SPINNAKER-REQUEST-ID").map(bound::cut),
+            who: asker::who(self.headers),
+            request_id: asker::request_id(self.headers),
             claim: self.claim.clone(),
         }
     }
@@ -156,7 +149,7 @@ impl Api {
         if call.body.len() > self.max_body {
             return Err(Failure::too_large(self.max_body));
         }
-        match call.header("content-type") {
+        match asker::header(call.headers, "content-type") {
             Some(media) if !call.body.is_empty() && !is_json(media) => Err(Failure::media(media)),
             _ => Ok(()),
         }

@@ -10,7 +10,7 @@ mod taken;
 mod text;
 mod write;
 
-use crate::account::bound;
+use crate::asker;
 use crate::error::causes;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
@@ -147,9 +147,8 @@ impl Interceptor {
             Ok(None) => return Ok(None),
             Err(why) => return self.unrecordable(method, why.to_string()).map(Some),
         };
-        let who = bound::cut(user(headers).unwrap_or("unknown"));
         let find = [write.account.as_str()];
-        let find = self.lifecycle.at_clouddriver(&find, user(headers));
+        let find = self.lifecycle.at_clouddriver(&find, asker::user(headers));
         let existed = match tokio::time::timeout(PATIENCE, find).await {
             Ok(Ok(found)) => Some(!found.is_empty()),
             Ok(Err(error)) => {
@@ -183,8 +182,8 @@ impl Interceptor {
                 .and_then(|definition| self.lifecycle.to_write_down(definition)),
             existed,
             accepted: false,
-            who,
-            request_id: header(headers, "X-SPINNAKER-REQUEST-ID").map(bound::cut),
+            who: asker::who(headers),
+            request_id: asker::request_id(headers),
             opened_at: 0,
         };
         let journaled = match self.store.open_intent(&intent).await {
@@ -261,14 +260,6 @@ impl Interception {
             Err(_) => tracing::warn!("a write to /credentials is recorded in the background"),
         }
     }
-}
-
-fn user(headers: &HeaderMap) -> Option<&str> {
-    header(headers, "X-SPINNAKER-USER")
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
 }
 
 fn actor(intent: &Intent) -> Actor {
