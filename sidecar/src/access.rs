@@ -9,8 +9,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use secrecy::{ExposeSecret, SecretString};
+use std::io;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tracing::warn;
 
 /// What the core's API asks of those who use it.
@@ -27,7 +28,11 @@ pub enum Access {
 impl Access {
     /// Whether `peer` may go on; else why not, and what to do. Only the address of the connection
     /// counts: what a header says of the client anybody can write.
-    pub(crate) fn check(&self, peer: IpAddr, headers: &HeaderMap) -> Result<(), &'static str> {
+    pub(crate) async fn check(
+        &self,
+        peer: IpAddr,
+        headers: &HeaderMap,
+    ) -> Result<(), &'static str> {
         let token = match self {
             Access::Loopback if peer.to_canonical().is_loopback() => return Ok(()),
             Access::Loopback => {
@@ -37,7 +42,7 @@ impl Access {
                 );
             }
             Access::Token(token) => token.clone(),
-            Access::TokenFile(file) => read(file).map_err(|reason| {
+            Access::TokenFile(file) => read(file).await.map_err(|reason| {
                 warn!("sidecar.api.tokenFile: {reason}");
                 "sidecar.api.tokenFile cannot be read any more: the sidecar's log says why"
             })?,
@@ -54,8 +59,13 @@ impl Access {
 }
 
 /// The token that a file holds.
-pub(crate) fn read(file: &PathBuf) -> Result<SecretString, String> {
-    let text = std::fs::read_to_string(file)
+async fn read(file: &Path) -> Result<SecretString, String> {
+    of_file(file, tokio::fs::read_to_string(file).await)
+}
+
+/// The same of a file that was read.
+pub(crate) fn of_file(file: &Path, read: io::Result<String>) -> Result<SecretString, String> {
+    let text = read
         .map(SecretString::from)
         .map_err(|error| format!("{}: {error}", file.display()))?;
     token(text.expose_secret()).map_err(str::to_owned)
@@ -89,33 +99,35 @@ fn same(given: &[u8], token: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn check(access: &Access, peer: &str, header: Option<&str>) -> Result<(), &'static str> {
+    async fn check(access: &Access, peer: &str, header: Option<&str>) -> Result<(), &'static str> {
         let mut headers = HeaderMap::new();
         if let Some(header) = header {
             headers.insert(AUTHORIZATION, header.parse().unwrap());
         }
         headers.insert("x-forwarded-for", "127.0.0.1".parse().unwrap());
-        access.check(peer.parse().unwrap(), &headers)
+        access.check(peer.parse().unwrap(), &headers).await
     }
 
-    #[test]
-    fn without_a_token_only_loopback_is_let_in() {
+    #[tokio::test]
+    async fn without_a_token_only_loopback_is_let_in() {
         let access = Access::Loopback;
         for peer in ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"] {
-            assert_eq!(check(&access, peer, None), Ok(()), "{peer}");
+            assert_eq!(check(&access, peer, None).await, Ok(()), "{peer}");
         }
         for peer in ["10.0.0.1", "::ffff:10.0.0.1", "0.0.0.0", "fe80::1"] {
-            let refused = check(&access, peer, Some("Bearer secret")).unwrap_err();
+            let refused = check(&access, peer, Some("Bearer secret"))
+                .await
+                .unwrap_err();
             assert!(refused.contains("sidecar.api.token"), "{refused}");
         }
     }
 
-    #[test]
-    fn a_token_is_asked_of_everybody() {
+    #[tokio::test]
+    async fn a_token_is_asked_of_everybody() {
         let access = Access::Token(token("secret").unwrap());
         for peer in ["10.0.0.1", "127.0.0.1"] {
-            assert_eq!(check(&access, peer, Some("Bearer secret")), Ok(()));
-            assert_eq!(check(&access, peer, Some("bearer secret ")), Ok(()));
+            assert_eq!(check(&access, peer, Some("Bearer secret")).await, Ok(()));
+            assert_eq!(check(&access, peer, Some("bearer secret ")).await, Ok(()));
             for wrong in [
                 None,
                 Some("Bearer"),
@@ -126,26 +138,29 @@ mod tests {
                 Some("Basic secret"),
                 Some("secret"),
             ] {
-                let refused = check(&access, peer, wrong).unwrap_err();
+                let refused = check(&access, peer, wrong).await.unwrap_err();
                 assert!(refused.contains("sidecar.api.token"), "{wrong:?}");
             }
         }
     }
 
-    #[test]
-    fn a_file_is_read_anew() {
+    #[tokio::test]
+    async fn a_file_is_read_anew() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("token");
         let access = Access::TokenFile(file.clone());
-        let is = |token: &str| check(&access, "10.0.0.1", Some(&format!("Bearer {token}")));
+        let is = async |token: &str| {
+            let header = format!("Bearer {token}");
+            check(&access, "10.0.0.1", Some(&header)).await
+        };
         std::fs::write(&file, "first\n").unwrap();
-        assert_eq!(is("first"), Ok(()));
+        assert_eq!(is("first").await, Ok(()));
         std::fs::write(&file, "second").unwrap();
-        assert_eq!(is("second"), Ok(()));
-        assert!(is("first").is_err());
+        assert_eq!(is("second").await, Ok(()));
+        assert!(is("first").await.is_err());
         std::fs::write(&file, "").unwrap();
-        assert!(is("").unwrap_err().contains("tokenFile"));
+        assert!(is("").await.unwrap_err().contains("tokenFile"));
         std::fs::remove_file(&file).unwrap();
-        assert!(is("second").unwrap_err().contains("tokenFile"));
+        assert!(is("second").await.unwrap_err().contains("tokenFile"));
     }
 }

@@ -23,7 +23,7 @@ pub(crate) async fn handle(
     request: Request<Incoming>,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    if let Err(reason) = proxy.access.check(client.peer, &parts.headers) {
+    if let Err(reason) = proxy.access.check(client.peer, &parts.headers).await {
         drain(body.map_err(Into::into).boxed_unsync());
         return proxy.refused(answer::error(StatusCode::FORBIDDEN, reason));
     }

@@ -112,7 +112,7 @@ fn access(values: &mut Values) -> Access {
         (None, None) => return Access::Loopback,
         (Some(Ok(token)), None) => return Access::Token(token),
         (Some(Err(reason)), None) => ("sidecar.api.token", reason.to_owned()),
-        (None, Some(file)) => match access::read(&file) {
+        (None, Some(file)) => match access::of_file(&file, std::fs::read_to_string(&file)) {
             Ok(_) => return Access::TokenFile(file),
             Err(reason) => ("sidecar.api.tokenFile", reason),
         },
