@@ -1,7 +1,7 @@
 //! What the agents' port asks of a handshake, and how long it waits for one that is silent: versions
 //! and cipher suites, certificates that may be left out, a token that is a text, pings.
 
-use crate::tls::{Authority, agent, becomes};
+use crate::tls::{Authority, agent, alone, becomes};
 use ferry_tests::{Agent, Relay, Sidecar, http, wait};
 use rustls::crypto::aws_lc_rs::{cipher_suite, default_provider};
 use rustls::pki_types::CertificateDer;
@@ -24,11 +24,7 @@ fn sidecar(folder: &Path, authority: &Authority, security: &str, more: &str) -> 
         authority.path("core", "crt"),
         authority.path("core", "key"),
     );
-    let mut sidecar = Sidecar::new(folder, "http://127.0.0.1:1", &settings);
-    sidecar
-        .start(&[])
-        .unwrap_or_else(|not| panic!("{}", not.log));
-    sidecar
+    alone(folder, &settings)
 }
 
 /// Shakes hands with `address` in this one way.
@@ -173,9 +169,7 @@ fn a_connection_that_swallows_everything_is_noticed_by_who_pings() {
         let settings = format!(
             "kubesvc: {{heartbeat: {{enabled: false}}, grpc.server.security: {{{core}}}}}\n"
         );
-        let mut sidecar = Sidecar::new(&folder, "http://127.0.0.1:1", &settings);
-        let started = sidecar.start(&[]);
-        started.unwrap_or_else(|not| panic!("{}", not.log));
+        let sidecar = alone(&folder, &settings);
         let relay = Relay::start(&sidecar.grpc, None);
         let link = format!("  {}\n", link.replace(", ", "\n  "));
         let agent = agent(&folder.join("agent"), &relay.address.to_string(), &link);

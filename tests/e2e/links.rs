@@ -2,7 +2,7 @@
 //! connections, a cluster that a second agent does not reach yet, an agent that is restarted.
 
 use crate::ground::{PATIENCE, Pair, QUICK, fresh, ground};
-use crate::tls::{becomes, own_address};
+use crate::tls::{alone, becomes, own_address};
 use ferry_tests::place::free_port;
 use ferry_tests::{Agent, Process, Relay, Sidecar, http, wait};
 use std::path::Path;
@@ -49,8 +49,7 @@ fn core_and_clusters_are_reached_through_an_http_proxy() {
     command.arg("-d").arg("-c").arg(folder.join("proxy.conf"));
     let _proxy = Process::spawn(&mut command, &folder.join("proxy.out"));
     let settings = "kubesvc.grpc: {allowPlaintext: true, server.address: '*'}\n";
-    let mut sidecar = Sidecar::new(&folder, "http://127.0.0.1:1", settings);
-    sidecar.start(&[]).unwrap();
+    let sidecar = alone(&folder, settings);
     let own = own_address();
     let grpc = format!("{own}:{}", sidecar.grpc.rsplit(':').next().unwrap());
     // Nobody listens there: who is asked first says so.

@@ -75,6 +75,14 @@ impl Authority {
     }
 }
 
+/// A sidecar without a Clouddriver, started.
+pub(crate) fn alone(folder: &Path, settings: &str) -> Sidecar {
+    let mut sidecar = Sidecar::new(folder, "http://127.0.0.1:1", settings);
+    let started = sidecar.start(&[]);
+    started.unwrap_or_else(|not| panic!("{}", not.log));
+    sidecar
+}
+
 /// An agent whose `clouddriver` section has these lines besides its address.
 pub(crate) fn agent(folder: &Path, grpc: &str, lines: &str) -> Agent {
     let mut agent = Agent::new(folder, "agent-1", "zone-a", grpc, "");
@@ -145,8 +153,7 @@ fn each_lock_of_the_agents_port_lets_in_and_refuses() {
         ours.pem(),
         folder.join("token").display(),
     );
-    let mut sidecar = Sidecar::new(&folder.join("sidecar"), "http://127.0.0.1:1", &settings);
-    sidecar.start(&[]).unwrap();
+    let sidecar = alone(&folder.join("sidecar"), &settings);
 
     let trust = |authority: &Authority, name: &str| {
         format!(
@@ -294,8 +301,7 @@ fn beyond_the_loopback_plaintext_is_refused_unless_allowed() {
         let folder = root.path().join(allowed.to_string());
         let settings =
             format!("kubesvc.grpc.server.address: '*'\nkubesvc.grpc.allowPlaintext: {allowed}\n");
-        let mut sidecar = Sidecar::new(&folder, "http://127.0.0.1:1", &settings);
-        sidecar.start(&[]).unwrap();
+        let sidecar = alone(&folder, &settings);
         let port = sidecar.grpc.rsplit(':').next().unwrap();
         let far = format!("{}:{port}", own_address());
         let near = agent(&folder.join("near"), &sidecar.grpc, "");
@@ -324,8 +330,7 @@ fn beyond_the_loopback_plaintext_is_refused_unless_allowed() {
 #[test]
 fn an_agent_that_holds_much_registers_in_parts() {
     let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let mut sidecar = Sidecar::new(root.path(), "http://127.0.0.1:1", "");
-    sidecar.start(&[]).unwrap();
+    let sidecar = alone(root.path(), "");
     let roles = "r".repeat(1200);
     let accounts: String = (0..5000)
         .map(|at| {
