@@ -26,7 +26,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -47,8 +47,9 @@ pub enum AgentEvent {
         /// The answer.
         done: oneshot::Sender<Result<(), String>>,
     },
-    /// An agent reports one account.
-    Reported(Report),
+    /// An agent reports one account. The next ones may wait for the room that a large one takes until
+    /// it is recorded.
+    Reported(Report, Option<OwnedSemaphorePermit>),
     /// A connection ended.
     Left {
         /// The agent.
@@ -144,6 +145,7 @@ impl Hub {
             admission: listening.admission,
             events,
             registry: registry.clone(),
+            room: Arc::new(Semaphore::new(session::ROOM)),
             tasks: tasks.clone(),
             closing: closing.clone(),
         };
@@ -241,6 +243,7 @@ struct Service {
     admission: Admission,
     events: mpsc::Sender<AgentEvent>,
     registry: Arc<Registry>,
+    room: Arc<Semaphore>,
     tasks: TaskTracker,
     closing: CancellationToken,
 }
@@ -268,6 +271,7 @@ impl Agents for Service {
             settings: self.settings.clone(),
             events: self.events.clone(),
             registry: self.registry.clone(),
+            room: self.room.clone(),
             inbound: request.into_inner(),
             outbox,
             end: self.closing.child_token(),

@@ -9,15 +9,20 @@ use crate::store::{Registration, Report};
 use ferry_wire::v1::agent_message::Kind as Said;
 use ferry_wire::v1::core_message::Kind as Answer;
 use ferry_wire::v1::{AgentMessage, CoreMessage, Heartbeat, Registered};
+use prost::Message;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 /// How many messages wait for an agent before the sender does.
 pub(super) const OUTBOX: usize = 256;
+
+/// How many KiB of all agents' reports wait to be recorded, those below one not counted: an account of
+/// a large cluster has hundreds.
+pub(super) const ROOM: usize = 32 * 1024;
 
 /// What goes to one agent.
 type Outbox = mpsc::Sender<Result<CoreMessage, Status>>;
@@ -28,6 +33,7 @@ pub(super) struct Session {
     pub(super) settings: SessionSettings,
     pub(super) events: mpsc::Sender<AgentEvent>,
     pub(super) registry: Arc<Registry>,
+    pub(super) room: Arc<Semaphore>,
     pub(super) inbound: Streaming<AgentMessage>,
     pub(super) outbox: Outbox,
     pub(super) end: CancellationToken,
@@ -124,6 +130,7 @@ impl Session {
                         .await;
                 }
                 Some(Said::Report(report)) => {
+                    let room = room(&self.room, report.encoded_len()).await;
                     let Some(held) = convert::held(report) else {
                         continue;
                     };
@@ -132,7 +139,7 @@ impl Session {
                         session_id: session_id.to_owned(),
                         held,
                     };
-                    let reported = AgentEvent::Reported(report);
+                    let reported = AgentEvent::Reported(report, room);
                     if self.events.send(reported).await.is_err() {
                         return "the core is shutting down".to_owned();
                     }
@@ -146,6 +153,12 @@ impl Session {
     }
 }
 
+/// Waits for the room that a report of so many bytes takes until it is recorded.
+async fn room(room: &Arc<Semaphore>, bytes: usize) -> Option<OwnedSemaphorePermit> {
+    let takes = u32::try_from((bytes / 1024).min(ROOM)).ok()?;
+    room.clone().acquire_many_owned(takes).await.ok()
+}
+
 /// Tells an agent why it is not taken, and the log too.
 pub(super) async fn refuse(peer: SocketAddr, outbox: &Outbox, status: Status) {
     tracing::warn!(%peer, reason = status.message(), "agent refused");
@@ -154,4 +167,23 @@ pub(super) async fn refuse(peer: SocketAddr, outbox: &Outbox, status: Status) {
         tracing::debug!(%peer, "the agent was gone before it was refused");
     }
     failpoint::hit(failpoint::REFUSE_AFTER);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    #[test]
+    fn large_reports_wait_for_room_and_small_ones_never() {
+        let all = Arc::new(Semaphore::new(ROOM));
+        let taken = |bytes| room(&all, bytes).now_or_never().flatten();
+        let larger_than_can_be = taken(usize::MAX).unwrap();
+        assert!(taken(1023).is_some());
+        assert!(taken(1024).is_none());
+        drop(larger_than_can_be);
+        let large: Vec<_> = (0..ROOM / 1024).map_while(|_| taken(1 << 20)).collect();
+        assert_eq!(large.len(), ROOM / 1024);
+        assert!(taken(1 << 20).is_none());
+    }
 }

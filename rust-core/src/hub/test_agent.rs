@@ -56,9 +56,10 @@ pub(crate) fn connects(register: Register, core_id: &str, session_id: &str) -> (
 
 /// The event of a report.
 pub(crate) fn reports(agent_id: &str, session_id: &str, report: AccountReport) -> AgentEvent {
-    AgentEvent::Reported(Report {
+    let report = Report {
         agent_id: agent_id.to_owned(),
         session_id: session_id.to_owned(),
         held: convert::held(report).expect("accounts of the test have names"),
-    })
+    };
+    AgentEvent::Reported(report, None)
 }

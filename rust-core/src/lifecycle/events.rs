@@ -35,10 +35,13 @@ impl Lifecycle {
     }
 
     pub(super) async fn heard(&self, events: impl Iterator<Item = AgentEvent>) {
-        let mut reports = Vec::new();
+        let (mut reports, mut rooms) = (Vec::new(), Vec::new());
         for event in events {
             match event {
-                AgentEvent::Reported(report) => reports.push(report),
+                AgentEvent::Reported(report, room) => {
+                    reports.push(report);
+                    rooms.push(room);
+                }
                 other => {
                     self.reported(&std::mem::take(&mut reports)).await;
                     self.came_or_left(other).await;
@@ -73,7 +76,7 @@ impl Lifecycle {
                     None => {}
                 }
             }
-            AgentEvent::Reported(report) => self.reported(&[report]).await,
+            AgentEvent::Reported(report, _room) => self.reported(&[report]).await,
         }
     }
 
