@@ -1,16 +1,16 @@
 //! The running core: its parts put together at the start, taken apart at the end.
 
 use crate::account::Limits;
-use crate::account::scan::{Pattern, ScanRules};
+use crate::account::scan::{Origin, Pattern, ScanRules};
 use crate::api::Api;
-use crate::config::{AgentToken, Config, GrpcServer, Scan};
+use crate::config::{Accounts, AgentToken, Config, GrpcServer, Scan};
 use crate::error::causes;
 use crate::hub::{Admission, Hub, ListenError, Listening, Registry, SessionSettings, Token};
 use crate::intercept::{Interception, Interceptor, NotJournaled};
 use crate::lifecycle::{self, Lifecycle, Parts, TakeoverError};
 use crate::metrics::Metrics;
 use crate::secret::{Keyring, Resolver, SecretError};
-use crate::source::Source;
+use crate::source::{Configured, Source};
 use crate::store::{BadLocation, Location, Retention, Store, StoreError};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
@@ -96,18 +96,8 @@ impl Core {
             retry: accounts.retry_frequency,
             max_retries: accounts.max_retries,
         };
-        let table = Source::table(store.pool()).await;
-        let source = match table.map_err(|error| away(location)(error.into()))? {
-            Some(table) => table,
-            None => {
-                let place = &config.place;
-                let url = place.clouddriver_url.as_deref();
-                Source::rest(
-                    url.ok_or(StartError::NoSource)?,
-                    place.source_user.as_deref(),
-                )
-            }
-        };
+        let rules = rules(&accounts.scan, &config.accounts);
+        let source = source(store, &config, location).await?;
         lifecycle::take_over(store, &keyring, &source, &limits).await?;
         store
             .enter(core_id, &limits)
@@ -129,7 +119,7 @@ impl Core {
             },
             metrics: metrics.clone(),
             core_id: core_id.to_owned(),
-            rules: rules(&accounts.scan, source.is_table()),
+            rules,
             follows: accounts.enabled,
         }));
         let announced = lifecycle.announce_keys().await;
@@ -296,24 +286,55 @@ fn keyring(config: &Config, location: &Location) -> Result<Keyring, SecretError>
     keyring.with_others(&config.other_key_files)
 }
 
-/// Clouddriver's table has the accounts of its own storage alone; its API stands for every other
-/// source.
-fn rules(scan: &Scan, is_table: bool) -> ScanRules {
-    let patterns = |list, patterns: &[(String, regex::Regex)]| {
+/// Clouddriver's account storage, and the accounts of its configuration.
+async fn source(store: &Store, config: &Config, location: &Location) -> Result<Source, StartError> {
+    let configured = configured(&config.accounts);
+    if !config.has_storage && !configured.is_empty() {
+        return Ok(Source::nowhere().with(configured));
+    }
+    let table = Source::table(store.pool()).await;
+    let place = &config.place;
+    let url = place.clouddriver_url.as_deref();
+    let stored = match (table.map_err(|error| away(location)(error.into()))?, url) {
+        (Some(table), _) => table,
+        (None, Some(url)) => Source::rest(url, place.source_user.as_deref()),
+        (None, None) if !configured.is_empty() => Source::nowhere(),
+        (None, None) => return Err(StartError::NoSource),
+    };
+    Ok(stored.with(configured))
+}
+
+fn configured(accounts: &Accounts) -> Configured {
+    let entries = accounts.entries.iter().cloned();
+    let entries = entries.map(|entry| (entry.place, entry.definition, entry.wrong));
+    let (configured, notes) = Configured::of(entries);
+    for note in accounts.notes.iter().chain(&notes) {
+        tracing::warn!("an account of Clouddriver's configuration cannot be migrated: {note}");
+    }
+    if !configured.is_empty() {
+        let accounts = configured.len();
+        tracing::info!(
+            accounts,
+            "Clouddriver's configuration has accounts that can be migrated"
+        );
+    }
+    configured
+}
+
+fn rules(scan: &Scan, accounts: &Accounts) -> ScanRules {
+    let patterns = |of, patterns: &[(String, regex::Regex)]| {
         let patterns = patterns.iter().cloned();
         patterns
-            .map(|(text, regex)| Pattern { list, text, regex })
+            .map(|(text, regex)| Pattern { of, text, regex })
             .collect::<Vec<_>>()
     };
-    let mut all = patterns("namePatterns", &scan.name_patterns);
-    let others = patterns("credentialScanNamePatterns", &scan.credential_patterns);
-    match is_table {
-        false => all.extend(others),
-        true if others.is_empty() => {}
-        true => tracing::warn!(
-            "kubesvc.dynamicAccounts.credentialScanNamePatterns takes nothing: accounts are read from \
-             Clouddriver's table, which namePatterns is for"
-        ),
+    let mut all = patterns(Origin::Stored, &scan.name_patterns);
+    all.extend(patterns(Origin::Configured, &scan.credential_patterns));
+    if accounts.entries.is_empty() && !scan.credential_patterns.is_empty() {
+        tracing::warn!(
+            "kubesvc.dynamicAccounts.credentialScanNamePatterns takes nothing: it is for accounts of \
+             Clouddriver's configuration, and this one has none under kubernetes.accounts"
+        );
     }
     ScanRules {
         enabled: scan.enabled,

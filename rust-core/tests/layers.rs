@@ -17,7 +17,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("failpoint", &[]),
     ("metrics", &["account"]),
     ("store", &["account", "secret", "sql", "failpoint"]),
-    ("source", &["encoding", "error", "sql"]),
+    ("source", &["account", "encoding", "error", "sql"]),
     ("hub", &["account", "store", "failpoint"]),
     (
         "lifecycle",

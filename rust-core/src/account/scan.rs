@@ -5,11 +5,30 @@ use super::bound;
 use regex::Regex;
 use std::time::Duration;
 
+/// Where Clouddriver has an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// In its account storage.
+    Stored,
+    /// In its configuration alone.
+    Configured,
+}
+
+impl Origin {
+    /// The configured list of the patterns for its accounts.
+    pub fn list(self) -> &'static str {
+        match self {
+            Origin::Stored => "namePatterns",
+            Origin::Configured => "credentialScanNamePatterns",
+        }
+    }
+}
+
 /// A pattern of account names.
 #[derive(Debug, Clone)]
 pub struct Pattern {
-    /// The configured list it stands in.
-    pub list: &'static str,
+    /// Which accounts it is for.
+    pub of: Origin,
     /// As written.
     pub text: String,
     /// Matches whole names.
@@ -42,10 +61,15 @@ impl ScanRules {
     }
 
     /// The first pattern that matches this name; none matches one that cannot be kept.
-    pub fn matching(&self, name: &str) -> Option<&Pattern> {
+    pub fn matching(&self, name: &str, of: Origin) -> Option<&Pattern> {
         bound::name(name).ok()?;
-        let mut patterns = self.patterns.iter();
+        let mut patterns = self.patterns.iter().filter(|pattern| pattern.of == of);
         patterns.find(|pattern| pattern.regex.is_match(name))
+    }
+
+    /// Whether there is any pattern for such accounts.
+    pub fn has_any(&self, of: Origin) -> bool {
+        self.patterns.iter().any(|pattern| pattern.of == of)
     }
 
     /// Whether any account is migrated by itself.
@@ -54,7 +78,7 @@ impl ScanRules {
     }
 
     /// Whether an account of this name is migrated by itself.
-    pub fn takes(&self, name: &str) -> bool {
-        self.enabled && self.matching(name).is_some()
+    pub fn takes(&self, name: &str, of: Origin) -> bool {
+        self.enabled && self.matching(name, of).is_some()
     }
 }

@@ -1,10 +1,10 @@
 //! Reading: the list of all accounts there are, and one account in two shapes.
 
 use super::answer::{self, Failure};
-use super::{Api, Call, batch, show};
+use super::{Api, Call, batch, names::NAMES, show};
 use crate::account::Status;
 use crate::lifecycle::Unread;
-use crate::source::{Definition, Names, SourceError};
+use crate::source::{Definition, SourceError};
 use crate::store::{Filter, Part, Source};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -15,8 +15,6 @@ const DEFAULT_LIMIT: u64 = 100;
 const MAX_LIMIT: u64 = 1000;
 /// More names than there can be.
 const ALL: u64 = 1 << 62;
-/// How many names the plugin gets at once.
-const NAMES: usize = 1000;
 /// How many there are, where an answer has not all of them.
 const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
 
@@ -63,88 +61,6 @@ impl Api {
         let names: Vec<String> = batch::array(call, "an array of account names")?;
         let items = self.shown(&names, call, &mut Vec::new()).await?;
         Ok(answer::json(StatusCode::OK, &Value::from(items)))
-    }
-
-    /// A part of the list's names, and how many there are in all.
-    async fn part(
-        &self,
-        filter: &Filter,
-        part: Part,
-        call: &Call<'_>,
-        warnings: &mut Vec<Value>,
-    ) -> Result<(Vec<String>, u64), Failure> {
-        let leafing = part.after > 0;
-        let query = match self.beside(filter, leafing, call, warnings).await {
-            Some(Names::Listed(theirs)) => return self.merged(filter, &theirs, part).await,
-            Some(Names::Query(query)) => Some(query),
-            None => None,
-        };
-        Ok(self.store.part(filter, query.as_deref(), part).await?)
-    }
-
-    /// The first of the list's names: [`NAMES`] of them, and one more when there are more.
-    async fn first(
-        &self,
-        filter: &Filter,
-        call: &Call<'_>,
-        warnings: &mut Vec<Value>,
-    ) -> Result<Vec<String>, Failure> {
-        let limit = NAMES as u64 + 1;
-        let leafing = filter.after.is_some();
-        let query = match self.beside(filter, leafing, call, warnings).await {
-            Some(Names::Listed(theirs)) => {
-                let part = Part { after: 0, limit };
-                return Ok(self.merged(filter, &theirs, part).await?.0);
-            }
-            Some(Names::Query(query)) => Some(query),
-            None => None,
-        };
-        Ok(self.store.first(filter, query.as_deref(), limit).await?)
-    }
-
-    /// The names that Clouddriver has, when the list has those that nobody migrated.
-    async fn beside(
-        &self,
-        filter: &Filter,
-        leafing: bool,
-        call: &Call<'_>,
-        warnings: &mut Vec<Value>,
-    ) -> Option<Names> {
-        if !wants_unmigrated(filter) {
-            return None;
-        }
-        let names = self.source.names(call.user(), leafing).await;
-        names
-            .inspect_err(|error| warnings.push(unlisted(error)))
-            .ok()
-    }
-
-    /// A part of our names and `theirs`, and how many there are in all.
-    async fn merged(
-        &self,
-        filter: &Filter,
-        theirs: &[String],
-        part: Part,
-    ) -> Result<(Vec<String>, u64), Failure> {
-        let prefix = filter.name.as_deref().unwrap_or_default();
-        let after = |name: &str| filter.after.as_deref().is_none_or(|before| name > before);
-        let begin = (theirs.iter()).filter(|name| name.starts_with(prefix) && after(name));
-        let source = Source::Clouddriver;
-        let mut names: BTreeMap<String, Source> =
-            begin.map(|name| (name.clone(), source)).collect();
-        let by_name = Filter {
-            name: filter.name.clone(),
-            after: filter.after.clone(),
-            ..Filter::default()
-        };
-        for ours in self.store.names(&by_name).await? {
-            names.insert(ours.name, ours.source);
-        }
-        names.retain(|_, source| filter.source.is_none_or(|wanted| wanted == *source));
-        let total = names.len() as u64;
-        let [after, limit] =
-            [part.after, part.limit].map(|n| usize::try_from(n).unwrap_or(usize::MAX));
-        Ok((names.into_keys().skip(after).take(limit).collect(), total))
     }
 
     /// The items of these names; names that are gone are left out.
@@ -314,7 +230,7 @@ fn filter(call: &Call<'_>) -> Result<Filter, Failure> {
     })
 }
 
-fn unlisted(error: &SourceError) -> Value {
+pub(super) fn unlisted(error: &SourceError) -> Value {
     let message = format!("{error}; accounts that nobody migrated are not listed");
     Value::from(message)
 }
@@ -325,12 +241,4 @@ fn with(warnings: Vec<Value>, mut body: Value) -> Value {
         body["warnings"] = Value::from(warnings);
     }
     body
-}
-
-/// Accounts that nobody migrated have no status, zone or agent.
-fn wants_unmigrated(filter: &Filter) -> bool {
-    filter.status.is_none()
-        && filter.zone_id.is_none()
-        && filter.agent_id.is_none()
-        && filter.source != Some(Source::StaticAgentConfig)
 }

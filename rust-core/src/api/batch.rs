@@ -82,16 +82,22 @@ impl Api {
         let is_new = |entry: &&Entry| !known.contains(&entry.name);
         let new: Vec<&Entry> = entries.iter().filter(is_new).collect();
         let (mut rows, mut rehearsed) = (Vec::with_capacity(new.len()), Vec::new());
-        let mut found = self
-            .lifecycle
-            .seen_at_clouddriver(&names(new.iter().copied()), call.user())
-            .await?;
+        let asked = names(new.iter().copied());
+        let seen = self.lifecycle.seen_at_clouddriver(&asked, call.user());
+        let mut found = seen.await?;
+        let configured = self.lifecycle.configured(&asked, call.user()).await?;
         for entry in new {
             let name = &entry.name;
             let Some(account) = found.remove(name) else {
                 report.wrong(name, "Clouddriver has no kubernetes account of this name");
                 continue;
             };
+            if let Some(Some(unfit)) = configured.get(name)
+                && !(unfit.mended_by_kubeconfig && entry.asked().kubeconfig_file.is_some())
+            {
+                report.wrong(name, unfit.why.as_str());
+                continue;
+            }
             let definition = Definition::part(account);
             if dry {
                 report.created(name);

@@ -12,6 +12,7 @@ mod body;
 mod dry_run;
 mod dynamic;
 mod keys;
+mod names;
 mod openapi;
 mod operations;
 mod parameters;

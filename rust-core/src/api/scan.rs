@@ -3,6 +3,7 @@
 use super::answer::{self, Failure};
 use super::{Api, Call};
 use crate::account::Status;
+use crate::account::scan::Origin;
 use crate::store::Known;
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -23,7 +24,12 @@ impl Api {
             return Err(Failure::unknown_account(name));
         }
         let rules = self.lifecycle.rules();
-        let matching = rules.matching(name);
+        let configured = self.lifecycle.configured(&[name], call.user()).await?;
+        let (of, unfit) = match configured.get(name) {
+            None => (Origin::Stored, None),
+            Some(unfit) => (Origin::Configured, unfit.as_ref()),
+        };
+        let matching = rules.matching(name, of);
         let (takes, reason) = match (known, of_type.as_deref()) {
             (Some(Known::Row { status, inline, .. }), _) => (false, already(status, inline)),
             (Some(Known::Static), _) => (
@@ -45,21 +51,30 @@ impl Api {
                 "the scan is off: set kubesvc.dynamicAccounts.scan: true, or namePatterns"
                     .to_owned(),
             ),
-            _ if rules.patterns.is_empty() => (
+            _ if !rules.has_any(of) => (
                 false,
-                "the scan is on, but kubesvc.dynamicAccounts.namePatterns is empty".to_owned(),
+                format!(
+                    "the scan is on, but kubesvc.dynamicAccounts.{} is empty{}",
+                    of.list(),
+                    why_of(of)
+                ),
             ),
-            _ => match matching {
-                Some(pattern) => (
+            _ => match (matching, unfit) {
+                (Some(_), Some(unfit)) => (false, unfit.why.clone()),
+                (Some(pattern), None) => (
                     true,
                     format!(
                         "it matches `{}` of {}: one of the next scans takes it",
-                        pattern.text, pattern.list
+                        pattern.text,
+                        of.list()
                     ),
                 ),
-                None => (
+                (None, _) => (
                     false,
-                    "no pattern matches the whole name; `.*` at an end lets it go on".to_owned(),
+                    format!(
+                        "no pattern matches the whole name; `.*` at an end lets it go on{}",
+                        why_of(of)
+                    ),
                 ),
             },
         };
@@ -67,7 +82,7 @@ impl Api {
             "name": name,
             "scan": if rules.enabled { "on" } else { "off" },
             "matches": matching.is_some(),
-            "list": matching.map(|pattern| pattern.list),
+            "list": matching.map(|_| of.list()),
             "pattern": matching.map(|pattern| pattern.text.as_str()),
             "takes": takes,
             "reason": reason,
@@ -94,6 +109,15 @@ impl Api {
                 )
             },
         ))
+    }
+}
+
+fn why_of(of: Origin) -> &'static str {
+    match of {
+        Origin::Stored => "",
+        Origin::Configured => {
+            "; it stands in Clouddriver's configuration alone, and credentialScanNamePatterns is for such"
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! what a request changes stays as it left it.
 
 use super::*;
-use crate::account::scan::{Pattern, ScanRules};
+use crate::account::scan::{Origin, Pattern, ScanRules};
 use crate::account::{Cluster, HoldingState, Limits, Status};
 use crate::lifecycle::Parts;
 use crate::secret::Keyring;
@@ -16,6 +16,8 @@ use std::time::Duration;
 mod agents;
 #[path = "tests/audit.rs"]
 mod audit;
+#[path = "tests/configured.rs"]
+mod configured;
 #[path = "tests/died.rs"]
 mod died;
 #[path = "tests/dry_run.rs"]
@@ -97,6 +99,18 @@ impl Desk {
     }
 
     async fn made(rules: ScanRules, has_key: bool) -> Desk {
+        Desk::configured(rules, has_key, &json!([])).await
+    }
+
+    /// With these accounts in Clouddriver's configuration.
+    async fn configured(rules: ScanRules, has_key: bool, accounts: &Value) -> Desk {
+        let accounts = accounts.as_array().unwrap().iter();
+        let accounts = accounts.map(|account| {
+            let definition = account.as_object().unwrap().clone();
+            (String::new(), definition, None)
+        });
+        let (configured, notes) = crate::source::Configured::of(accounts);
+        assert!(notes.is_empty(), "{notes:?}");
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&Location::Sqlite(folder.path().join("ferry.db")))
             .await
@@ -106,13 +120,14 @@ impl Desk {
             false => Keyring::none(),
         };
         let source = TestSource::start().await;
+        let clouddriver = source.source().with(configured);
         let lifecycle = Lifecycle::new(Parts {
             rules,
-            ..Parts::for_tests(store.clone(), keyring, source.source())
+            ..Parts::for_tests(store.clone(), keyring, clouddriver.clone())
         });
         let api = Api {
             store,
-            source: source.source(),
+            source: clouddriver,
             lifecycle: Arc::new(lifecycle),
             enabled: true,
             empty_object_for_unknown: false,

@@ -5,6 +5,7 @@
 //! [`CORE`], read their own keys, and give the rest to [`Config::read`]. Binds no port, opens no
 //! database, and asks nobody.
 
+mod accounts;
 mod engines;
 mod error;
 mod grpc;
@@ -22,6 +23,7 @@ mod unused;
 mod values;
 mod yaml;
 
+pub use accounts::{Accounts, ConfiguredAccount};
 pub use error::{ConfigError, ConfigErrors, Origin};
 pub use grpc::{AgentToken, GrpcServer};
 pub use help::{help, markdown};
@@ -43,6 +45,11 @@ pub struct Config {
     pub place: Place,
     /// `kubesvc.dynamicAccounts.*`.
     pub dynamic_accounts: DynamicAccounts,
+    /// `kubernetes.accounts`: those that Clouddriver has by its configuration.
+    pub accounts: Accounts,
+    /// Clouddriver keeps further accounts: neither `account.storage.enabled` nor
+    /// `account.storage.kubernetes.enabled` is off.
+    pub has_storage: bool,
     /// `kubesvc.audit.retentionDays`: how long the audit is kept.
     pub audit_kept: Duration,
     /// `kubesvc.jobs.operation-history.purge.weeks`: how long the history of operations is kept.
@@ -170,6 +177,8 @@ impl Config {
                 strict: values.flag("kubesvc.dynamicAccounts.interceptor.strict"),
                 scan: Scan::read(values, enabled),
             },
+            accounts: values.accounts(),
+            has_storage: storage,
             audit_kept: DAY * number(values, "kubesvc.audit.retentionDays"),
             operations_kept: DAY * 7 * number(values, "kubesvc.jobs.operation-history.purge.weeks"),
             heartbeat: grpc::heartbeat(values, account_cleanup),

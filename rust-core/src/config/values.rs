@@ -4,6 +4,7 @@
 //! the typed configurations (the core's, the sidecar's) then read their keys by name. Every mistake
 //! is collected, and [`Values::finish`] gives all of them at once. Opens nothing and binds nothing.
 
+use super::accounts::{self, Accounts};
 use super::error::{ConfigError, ConfigErrors, Origin};
 use super::key::{self, Key, Kind, Table};
 use super::name::{self, Name};
@@ -29,6 +30,7 @@ pub struct Values {
     tables: Vec<Table>,
     /// By the key's name; right by itself, each.
     set: BTreeMap<&'static str, Set>,
+    accounts: Accounts,
     errors: Vec<ConfigError>,
 }
 
@@ -95,9 +97,13 @@ impl Values {
     }
 
     fn of(tables: &[Table], properties: Vec<Property>, errors: Vec<ConfigError>) -> Values {
+        let (theirs, properties): (Vec<_>, Vec<_>) = properties
+            .into_iter()
+            .partition(|property| accounts::is_theirs(&property.path));
         let mut values = Values {
             tables: tables.to_vec(),
             set: BTreeMap::new(),
+            accounts: accounts::read(theirs),
             errors,
         };
         let mut candidates: BTreeMap<&'static str, Vec<Candidate>> = BTreeMap::new();
@@ -247,6 +253,11 @@ impl Values {
             || self.key(name).default,
             |set| set.entries.first().map_or("", String::as_str),
         )
+    }
+
+    /// The accounts that Clouddriver has by its configuration; the next call gives none.
+    pub(super) fn accounts(&mut self) -> Accounts {
+        std::mem::take(&mut self.accounts)
     }
 
     /// A [`Kind::Flag`].

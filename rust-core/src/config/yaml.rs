@@ -8,6 +8,7 @@ use super::error::{ConfigError, Origin};
 use super::values::Property;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
+use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 
@@ -33,10 +34,20 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Vec<Property>, ConfigErro
         let mut own = Vec::new();
         flatten(String::new(), document, file, &mut own);
         if !own.iter().any(|property| is_profile(&property.path)) {
+            let lists: HashSet<&str> = (own.iter()).map(|own| list_of(&own.path)).collect();
+            properties.retain(|earlier: &Property| {
+                !earlier.path.contains('[') || !lists.contains(list_of(&earlier.path))
+            });
             properties.append(&mut own);
         }
     }
     Ok(properties)
+}
+
+/// The list that this belongs to, or the path itself: a later document's stands in the place of an
+/// earlier list.
+fn list_of(path: &str) -> &str {
+    path.split_once('[').map_or(path, |(list, _)| list)
 }
 
 fn is_profile(path: &str) -> bool {

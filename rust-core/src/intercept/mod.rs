@@ -147,8 +147,13 @@ impl Interceptor {
             Ok(None) => return Ok(None),
             Err(why) => return self.unrecordable(method, why.to_string()).map(Some),
         };
-        let find = [write.account.as_str()];
-        let find = self.lifecycle.at_clouddriver(&find, asker::user(headers));
+        let (name, user) = ([write.account.as_str()], asker::user(headers));
+        let find = async {
+            match *method == Method::DELETE {
+                true => self.lifecycle.stored_at_clouddriver(&name, user).await,
+                false => self.lifecycle.at_clouddriver(&name, user).await,
+            }
+        };
         let existed = match tokio::time::timeout(PATIENCE, find).await {
             Ok(Ok(found)) => Some(!found.is_empty()),
             Ok(Err(error)) => {

@@ -5,6 +5,7 @@
 use super::taken::Taken;
 use super::{Interceptor, Outcome, RETRY, actor};
 use crate::account::definition::Definition;
+use crate::account::scan::Origin;
 use crate::error::causes;
 use crate::lifecycle::{Refusal, Unread, Verb};
 use crate::source::{Definition as Account, SourceError};
@@ -175,10 +176,14 @@ impl Interceptor {
         }
     }
 
+    /// A DELETE is of what Clouddriver stores alone: one that its configuration has stays there.
     async fn find(&self, intent: &Intent) -> Result<Option<Account>, Unread> {
-        let names = [intent.account.as_str()];
-        let found = self.lifecycle.at_clouddriver(&names, reader(intent)).await;
-        Ok(found?.remove(&intent.account))
+        let (names, user) = ([intent.account.as_str()], reader(intent));
+        let mut found = match intent.method == "DELETE" {
+            true => self.lifecycle.stored_at_clouddriver(&names, user).await?,
+            false => self.lifecycle.at_clouddriver(&names, user).await?,
+        };
+        Ok(found.remove(&intent.account))
     }
 
     async fn deleted(&self, intent: &Intent) -> Result<Effect, Unsettled> {
@@ -272,7 +277,7 @@ impl Interceptor {
 
     /// Whether a row goes on to ACTIVE by itself, here or by the next scan.
     fn activates(&self, name: &str, taken: Taken) -> bool {
-        taken == Taken::New && (self.activate || self.lifecycle.rules().takes(name))
+        taken == Taken::New && (self.activate || self.lifecycle.rules().takes(name, Origin::Stored))
     }
 
     async fn record(

@@ -25,7 +25,7 @@ impl Interceptor {
             return Ok(());
         }
         let last = self.store.last_write(name).await?;
-        let shown = self.source.find(name, reader(intent)).await?;
+        let shown = self.source.find_stored(name, reader(intent)).await?;
         let shown = shown.as_ref();
         if !intent.accepted && !self.took(intent, shown, last.as_ref()).await? {
             return Ok(());

@@ -5,6 +5,7 @@ use super::*;
 use crate::account::{Account, HoldingState, Limits, Status};
 use crate::lifecycle::Parts;
 use crate::secret::Keyring;
+use crate::source::Configured;
 use crate::source::test_source::TestSource;
 use crate::store::Location;
 use crate::store::{Held, Registration};
@@ -12,6 +13,8 @@ use serde_json::{Value, json};
 
 #[path = "tests/answered.rs"]
 mod answered;
+#[path = "tests/configured.rs"]
+mod configured;
 #[path = "tests/references.rs"]
 mod references;
 #[path = "tests/unknown.rs"]
@@ -38,11 +41,14 @@ impl Post {
         let keyring = Keyring::beside(&folder.path().join("ferry.key")).unwrap();
         let metrics = Arc::new(Metrics::new());
         let source = TestSource::start().await;
+        let configured = json!({"name": "file", "kubeconfigFile": "/file"});
+        let configured = configured.as_object().unwrap().clone();
+        let configured = Configured::of([(String::new(), configured, None)]).0;
+        let clouddriver = source.source().with(configured);
         let lifecycle = Arc::new(Lifecycle::new(Parts {
             metrics: metrics.clone(),
-            ..Parts::for_tests(store.clone(), keyring, source.source())
+            ..Parts::for_tests(store.clone(), keyring, clouddriver.clone())
         }));
-        let clouddriver = source.source();
         let interceptor = Interceptor::new(
             store.clone(),
             clouddriver,

@@ -5,8 +5,9 @@
 use super::written::{is_restricted, read, whole};
 use super::{Asked, Lifecycle, Refusal, Unread};
 use crate::account::definition::Definition;
+use crate::account::scan::Origin;
 use crate::error::causes;
-use crate::source::{Cursor, Definition as Account};
+use crate::source::{Cursor, Definition as Account, Unfit};
 use crate::store::{Actor, Known, StoreError};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -39,8 +40,8 @@ impl Lifecycle {
         }
         if self.rules.enabled && self.rules.patterns.is_empty() {
             tracing::warn!(
-                "kubesvc.dynamicAccounts.scan is on, but namePatterns is empty: no account is \
-                 taken; changes of migrated ones are followed"
+                "kubesvc.dynamicAccounts.scan is on, but namePatterns is empty, and so is \
+                 credentialScanNamePatterns: no account is taken; changes of migrated ones are followed"
             );
         }
         let mut tick = tokio::time::interval(self.rules.frequency);
@@ -84,8 +85,16 @@ impl Lifecycle {
         while let Some(page) = self.source.changed(&mut memory.cursor).await? {
             let names: Vec<String> = page.iter().map(|(name, _)| name.clone()).collect();
             memory.again.extend(names.iter().cloned());
-            let mut page = page.into_iter().collect();
-            let overwritten = self.as_written(&names, &mut page).await?;
+            let mut page: BTreeMap<_, _> = page.into_iter().collect();
+            let overwritten = match memory.cursor.came_to_configured() {
+                false => self.as_written(&names, &mut page).await?,
+                true => {
+                    // The storage has those, and leaves them out.
+                    let stored = self.written(&names).await?;
+                    page.retain(|name, _| !stored.contains_key(name));
+                    Vec::new()
+                }
+            };
             self.compare_page(page, memory).await?;
             self.forget(overwritten).await?;
         }
@@ -93,7 +102,7 @@ impl Lifecycle {
             let names = self.source.walk(&mut memory.cursor, SLICE).await?;
             let facts = self.store.facts(&names).await?;
             let new = names.into_iter().filter(|name| !facts.contains_key(name));
-            let new = new.filter(|name| self.rules.takes(name));
+            let new = new.filter(|name| self.rules.takes(name, Origin::Stored));
             memory.waiting.extend(new);
             self.take(&mut memory.waiting).await?;
         }
@@ -134,10 +143,12 @@ impl Lifecycle {
         };
         let followers: Vec<&str> = names.iter().copied().filter(follows).collect();
         let contents = self.store.contents(&followers).await?;
+        let configured = self.configured(&names, None).await?;
         let mut back = Vec::new();
         for (name, account) in page {
+            let unfit = configured.get(&name);
             match facts.get(&name) {
-                None if self.rules.takes(&name) => {
+                None if self.takes(&name, unfit) => {
                     memory.waiting.insert(name.clone());
                 }
                 Some(Known::Row { gone: true, .. }) => back.push(name.clone()),
@@ -145,7 +156,9 @@ impl Lifecycle {
             }
             if let Some(kept) = contents.get(&name) {
                 let definition = Definition::part(account);
-                if !self.is_kept(&name, kept, &definition) {
+                if !self.is_kept(&name, kept, &definition)
+                    && self.serves(&name, unfit.and_then(Option::as_ref)).await?
+                {
                     self.follow_source(&name, &definition).await?;
                 }
             }
@@ -159,6 +172,37 @@ impl Lifecycle {
             self.store.mark_gone(&back, false).await?;
         }
         Ok(())
+    }
+
+    /// Whether an account that is not migrated is to be; `configured`: Clouddriver's configuration alone
+    /// has it, and why Ferry cannot serve it, if so.
+    fn takes(&self, name: &str, configured: Option<&Option<Unfit>>) -> bool {
+        match configured {
+            None => self.rules.takes(name, Origin::Stored),
+            Some(unfit) => {
+                let takes = self.rules.takes(name, Origin::Configured);
+                if let (true, Some(Unfit { why, .. })) = (takes, unfit) {
+                    tracing::warn!(account = name, why, "its name matches: not migrated");
+                }
+                takes && unfit.is_none()
+            }
+        }
+    }
+
+    /// Whether the row can be served as its source is now.
+    async fn serves(&self, name: &str, unfit: Option<&Unfit>) -> Result<bool, StoreError> {
+        let Some(unfit) = unfit else { return Ok(true) };
+        let row = self.store.view(name).await?;
+        let has_its_own = row.is_some_and(|row| row.account.kubeconfig_file.is_some());
+        if unfit.mended_by_kubeconfig && has_its_own {
+            return Ok(true);
+        }
+        tracing::warn!(
+            account = name,
+            why = unfit.why,
+            "changed in Clouddriver's configuration, and not followed"
+        );
+        Ok(false)
     }
 
     async fn follow_source(&self, name: &str, definition: &Definition) -> Result<(), StoreError> {

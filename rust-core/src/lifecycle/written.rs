@@ -7,7 +7,7 @@
 
 use super::Lifecycle;
 use crate::account::definition::{Definition, is_reference};
-use crate::source::{self, SourceError};
+use crate::source::{self, SourceError, Unfit};
 use crate::store::{StoreError, Written};
 use ferry_wire::MAX_ACCOUNT_BYTES;
 use serde_json::{Map, Value};
@@ -42,11 +42,33 @@ impl Lifecycle {
         names: &[impl AsRef<str>],
         user: Option<&str>,
     ) -> Result<Accounts, Unread> {
-        let mut accounts = self.source.some(names, user).await?;
+        let mut accounts = self.source.some_stored(names, user).await?;
         let shown: BTreeSet<String> = accounts.keys().cloned().collect();
         self.as_written(names, &mut accounts).await?;
-        accounts.retain(|name, account| shown.contains(name) || !is_restricted(account));
+        let is_hidden = |(name, account): &(&String, &source::Definition)| {
+            !shown.contains(*name) && is_restricted(account)
+        };
+        let hidden = accounts.iter().filter(is_hidden);
+        let hidden: Vec<String> = hidden.map(|(name, _)| name.clone()).collect();
+        self.source.add_configured(names, &mut accounts);
+        accounts.retain(|name, _| !hidden.contains(name));
         Ok(accounts)
+    }
+
+    /// Those of these names that Clouddriver's configuration alone has, each with why it is not to be
+    /// served.
+    pub async fn configured(
+        &self,
+        names: &[impl AsRef<str>],
+        user: Option<&str>,
+    ) -> Result<BTreeMap<String, Option<Unfit>>, Unread> {
+        let mut configured = self.source.configured(names, user).await?;
+        if !configured.is_empty() {
+            let names: Vec<&String> = configured.keys().collect();
+            let stored = self.written(&names).await?;
+            configured.retain(|name, _| !stored.contains_key(name));
+        }
+        Ok(configured)
     }
 
     /// Those of these Kubernetes accounts that Clouddriver has, by name. `user` is who asks.
@@ -55,8 +77,19 @@ impl Lifecycle {
         names: &[impl AsRef<str>],
         user: Option<&str>,
     ) -> Result<Accounts, Unread> {
+        let mut accounts = self.stored_at_clouddriver(names, user).await?;
+        self.source.add_configured(names, &mut accounts);
+        Ok(accounts)
+    }
+
+    /// The same, of Clouddriver's account storage alone.
+    pub async fn stored_at_clouddriver(
+        &self,
+        names: &[impl AsRef<str>],
+        user: Option<&str>,
+    ) -> Result<Accounts, Unread> {
         // Before what was written: what is written meanwhile is not followed by what was there before.
-        let mut accounts = self.source.some(names, user).await?;
+        let mut accounts = self.source.some_stored(names, user).await?;
         self.as_written(names, &mut accounts).await?;
         Ok(accounts)
     }

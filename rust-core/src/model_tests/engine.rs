@@ -1,7 +1,7 @@
 //! A core as `Core::start` makes it, but for its tasks and sockets: the test turns its rounds.
 
 use super::LIMITS;
-use crate::account::scan::{Pattern, ScanRules};
+use crate::account::scan::{Origin, Pattern, ScanRules};
 use crate::api::Api;
 use crate::intercept::Interceptor;
 use crate::lifecycle::test_rounds::Memory;
@@ -97,7 +97,7 @@ fn rules(enabled: bool) -> ScanRules {
     ScanRules {
         enabled,
         patterns: vec![Pattern {
-            list: "namePatterns",
+            of: Origin::Stored,
             text: text.to_owned(),
             regex: regex::Regex::new(&format!("\\A(?:{text})\\z")).unwrap(),
         }],

@@ -1,7 +1,11 @@
-//! Where accounts come from, read only: Clouddriver's table `accounts` when its database is at hand,
-//! else its REST API. `intercept` and `api` ask it; nothing here writes, and no definition is kept
-//! or logged.
+//! Where accounts come from, read only: Clouddriver's account storage, by its table `accounts` when the
+//! database is at hand, else by its REST API; and beside it the accounts of Clouddriver's configuration.
+//! Of a name that both have the storage's counts, as for Clouddriver itself.
+//!
+//! `intercept`, `lifecycle` and `api` ask it; nothing here writes or is logged, and of definitions the
+//! configured ones alone are kept.
 
+mod configured;
 mod remembered;
 mod rest;
 mod scan;
@@ -10,11 +14,12 @@ mod table;
 pub(crate) mod test_source;
 
 use crate::sql::Pool;
+pub use configured::{Configured, Unfit};
 use http::StatusCode;
 use rest::Rest;
 pub use scan::Cursor;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use table::Table;
 
@@ -45,6 +50,8 @@ pub enum SourceError {
         base: String,
         /// Its answer.
         status: StatusCode,
+        /// It says so because it stores no accounts.
+        storeless: bool,
     },
     /// The answer is not what Clouddriver gives.
     #[error("Clouddriver at {base} answered something else than a JSON array of accounts")]
@@ -62,25 +69,38 @@ pub enum SourceError {
 pub enum Names {
     /// As they were seconds ago at most, in byte order.
     Listed(Arc<[String]>),
-    /// As a query on our own database, with one column `name` that compares by bytes.
-    Query(String),
+    /// As a query on our own database, with one column `name` that compares by bytes, and others that
+    /// it does not have, in byte order.
+    Query(String, Vec<String>),
 }
 
 /// A source of Kubernetes accounts.
 #[derive(Debug, Clone)]
-pub struct Source(Kind);
+pub struct Source {
+    stored: Kind,
+    configured: Configured,
+}
 
 #[derive(Debug, Clone)]
 enum Kind {
     Rest(Box<Rest>),
     Table(Table),
+    /// Clouddriver stores no accounts.
+    Nowhere,
+}
+
+impl From<Kind> for Source {
+    fn from(stored: Kind) -> Source {
+        let configured = Configured::default();
+        Source { stored, configured }
+    }
 }
 
 impl Source {
     /// Clouddriver's REST API at `base`, such as `http://127.0.0.1:7002`, read as `user` when nobody
     /// else asks.
     pub fn rest(base: &str, user: Option<&str>) -> Source {
-        Source(Kind::Rest(Box::new(Rest::new(base, user))))
+        Source::from(Kind::Rest(Box::new(Rest::new(base, user))))
     }
 
     /// The table `accounts` beside ours, if it is there and may be read; an error: the database is
@@ -88,15 +108,25 @@ impl Source {
     pub async fn table(pool: &Pool) -> Result<Option<Source>, sqlx::Error> {
         let table = Table::new(pool.clone());
         let there = table.is_there().await?;
-        Ok(there.then_some(Source(Kind::Table(table))))
+        Ok(there.then_some(Source::from(Kind::Table(table))))
+    }
+
+    /// No account storage at all.
+    pub fn nowhere() -> Source {
+        Source::from(Kind::Nowhere)
+    }
+
+    /// With these accounts beside it.
+    pub fn with(self, configured: Configured) -> Source {
+        Source { configured, ..self }
     }
 
     /// Whether it has no account that it does not show. Clouddriver's API shows nobody those that have
     /// permissions, where Fiat is on.
     pub fn shows_all(&self) -> bool {
-        match &self.0 {
+        match &self.stored {
             Kind::Rest(rest) => rest.has_user(),
-            Kind::Table(_) => true,
+            Kind::Table(_) | Kind::Nowhere => true,
         }
     }
 
@@ -107,30 +137,103 @@ impl Source {
         name: &str,
         user: Option<&str>,
     ) -> Result<Option<Definition>, SourceError> {
-        match &self.0 {
-            Kind::Rest(rest) => rest.find(name, user).await,
+        let stored = self.find_stored(name, user).await?;
+        Ok(stored.or_else(|| self.configured.definition(name).cloned()))
+    }
+
+    /// The same, of Clouddriver's account storage alone.
+    pub async fn find_stored(
+        &self,
+        name: &str,
+        user: Option<&str>,
+    ) -> Result<Option<Definition>, SourceError> {
+        match &self.stored {
+            Kind::Rest(rest) => self.or_none(rest.find(name, user).await),
             Kind::Table(table) => Ok(table.find(name).await?),
+            Kind::Nowhere => Ok(None),
         }
     }
 
-    /// Those of these Kubernetes accounts that the source has, by name.
-    pub async fn some(
+    /// Adds to the stored ones of these accounts those that are configured alone.
+    pub fn add_configured(
+        &self,
+        names: &[impl AsRef<str>],
+        stored: &mut BTreeMap<String, Definition>,
+    ) {
+        for name in names.iter().map(AsRef::as_ref) {
+            if let Some(configured) = self.configured.definition(name)
+                && !stored.contains_key(name)
+            {
+                stored.insert(name.to_owned(), configured.clone());
+            }
+        }
+    }
+
+    /// Those of these Kubernetes accounts that Clouddriver's account storage has, by name.
+    pub async fn some_stored(
         &self,
         names: &[impl AsRef<str>],
         user: Option<&str>,
     ) -> Result<BTreeMap<String, Definition>, SourceError> {
-        match &self.0 {
-            Kind::Rest(rest) => rest.some(names, user).await,
+        match &self.stored {
+            Kind::Rest(rest) => self.or_none(rest.some(names, user).await),
             Kind::Table(table) => Ok(table.some(names).await?),
+            Kind::Nowhere => Ok(BTreeMap::new()),
         }
+    }
+
+    /// Those of these names that Clouddriver's configuration alone has, each with why it is not to be
+    /// served.
+    pub async fn configured(
+        &self,
+        names: &[impl AsRef<str>],
+        user: Option<&str>,
+    ) -> Result<BTreeMap<String, Option<Unfit>>, SourceError> {
+        let mut configured = self.configured.some(names);
+        if !configured.is_empty() {
+            let names: Vec<&String> = configured.keys().collect();
+            let stored = self.some_stored(&names, user).await?;
+            configured.retain(|name, _| !stored.contains_key(name));
+        }
+        Ok(configured)
     }
 
     /// The names of every Kubernetes account; of `leafing`, maybe those of a moment ago.
     pub async fn names(&self, user: Option<&str>, leafing: bool) -> Result<Names, SourceError> {
-        match &self.0 {
-            Kind::Rest(rest) => Ok(Names::Listed(rest.names(user, leafing).await?)),
-            Kind::Table(table) => Ok(Names::Query(table.names())),
+        let configured: Vec<String> = self.configured.names().map(str::to_owned).collect();
+        match &self.stored {
+            Kind::Rest(rest) => {
+                let stored = self.or_none(rest.names(user, leafing).await)?;
+                if configured.is_empty() {
+                    return Ok(Names::Listed(stored));
+                }
+                let stored = stored.iter().cloned();
+                let all: BTreeSet<String> = stored.chain(configured).collect();
+                Ok(Names::Listed(all.into_iter().collect()))
+            }
+            Kind::Table(table) => {
+                let mut others = configured;
+                if !others.is_empty() {
+                    let stored = table.there(&others).await?;
+                    others.retain(|name| !stored.contains(name));
+                }
+                Ok(Names::Query(table.names(), others))
+            }
+            Kind::Nowhere => Ok(Names::Listed(configured.into())),
         }
+    }
+
+    /// That Clouddriver stores no accounts is an answer where it has others.
+    fn or_none<T: Default>(&self, said: Result<T, SourceError>) -> Result<T, SourceError> {
+        match said {
+            Err(error) if self.is_storeless(&error) => Ok(T::default()),
+            said => said,
+        }
+    }
+
+    fn is_storeless(&self, error: &SourceError) -> bool {
+        let storeless = matches!(error, SourceError::Refused { storeless, .. } if *storeless);
+        storeless && !self.configured.is_empty()
     }
 }
 

@@ -190,6 +190,7 @@ impl Rest {
             return Err(SourceError::Refused {
                 base: self.base.clone(),
                 status,
+                storeless: is_storeless(status, &body),
             });
         }
         serde_json::from_slice(&body).map_err(|_| SourceError::Unreadable {
@@ -235,5 +236,20 @@ impl Rest {
         tokio::time::timeout(TIMEOUT, read)
             .await
             .map_err(|_| away(format!("no answer within {} s", TIMEOUT.as_secs())))?
+    }
+}
+
+/// Storage is switched off; or Clouddriver is of the time before it had any, and has no such path.
+fn is_storeless(status: StatusCode, body: &[u8]) -> bool {
+    let exception = || {
+        let body: Definition = serde_json::from_slice(body).ok()?;
+        Some(body.get("exception")?.as_str()?.to_owned())
+    };
+    match status {
+        StatusCode::NOT_FOUND => true,
+        StatusCode::BAD_REQUEST => {
+            exception().is_some_and(|name| name.ends_with(".ConfigurationException"))
+        }
+        _ => false,
     }
 }

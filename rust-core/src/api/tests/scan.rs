@@ -4,7 +4,7 @@ use super::*;
 
 fn rules(enabled: bool, patterns: &[&str]) -> ScanRules {
     let patterns = patterns.iter().map(|text| Pattern {
-        list: "namePatterns",
+        of: Origin::Stored,
         text: (*text).to_owned(),
         regex: regex::Regex::new(&format!("\\A(?:{text})\\z")).unwrap(),
     });
@@ -109,5 +109,33 @@ async fn an_account_that_clouddriver_lost_says_so() {
             said.starts_with("Clouddriver has had no account of this name since 20"),
             "{said}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_configured_account_is_for_its_own_patterns() {
+    let mut rules = rules(true, &["prod-.*"]);
+    let reason =
+        "credentialScanNamePatterns is empty; it stands in Clouddriver's configuration alone";
+    let accounts = json!([
+        {"name": "prod-1", "kubeconfigFile": "/k"}, {"name": "pear", "kubeconfigFile": "/k"},
+        {"name": "prod-own", "serviceAccount": true},
+    ]);
+    let desk = Desk::configured(rules.clone(), true, &accounts).await;
+    let (taken, by, said) = desk.scanned("prod-1").await;
+    assert!(!taken && by.is_none() && said.contains(reason), "{said}");
+    rules.patterns[0].of = Origin::Configured;
+    let desk = Desk::configured(rules, true, &accounts).await;
+    for (name, takes, reason) in [
+        (
+            "prod-1",
+            true,
+            "it matches `prod-.*` of credentialScanNamePatterns",
+        ),
+        ("pear", false, "credentialScanNamePatterns is for such"),
+        ("prod-own", false, "serviceAccount: true"),
+    ] {
+        let (taken, _, said) = desk.scanned(name).await;
+        assert!(taken == takes && said.contains(reason), "{name}: {said}");
     }
 }
