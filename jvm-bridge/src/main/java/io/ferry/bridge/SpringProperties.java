@@ -40,8 +40,19 @@ final class SpringProperties {
   private static final List<String> SWITCHES_AS_VARIABLES =
       List.of("accountstorageenabled", "accountstoragekubernetesenabled");
 
+  /**
+   * Accounts that Clouddriver has by its configuration, and whether it has any. Their list is taken
+   * from one source as a whole, and what cannot be read of one is the core's to tell.
+   */
+  private static final String ACCOUNTS = "kubernetes.accounts";
+
+  private static final String ACCOUNTS_SWITCH = "kubernetes.enabled";
+
   /** The plugin's own keys, which the core does not know. */
   private static final List<String> OWN = List.of("kubesvcrequired", "kubesvcnativelibrary");
+
+  private static final List<String> REFERENCES =
+      List.of("encrypted:", "encryptedFile:", "secret://", "secretFile://");
 
   private final ConfigurableEnvironment environment;
 
@@ -107,8 +118,8 @@ final class SpringProperties {
       if (source instanceof EnumerablePropertySource) {
         for (String name : ((EnumerablePropertySource<?>) source).getPropertyNames()) {
           if (isForTheCore(name)
-              && owners.computeIfAbsent(plain(name), unowned -> source) == source) {
-            collected.put(name, value(name));
+              && owners.computeIfAbsent(owned(name), unowned -> source) == source) {
+            collected.put(name, isOfAnAccount(name) ? ofAccount(source, name) : value(name));
           }
         }
       }
@@ -125,6 +136,38 @@ final class SpringProperties {
     }
   }
 
+  /**
+   * A reference to a secret stays as written: the core resolves it when it is needed, and an agent
+   * has no use for a file that Clouddriver decrypted.
+   */
+  private String ofAccount(PropertySource<?> source, String name) {
+    PropertySource<?> written = source;
+    while (written.getSource() instanceof PropertySource) {
+      written = (PropertySource<?>) written.getSource();
+    }
+    Object raw = written.getProperty(name);
+    String text = raw == null ? "" : raw.toString();
+    if (REFERENCES.stream().anyMatch(text::startsWith)) {
+      return text;
+    }
+    try {
+      String value = environment.getProperty(name);
+      return value == null ? "" : value;
+    } catch (RuntimeException e) {
+      return text;
+    }
+  }
+
+  private static boolean isOfAnAccount(String name) {
+    String plain = plain(name);
+    return plain.equals(ACCOUNTS) || plain.startsWith(ACCOUNTS + ".");
+  }
+
+  /** What is taken from one source as a whole. */
+  private static String owned(String name) {
+    return isOfAnAccount(name) ? ACCOUNTS : plain(name);
+  }
+
   private static boolean isForTheCore(String name) {
     String plain = plain(name);
     String joined = plain.replace(".", "");
@@ -135,7 +178,10 @@ final class SpringProperties {
       return SWITCHES_AS_VARIABLES.contains(plain)
           || ROOTS_OF_VARIABLES.stream().anyMatch(plain::startsWith);
     }
-    return SWITCHES.contains(plain) || ROOTS.stream().anyMatch(plain::startsWith);
+    return SWITCHES.contains(plain)
+        || plain.equals(ACCOUNTS_SWITCH)
+        || isOfAnAccount(name)
+        || ROOTS.stream().anyMatch(plain::startsWith);
   }
 
   /** What all spellings of a key, and all entries of a list, have in common. */

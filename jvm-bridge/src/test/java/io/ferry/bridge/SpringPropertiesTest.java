@@ -7,9 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.springframework.boot.context.properties.source.ConfigurationPropertySources;
+import org.springframework.core.env.EnumerablePropertySource;
 import org.springframework.core.env.MapPropertySource;
 import org.springframework.core.env.MutablePropertySources;
 import org.springframework.core.env.StandardEnvironment;
@@ -148,6 +150,64 @@ class SpringPropertiesTest {
             "SQL_CONNECTIONPOOLS_DEFAULT_USER", "u",
             "ACCOUNT_STORAGE_ENABLED", "true"),
         properties.collect());
+  }
+
+  @Test
+  void accountsOfTheConfigurationArePassedOn() {
+    Map<String, Object> file = new HashMap<>();
+    file.put("kubernetes.enabled", true);
+    file.put("kubernetes.primaryAccount", "a");
+    file.put("kubernetes.accounts[0].name", "a");
+    file.put("kubernetes.accounts[0].kube-config-file", "${home:/k}/a");
+    file.put("kubernetes.accounts[0].permissions.READ[0]", "dev");
+    file.put("kubernetes.accounts[1].context", "${nobody.knows}");
+    file.put("kubernetes.accountsOther", "x");
+    file.put("dockerRegistry.accounts[0].name", "d");
+    file(file);
+    Map<String, String> expected = new HashMap<>();
+    expected.put("kubernetes.enabled", "true");
+    expected.put("kubernetes.accounts[0].name", "a");
+    expected.put("kubernetes.accounts[0].kube-config-file", "/k/a");
+    expected.put("kubernetes.accounts[0].permissions.READ[0]", "dev");
+    expected.put("kubernetes.accounts[1].context", "${nobody.knows}");
+    assertEquals(expected, properties.collect());
+    first("local", Map.of("kubernetes.accounts[0].context", "c"));
+    assertEquals(
+        Map.of("kubernetes.enabled", "true", "kubernetes.accounts[0].context", "c"),
+        properties.collect(),
+        "a list is that of the first source as a whole");
+  }
+
+  /** As Spinnaker's own source does, which decrypts a secret to a file of Clouddriver's. */
+  @Test
+  void referencesToSecretsStayAsWritten() {
+    String reference = "encryptedFile:k8s!n:name!k:key";
+    MapPropertySource written =
+        new MapPropertySource(
+            "file",
+            Map.of(
+                "kubernetes.accounts[0].kubeconfigFile", reference, "kubesvc.cluster", reference));
+    sources.addLast(new Decrypting(written));
+    assertEquals(
+        Map.of(
+            "kubernetes.accounts[0].kubeconfigFile", reference, "kubesvc.cluster", "/tmp/decrypted"),
+        properties.collect());
+  }
+
+  private static final class Decrypting extends EnumerablePropertySource<MapPropertySource> {
+    Decrypting(MapPropertySource written) {
+      super("decrypting", written);
+    }
+
+    @Override
+    public String[] getPropertyNames() {
+      return source.getPropertyNames();
+    }
+
+    @Override
+    public Object getProperty(String name) {
+      return source.containsProperty(name) ? "/tmp/decrypted" : null;
+    }
   }
 
   @Test
