@@ -24,6 +24,40 @@ credentials.poller:
   types.kubernetes.reloadFrequencyMs: 500
 ";
 
+/// Accounts of Clouddriver's own configuration, beside those it stores. No case of another file has any
+/// of these names.
+pub fn configured() -> String {
+    let kubeconfig = kubeconfig();
+    format!(
+        "\
+kubernetes.accounts:
+  - name: configured-1
+    kubeconfigContents: '{kubeconfig}'
+    namespaces: [default]
+    permissions: {{READ: [dev], WRITE: [ops]}}
+  - name: configured-2
+    kube-config-file: /kubeconfigfiles/configured-2
+    cacheThreads: '2'
+    onlySpinnakerManaged: true
+  - name: configured-own
+    serviceAccount: true
+  - name: configured-none
+    context: it
+  - name: configured-stored
+    kubeconfigFile: /kubeconfigfiles/of-the-configuration
+  - name: configured-scanned-1
+    kubeconfigContents: '{kubeconfig}'
+  - name: configured-scanned-own
+    serviceAccount: true
+"
+    )
+}
+
+/// [`QUICK`], with accounts of the configuration.
+fn quick() -> String {
+    format!("{QUICK}{}", configured())
+}
+
 /// A token of the cluster's, which no answer of ours may show.
 pub const TOKEN: &str = "contract-token-5d1e7b90c4f2";
 
@@ -135,7 +169,7 @@ impl Place {
                 let schema = self.schema.as_ref().unwrap();
                 let home = self.folder.join("beside");
                 std::fs::create_dir_all(&home).unwrap();
-                std::fs::write(home.join("clouddriver.yml"), QUICK).unwrap();
+                std::fs::write(home.join("clouddriver.yml"), quick()).unwrap();
                 Clouddriver::start_on(schema, &home)
             }),
         }
@@ -168,7 +202,7 @@ impl Deref for Place {
 /// The five places, two where the feature is switched off, two that record every write, and two where
 /// Clouddriver keeps no accounts.
 pub mod places {
-    use super::{Clouddriver, Door, Kind, OnceLock, Path, Place, QUICK, Schema};
+    use super::{Clouddriver, Door, Kind, OnceLock, Path, Place, Schema, configured, quick};
     use crate::keys::without_effect;
     use ferry_tests::sidecar::write_key;
 
@@ -185,9 +219,11 @@ kubesvc.api.maxBodySize: 64KB
 kubesvc.dynamicAccounts:
   interceptor.strict: true
   namePatterns: ['scanned-.*']
+  credentialScanNamePatterns: ['configured-scanned-.*']
   scanFrequencySeconds: 86400
-{}",
-            without_effect()
+{}{}",
+            without_effect(),
+            configured()
         )
     }
 
@@ -200,10 +236,12 @@ kubesvc.dynamicAccounts:
     }
 
     /// As before Clouddriver kept accounts itself.
-    pub const WITHOUT_STORAGE: &str = "account.storage.enabled: false\n";
+    pub fn without_storage() -> String {
+        format!("account.storage.enabled: false\n{}", configured())
+    }
 
     fn sidecar_without_storage(schema: Option<&Schema>, folder: &Path) -> Door {
-        Door::sidecar(schema, folder, WITHOUT_STORAGE)
+        Door::sidecar(schema, folder, &without_storage())
     }
 
     fn plugin_without_storage(schema: Option<&Schema>, folder: &Path) -> Door {
@@ -212,11 +250,11 @@ kubesvc.dynamicAccounts:
             schema.unwrap(),
             &folder.join("before"),
         ));
-        Door::plugin(schema.unwrap(), folder, WITHOUT_STORAGE)
+        Door::plugin(schema.unwrap(), folder, &without_storage())
     }
 
     fn sidecar(schema: Option<&Schema>, folder: &Path) -> Door {
-        Door::sidecar(schema, folder, QUICK)
+        Door::sidecar(schema, folder, &quick())
     }
 
     fn sidecar_off(schema: Option<&Schema>, folder: &Path) -> Door {
@@ -228,14 +266,14 @@ kubesvc.dynamicAccounts:
     }
 
     fn plugin(schema: Option<&Schema>, folder: &Path) -> Door {
-        Door::plugin(schema.unwrap(), folder, QUICK)
+        Door::plugin(schema.unwrap(), folder, &quick())
     }
 
     fn plugin_with_a_key(schema: Option<&Schema>, folder: &Path) -> Door {
         std::fs::create_dir_all(folder).unwrap();
         let key = folder.join("ferry.key");
         write_key(&key);
-        let more = format!("{QUICK}kubesvc.secrets.keyFile: {}\n", key.display());
+        let more = format!("{}kubesvc.secrets.keyFile: {}\n", quick(), key.display());
         Door::plugin(schema.unwrap(), folder, &more)
     }
 
@@ -301,13 +339,13 @@ fn common() -> &'static Common {
 /// A Clouddriver without Ferry.
 pub fn plain_clouddriver() -> &'static Clouddriver {
     static PLAIN: OnceLock<Clouddriver> = OnceLock::new();
-    PLAIN.get_or_init(|| clouddriver_without_ferry("plain", QUICK))
+    PLAIN.get_or_init(|| clouddriver_without_ferry("plain", &quick()))
 }
 
 /// One that keeps no accounts.
 pub fn plain_clouddriver_without_accounts() -> &'static Clouddriver {
     static PLAIN: OnceLock<Clouddriver> = OnceLock::new();
-    PLAIN.get_or_init(|| clouddriver_without_ferry("plain-without", places::WITHOUT_STORAGE))
+    PLAIN.get_or_init(|| clouddriver_without_ferry("plain-without", &places::without_storage()))
 }
 
 fn clouddriver_without_ferry(name: &str, settings: &str) -> Clouddriver {

@@ -8,6 +8,7 @@
 mod activating;
 mod agents;
 mod bodies;
+mod configured;
 mod credentials;
 mod deleting;
 mod dynamic;

@@ -4,6 +4,7 @@
 
 mod adoption;
 mod away;
+mod configured;
 mod crash;
 mod dry_run;
 mod failures;
