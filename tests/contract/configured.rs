@@ -3,6 +3,7 @@
 
 use crate::ground::{Place, at_each_door, server};
 use crate::talk::Talk;
+use ferry_tests::clouddriver;
 use serde_json::{Value, json};
 
 at_each_door!(
@@ -19,33 +20,29 @@ const ACCOUNTS: &str = "/armory/accounts";
 
 fn configured_accounts_are_listed(place: &Place) {
     let mut talk = Talk::at(place);
-    talk.get("/armory/accounts/configured-2");
-    talk.get("/armory/accounts/configured-2/scan");
-    talk.get("/agents/kubernetes/accounts/configured-2");
-    talk.get("/armory/accounts?name=configured-own");
-    let body = json!([{"name": "configured-2", "state": "ACTIVE"}]);
+    talk.get("/armory/accounts/standing-2");
+    talk.get("/armory/accounts/standing-2/scan");
+    talk.get("/agents/kubernetes/accounts/standing-2");
+    talk.get("/armory/accounts?name=standing-own");
+    let body = json!([{"name": "standing-2", "state": "ACTIVE"}]);
     talk.ask("PATCH", ACCOUNTS, &body);
     talk.is("configured_accounts_are_listed");
     // However they are parted, all come once and in their order.
+    for name in ["standing-1", "standing-3"] {
+        let stored = clouddriver::account(name, "apiVersion: v1");
+        assert_eq!(place.post_past_ferry(&stored).status, 200, "{name}");
+    }
     let mut names = Vec::new();
-    for page in 1..=4 {
-        let path = format!("{ACCOUNTS}?name=configured-&limit=2&page={page}");
+    for page in 1..=3 {
+        let path = format!("{ACCOUNTS}?name=standing-&limit=2&page={page}");
         let listed = place.request("GET", &path, None).unwrap().json();
-        assert_eq!(listed["total"], 7, "{listed}");
+        assert_eq!(listed["total"], 5, "{listed}");
         for item in listed["items"].as_array().unwrap() {
             names.push(item["name"].as_str().unwrap().to_owned());
         }
     }
-    let expected = [
-        "1",
-        "2",
-        "none",
-        "own",
-        "scanned-1",
-        "scanned-own",
-        "stored",
-    ];
-    assert_eq!(names, expected.map(|name| format!("configured-{name}")));
+    let expected = ["1", "2", "3", "none", "own"];
+    assert_eq!(names, expected.map(|name| format!("standing-{name}")));
 }
 
 fn a_configured_account_is_migrated_and_goes_back(place: &Place) {
@@ -70,10 +67,10 @@ fn a_configured_account_is_migrated_and_goes_back(place: &Place) {
 
 fn configured_accounts_that_no_agent_can_serve(place: &Place) {
     let mut talk = Talk::at(place);
-    let body = json!([{"name": "configured-own"}, {"name": "configured-none"}]);
+    let body = json!([{"name": "standing-own"}, {"name": "standing-none"}]);
     talk.ask("POST", "/armory/accounts?dryRun=true", &body);
     talk.ask("POST", ACCOUNTS, &body);
-    talk.get("/armory/accounts/configured-own");
+    talk.get("/armory/accounts/standing-own");
     talk.is("configured_accounts_that_no_agent_can_serve");
 }
 
@@ -116,7 +113,7 @@ fn the_scan_of_configured_accounts(place: &Place) {
     for name in [
         "configured-scanned-1",
         "configured-scanned-own",
-        "configured-2",
+        "standing-2",
     ] {
         talk.get(&format!("{ACCOUNTS}/{name}/scan"));
     }

@@ -27,26 +27,27 @@ credentials.poller:
 /// Accounts of Clouddriver's own configuration, beside those it stores. No case of another file has any
 /// of these names.
 pub fn configured() -> String {
-    let kubeconfig = kubeconfig();
+    // As YAML reads it, too.
+    let kubeconfig = json!(kubeconfig());
     format!(
         "\
 kubernetes.accounts:
   - name: configured-1
-    kubeconfigContents: '{kubeconfig}'
+    kubeconfigContents: {kubeconfig}
     namespaces: [default]
     permissions: {{READ: [dev], WRITE: [ops]}}
-  - name: configured-2
-    kube-config-file: /kubeconfigfiles/configured-2
+  - name: standing-2
+    kube-config-file: /kubeconfigfiles/standing-2
     cacheThreads: '2'
     onlySpinnakerManaged: true
-  - name: configured-own
+  - name: standing-own
     serviceAccount: true
-  - name: configured-none
+  - name: standing-none
     context: it
   - name: configured-stored
     kubeconfigFile: /kubeconfigfiles/of-the-configuration
   - name: configured-scanned-1
-    kubeconfigContents: '{kubeconfig}'
+    kubeconfigContents: {kubeconfig}
   - name: configured-scanned-own
     serviceAccount: true
 "

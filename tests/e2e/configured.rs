@@ -20,9 +20,8 @@ fn restart(pair: &mut Pair, before: &str, accounts: &str) {
 #[test]
 fn an_account_of_the_configuration_follows_it() {
     let account = |kubeconfig: &str| {
-        format!(
-            "kubernetes.accounts: [{{name: in-the-file, kubeconfigContents: '{kubeconfig}'}}]\n"
-        )
+        let account = json!({"name": "in-the-file", "kubeconfigContents": kubeconfig});
+        format!("kubernetes.accounts: [{account}]\n")
     };
     let (lives, dead) = (account(&ground().kubeconfig), account(&dead_kubeconfig()));
     let mut pair = Pair::start(&format!("{QUICK}{SCAN}{lives}"));

@@ -91,8 +91,8 @@ const USED: &[Key] = &[
         "kubesvc.dynamicAccounts.credentialScanNamePatterns",
         Kind::Patterns,
         "",
-        "The same for accounts that are read through Clouddriver's API, where its table is not at hand. \
-         Accounts that stand in clouddriver.yml itself are in neither.",
+        "The same for accounts of Clouddriver's own configuration, kubernetes.accounts, where namePatterns \
+         is for those it stores.",
     ),
     key(
         "kubesvc.dynamicAccounts.enabled",
