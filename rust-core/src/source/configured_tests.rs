@@ -185,3 +185,27 @@ async fn a_configured_account_comes_once_and_again_when_the_storage_has_no_other
     assert_eq!(look(&source, &mut cursor).await, [""; 0]);
     assert!(source.missing(&cursor, &names).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn storage_that_is_switched_off_is_told_from_a_request_that_is_wrong() {
+    let clouddriver = TestSource::start().await;
+    let source = beside(&clouddriver, &[("a", "/file")]);
+    for (exception, storeless) in [
+        (
+            "com.netflix.spinnaker.kork.exceptions.ConfigurationException",
+            true,
+        ),
+        (
+            "com.netflix.spinnaker.kork.web.exceptions.InvalidRequestException",
+            false,
+        ),
+    ] {
+        clouddriver.refuse(StatusCode::BAD_REQUEST, exception);
+        assert_eq!(
+            source.find("a", None).await.is_ok(),
+            storeless,
+            "{exception}"
+        );
+        assert!(clouddriver.source().find("a", None).await.is_err());
+    }
+}

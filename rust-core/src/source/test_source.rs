@@ -26,6 +26,7 @@ pub(crate) struct TestSource {
 struct Content {
     accounts: BTreeMap<String, Value>,
     status: Option<StatusCode>,
+    exception: Option<&'static str>,
     users: Vec<Option<String>>,
     later: VecDeque<(String, Option<Value>)>,
 }
@@ -82,6 +83,12 @@ impl TestSource {
         self.content().status = status;
     }
 
+    /// The same, with this exception's name in the answer.
+    pub(crate) fn refuse(&self, status: StatusCode, exception: &'static str) {
+        self.answer(Some(status));
+        self.content().exception = Some(exception);
+    }
+
     /// Who asked, request by request.
     pub(crate) fn users(&self) -> Vec<Option<String>> {
         self.content().users.clone()
@@ -130,7 +137,11 @@ fn respond(request: &Request<Incoming>, content: &mut Content) -> Response<Full<
     let user = user.map(|user| user.to_str().unwrap().to_owned());
     content.users.push(user);
     let (status, body) = match (content.status, request.uri().path()) {
-        (Some(status), _) => (status, json!({"error": "as the test wants"})),
+        (Some(status), _) => {
+            let exception = content.exception;
+            let body = json!({"error": "as the test wants", "exception": exception});
+            (status, body)
+        }
         (None, "/credentials/type/kubernetes") => {
             let query = request.uri().query().unwrap_or_default();
             (StatusCode::OK, page(&content.accounts, query))
