@@ -3,13 +3,10 @@
 
 use crate::ground::{PATIENCE, fresh, ground};
 use ferry_tests::database::{Database, Kind};
-use ferry_tests::{Answer, Schema, Sidecar, clouddriver, http, wait};
+use ferry_tests::{Answer, Schema, Sidecar, clouddriver, http};
 use serde_json::{Value, json};
-use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::sync::Mutex;
-
-const SIGABRT: i32 = 6;
 
 /// A write of the accounts whose names begin with a text, and where its replica dies besides at the
 /// points that every such write passes.
@@ -212,10 +209,7 @@ fn die(place: &Place, write: Write, point: &str, prefix: &str) {
     let mut a = place.another(write.name, point);
     let answer = send(&a, write, prefix);
     assert!(answer.is_err(), "{} {point}: {answer:?}", write.name);
-    let died = wait::until(PATIENCE, || match a.process().ended() {
-        Some(status) if status.signal() == Some(SIGABRT) => Ok(()),
-        other => Err(format!("A: {other:?}")),
-    });
+    let died = a.process().aborts(PATIENCE);
     died.unwrap_or_else(|error| panic!("{} {point}: {error}", write.name));
 }
 

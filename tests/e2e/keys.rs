@@ -7,11 +7,8 @@ use ferry_tests::database::{Database, Kind};
 use ferry_tests::{Agent, Door, Ferry, Sidecar, wait};
 use serde_json::{Value, json};
 use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-
-const SIGABRT: i32 = 6;
 
 /// A new key in a file of its own.
 fn key(path: PathBuf) -> PathBuf {
@@ -96,7 +93,8 @@ fn dies_and_goes_on(name: &str, mut sidecar: Sidecar, first: &Path) {
     for point in [failpoint::RESEAL_BEFORE, failpoint::RESEAL_AFTER] {
         restart(&mut sidecar, &keys, &[("FERRY_FAILPOINT", point)]);
         rotate(&sidecar).unwrap_err();
-        died(&mut sidecar, point);
+        let died = sidecar.process().aborts(PATIENCE);
+        died.unwrap_or_else(|error| panic!("{point}: {error}"));
         sidecar.start(&[]).unwrap();
     }
     for point in [failpoint::KEYS_BEFORE, failpoint::KEYS_AFTER] {
@@ -116,14 +114,6 @@ fn dies_and_goes_on(name: &str, mut sidecar: Sidecar, first: &Path) {
     }
     let log = std::fs::read_to_string(sidecar.folder().join("sidecar.log")).unwrap();
     assert!(!log.contains(PLANTED) && log.contains("sealed anew"));
-}
-
-fn died(sidecar: &mut Sidecar, point: &str) {
-    let died = wait::until(PATIENCE, || match sidecar.process().ended() {
-        Some(status) if status.signal() == Some(SIGABRT) => Ok(()),
-        other => Err(format!("{other:?}")),
-    });
-    died.unwrap_or_else(|error| panic!("{point}: {error}"));
 }
 
 /// One core still seals with the old key, and is given new kubeconfigs all the time.

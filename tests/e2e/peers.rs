@@ -5,9 +5,6 @@ use ferry_core::failpoint;
 use ferry_tests::database::{Database, Kind};
 use ferry_tests::{Agent, Answer, Schema, Sidecar, clouddriver, wait};
 use serde_json::{Value, json};
-use std::os::unix::process::ExitStatusExt;
-
-const SIGABRT: i32 = 6;
 
 /// Sidecars A, which has an agent of zone-a, and B, which has none.
 struct Peers {
@@ -170,13 +167,8 @@ fn dies(point: &str, answers: bool) {
             );
         }
     }
-    let died = wait::until(PATIENCE, || {
-        let dead = if answers { &mut peers.a } else { &mut peers.b };
-        match dead.process().ended() {
-            Some(status) if status.signal() == Some(SIGABRT) => Ok(()),
-            other => Err(format!("{other:?}")),
-        }
-    });
+    let dead = if answers { &mut peers.a } else { &mut peers.b };
+    let died = dead.process().aborts(PATIENCE);
     died.unwrap_or_else(|error| panic!("{point}: {error}"));
     // What is left has its time.
     let age = "UPDATE kubesvc_ferry_probes SET asked_at = asked_at - 60000";

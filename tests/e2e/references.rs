@@ -9,7 +9,6 @@ use ferry_tests::{Agent, Clouddriver, Sidecar, Vault, clouddriver, wait};
 use serde_json::{Value, json};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
-use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -247,10 +246,7 @@ fn a_sidecar_that_dies_around_a_reference_sends_it_all_the_same() {
         let (name, _) = post(&pair, &unique);
         // Its answer may be lost.
         pair.sidecar.patch(&name, "ACTIVE").ok();
-        let died = wait::until(PATIENCE, || match pair.sidecar.process().ended() {
-            Some(status) if status.signal() == Some(6) => Ok(()),
-            other => Err(format!("{other:?}")),
-        });
+        let died = pair.sidecar.process().aborts(PATIENCE);
         died.unwrap_or_else(|error| panic!("{point}: {error}"));
         pair.sidecar.start(&[]).unwrap();
         pair.reaches(&name, "ACTIVE");
@@ -285,10 +281,7 @@ fn forgets(vault: &Vault, token: &str, point: &str) {
     let path = "/armory/accounts/dynamic";
     let put = pair.sidecar.request("PUT", path, Some(&body)).unwrap();
     assert_eq!(put.status, 202, "{}", put.body);
-    let died = wait::until(PATIENCE, || match pair.sidecar.process().ended() {
-        Some(status) if status.signal() == Some(6) => Ok(()),
-        other => Err(format!("{other:?}")),
-    });
+    let died = pair.sidecar.process().aborts(PATIENCE);
     died.unwrap_or_else(|error| panic!("{point}: {error}"));
     pair.sidecar.start(&environment[..1]).unwrap();
     let forgotten = wait::until(PATIENCE, || match remembered(&pair) {

@@ -8,11 +8,9 @@ use ferry_tests::database::{Database, Kind};
 use ferry_tests::{Agent, Schema, Sidecar, clouddriver, wait};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::os::unix::process::ExitStatusExt;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-const SIGABRT: i32 = 6;
 /// Where A dies: while it sends what the other left to be sent, within a step, between a step and
 /// its message, while an agent is heard, and while a write to /credentials is journaled.
 const POINTS: [&str; 10] = [
@@ -282,10 +280,7 @@ fn finish(kind: Kind, point: &str) {
         }
     });
     patched.unwrap_or_else(|error| panic!("{point}: PATCH {error}"));
-    let died = wait::until(PATIENCE, || match replicas.a.process().ended() {
-        Some(status) if status.signal() == Some(SIGABRT) => Ok(()),
-        other => Err(format!("A: {other:?}")),
-    });
+    let died = replicas.a.process().aborts(PATIENCE);
     died.unwrap_or_else(|error| panic!("{point}: {error}"));
     replicas.switch.set(&replicas.b.grpc);
     replicas.b.reaches(&name, "ACTIVE");

@@ -9,7 +9,6 @@ use ferry_tests::{clouddriver, http, wait};
 use serde_json::{Value, json};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
-use std::os::unix::process::ExitStatusExt;
 use std::time::Instant;
 
 /// Beside Clouddriver's API, scanning all the while.
@@ -133,10 +132,7 @@ fn is_gone(pair: &Pair, name: &str) {
 
 /// Waits until the sidecar died at its failpoint.
 fn dies(pair: &mut Pair, point: &str) {
-    let died = wait::until(PATIENCE, || match pair.sidecar.process().ended() {
-        Some(status) if status.signal() == Some(6) => Ok(()),
-        other => Err(format!("{other:?}")),
-    });
+    let died = pair.sidecar.process().aborts(PATIENCE);
     died.unwrap_or_else(|error| panic!("{point}: {error}"));
 }
 

@@ -1,10 +1,11 @@
 //! A process that logs to a file and ends with its value. Most say in one JSON line on stdout when
 //! they are ready.
 
-use crate::reaper;
+use crate::{reaper, wait};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
@@ -36,6 +37,19 @@ pub struct NotReady {
     pub status: Option<ExitStatus>,
     /// What it logged.
     pub log: String,
+}
+
+impl NotReady {
+    /// Whether it died at a failpoint.
+    pub fn aborted(&self) -> bool {
+        self.status.is_some_and(has_aborted)
+    }
+}
+
+/// Whether a process ended as it does at a failpoint.
+pub fn has_aborted(status: ExitStatus) -> bool {
+    const SIGABRT: i32 = 6;
+    status.signal() == Some(SIGABRT)
 }
 
 impl Process {
@@ -144,6 +158,14 @@ impl Process {
     /// How it ended, if it did.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
+    }
+
+    /// Waits until it has died at its failpoint.
+    pub fn aborts(&mut self, patience: Duration) -> Result<(), String> {
+        wait::until(patience, || match self.ended() {
+            Some(status) if has_aborted(status) => Ok(()),
+            other => Err(format!("it has not died at its failpoint: {other:?}")),
+        })
     }
 
     /// `kill -9`.

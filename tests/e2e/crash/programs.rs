@@ -1,7 +1,7 @@
 //! The programs of a walk: each is started to die where it is to, and again when it has died.
 
-use super::{SIGABRT, Victim, Walk, When};
-use std::os::unix::process::ExitStatusExt;
+use super::{Victim, Walk, When};
+use ferry_tests::process::has_aborted;
 use std::time::Duration;
 
 impl Walk {
@@ -23,18 +23,21 @@ impl Walk {
             Victim::Agent => self.pair.agent.process().ended(),
         };
         if let Some(status) = ended {
-            assert_eq!(
-                status.signal(),
-                Some(SIGABRT),
-                "{:?} ended by itself",
-                self.victim
-            );
+            assert!(has_aborted(status), "{:?} ended by itself", self.victim);
             assert!(!self.died, "{:?} died twice", self.victim);
             self.died = true;
             // As long as a supervisor takes.
             std::thread::sleep(Duration::from_millis(300));
             self.start_victim();
         }
+    }
+
+    /// Waits until it has died and is there again.
+    pub(super) fn dies(&mut self) -> Result<(), String> {
+        self.until(|walk| match walk.died {
+            true => Ok(()),
+            false => Err("the walk did not pass this failpoint".to_owned()),
+        })
     }
 
     pub(super) fn start_victim(&mut self) {
@@ -55,11 +58,8 @@ impl Walk {
 
     pub(super) fn start_sidecar(&mut self) {
         if let Err(not) = self.pair.sidecar.start(&self.environment(Victim::Sidecar)) {
-            let aborted = not
-                .status
-                .is_some_and(|status| status.signal() == Some(SIGABRT));
             assert!(
-                aborted && !self.died,
+                not.aborted() && !self.died,
                 "the sidecar does not start: {}",
                 not.log
             );

@@ -36,13 +36,6 @@ impl Walk {
         }
     }
 
-    pub(super) fn dies(&mut self) -> Result<(), String> {
-        self.until(|walk| match walk.died {
-            true => Ok(()),
-            false => Err("it did not die".to_owned()),
-        })
-    }
-
     /// Accounts that nobody but the scan brings. One is deleted here; then Clouddriver loses both.
     pub(super) fn scanned(&mut self) -> Result<(), String> {
         let names = ["kept", "deleted"].map(|name| format!("{}-{name}-scan", self.pair.name));
