@@ -200,8 +200,8 @@ impl Deref for Place {
     }
 }
 
-/// The five places, two where the feature is switched off, two that record every write, and two where
-/// Clouddriver keeps no accounts.
+/// The five places, two where the feature is switched off, two that record every write, two where
+/// Clouddriver keeps no accounts, two that let writes pass, and two that activate what is written.
 pub mod places {
     use super::{Clouddriver, Door, Kind, OnceLock, Path, Place, Schema, configured, quick};
     use crate::keys::without_effect;
@@ -254,6 +254,38 @@ kubesvc.dynamicAccounts:
         Door::plugin(schema.unwrap(), folder, &without_storage())
     }
 
+    /// Migrates nothing that is written.
+    fn passing() -> String {
+        format!(
+            "{}kubesvc.dynamicAccounts.interceptor.enabled: false\n",
+            quick()
+        )
+    }
+
+    fn sidecar_passing(schema: Option<&Schema>, folder: &Path) -> Door {
+        Door::sidecar(schema, folder, &passing())
+    }
+
+    fn plugin_passing(schema: Option<&Schema>, folder: &Path) -> Door {
+        Door::plugin(schema.unwrap(), folder, &passing())
+    }
+
+    /// Activates what is written.
+    fn eager() -> String {
+        format!(
+            "{}kubesvc.dynamicAccounts.interceptor.activate: true\n",
+            quick()
+        )
+    }
+
+    fn sidecar_eager(schema: Option<&Schema>, folder: &Path) -> Door {
+        Door::sidecar(schema, folder, &eager())
+    }
+
+    fn plugin_eager(schema: Option<&Schema>, folder: &Path) -> Door {
+        Door::plugin(schema.unwrap(), folder, &eager())
+    }
+
     fn sidecar(schema: Option<&Schema>, folder: &Path) -> Door {
         Door::sidecar(schema, folder, &quick())
     }
@@ -299,6 +331,10 @@ kubesvc.dynamicAccounts:
         plugin_that_is_strict: plugin_strict, Some(Kind::MariaDb);
         sidecar_without_accounts: sidecar_without_storage, None;
         plugin_without_accounts: plugin_without_storage, Some(Kind::Postgres);
+        sidecar_that_lets_pass: sidecar_passing, None;
+        plugin_that_lets_pass: plugin_passing, Some(Kind::MariaDb);
+        sidecar_that_activates: sidecar_eager, None;
+        plugin_that_activates: plugin_eager, Some(Kind::Postgres);
     }
 }
 

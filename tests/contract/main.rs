@@ -14,6 +14,7 @@ mod deleting;
 mod dynamic;
 mod ground;
 mod intercepting;
+mod interceptor;
 mod keys;
 mod many;
 mod migrating;
