@@ -66,7 +66,7 @@ impl Store {
     }
 
     /// What is known of accounts that are served, or are to be and failed, and that nobody looked at
-    /// for so long, at most `limit`. They count as looked at now.
+    /// for so long, at most `limit`, those first that wait longest. They count as looked at now.
     pub async fn due_references(
         &self,
         every: Duration,
@@ -80,7 +80,7 @@ impl Store {
                  FROM kubesvc_ferry_references r JOIN kubesvc_accounts a ON a.name = r.account
                  WHERE (a.status = 'ACTIVE' OR a.status = 'FAILED' AND a.wanted = 'ACTIVE')
                    AND r.looked_at <= ?
-                 ORDER BY r.account LIMIT {limit}"
+                 ORDER BY r.looked_at, r.account LIMIT {limit}"
             ));
             let half = millis(every) / 2;
             let due = due.number(now - half).all(&mut tx).await?;
