@@ -203,8 +203,7 @@ impl Lifecycle {
     }
 
     /// The agents that may serve it, by zone, and whether each is this core's: its own first, of
-    /// those the zone's that served it. Of other cores those of zones that it has no agent of. Or why
-    /// there are none.
+    /// those the zone's that served it. Or why there are none.
     async fn tour(
         &self,
         account: &Account,
@@ -225,10 +224,9 @@ impl Lifecycle {
         let served = account.zone_id.as_ref();
         able.sort_by_key(|agent| (Some(&agent.zone_id) != served, agent.zone_id.clone()));
         let connected = self.registry.connected();
-        let (here, mut away): (Vec<Agent>, Vec<Agent>) = able
+        let (here, away): (Vec<Agent>, Vec<Agent>) = able
             .into_iter()
             .partition(|agent| connected.contains(agent));
-        away.retain(|agent| here.iter().all(|own| own.zone_id != agent.zone_id));
         let here = here.into_iter().map(|agent| (agent, true));
         Ok(Ok(here
             .chain(away.into_iter().map(|agent| (agent, false)))

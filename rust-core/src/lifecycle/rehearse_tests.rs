@@ -79,7 +79,7 @@ async fn an_agent_that_takes_no_accounts_is_not_asked_and_one_of_a_zone_that_rea
 }
 
 #[tokio::test]
-async fn agents_here_are_asked_first_and_of_other_cores_those_of_other_zones() {
+async fn agents_here_are_asked_first_then_those_of_other_cores() {
     let ground = Ground::open().await;
     for (id, zone) in [
         ("here", "Z"),
@@ -99,6 +99,11 @@ async fn agents_here_are_asked_first_and_of_other_cores_those_of_other_zones() {
     let tour: Vec<_> = tour.collect();
     assert_eq!(
         tour,
-        [("here", true), ("there-3", false), ("there-1", false)]
+        [
+            ("here", true),
+            ("there-3", false),
+            ("there-1", false),
+            ("there-2", false),
+        ]
     );
 }
