@@ -27,6 +27,8 @@ pub(crate) struct Memory {
     again: BTreeSet<String>,
     /// Accounts that match and wait for their batch.
     waiting: BTreeSet<String>,
+    /// Accounts that match and are agents' own.
+    brought: BTreeSet<String>,
     /// Where the walks through our rows and marks are.
     rows: String,
     marks: String,
@@ -104,6 +106,7 @@ impl Lifecycle {
             let new = names.into_iter().filter(|name| !facts.contains_key(name));
             let new = new.filter(|name| self.rules.takes(name, Origin::Stored));
             memory.waiting.extend(new);
+            self.let_go(memory).await?;
             self.take(&mut memory.waiting).await?;
         }
         self.compare_rows(memory).await?;
@@ -151,6 +154,9 @@ impl Lifecycle {
                 None if self.takes(&name, unfit) => {
                     memory.waiting.insert(name.clone());
                 }
+                Some(Known::Static) if self.takes(&name, unfit) => {
+                    memory.brought.insert(name.clone());
+                }
                 Some(Known::Row { gone: true, .. }) => back.push(name.clone()),
                 _ => {}
             }
@@ -170,6 +176,20 @@ impl Lifecycle {
         }
         if !back.is_empty() {
             self.store.mark_gone(&back, false).await?;
+        }
+        Ok(())
+    }
+
+    /// Accounts that match and are no agent's own any longer wait for their batch.
+    async fn let_go(&self, memory: &mut Memory) -> Result<(), StoreError> {
+        let names: Vec<&str> = memory.brought.iter().map(String::as_str).collect();
+        let mut facts = self.store.facts(&names).await?;
+        for name in std::mem::take(&mut memory.brought) {
+            match facts.remove(&name) {
+                Some(Known::Static) => memory.brought.insert(name),
+                Some(_) => false,
+                None => memory.waiting.insert(name),
+            };
         }
         Ok(())
     }

@@ -288,7 +288,7 @@ async fn what_an_agent_brings_is_left_to_it() {
         cluster: Default::default(),
         namespaces: None,
     };
-    let registration = Registration {
+    let mut registration = Registration {
         agent_id: "agent".to_owned(),
         zone_id: "Z".to_owned(),
         agent_version: "1".to_owned(),
@@ -301,10 +301,17 @@ async fn what_an_agent_brings_is_left_to_it() {
         }],
         held: Vec::new(),
     };
-    let store = &ground.lifecycle.store;
+    let store = ground.lifecycle.store.clone();
     store.register(&registration).await.unwrap();
     ground.scan().await;
+    ground.scan().await;
     assert_eq!(ground.status("apple").await, None);
+
+    registration.session_id = "later".to_owned();
+    registration.static_accounts.clear();
+    store.register(&registration).await.unwrap();
+    ground.scan().await;
+    assert_eq!(ground.status("apple").await, Some(Status::ToMigrate));
 }
 
 #[tokio::test]
