@@ -103,9 +103,10 @@ fn stands(status: Status, zoned: bool) -> (Status, Wanted) {
     match status {
         Status::Inactive => (status, Wanted::Inactive),
         Status::Active if zoned => (status, Wanted::Active),
-        Status::Failed | Status::Orphaned => (status, Wanted::Active),
+        Status::Failed => (status, Wanted::Active),
+        Status::Orphaned if zoned => (status, Wanted::Active),
         // Which zone served it is not known.
-        Status::Active | Status::ToMigrate | Status::Activating => {
+        Status::Active | Status::Orphaned | Status::ToMigrate | Status::Activating => {
             (Status::ToMigrate, Wanted::Active)
         }
         Status::ToDeactivate | Status::Deactivating => (Status::ToDeactivate, Wanted::Inactive),

@@ -80,12 +80,14 @@ fn every_state_goes_on_where_it_stood() {
 }
 
 #[test]
-fn an_active_account_of_no_zone_looks_for_one() {
-    let mut active = row("ACTIVE", "{}");
-    active.zone_id = None;
-    let taken = take_over(&active, &LIMITS, NOW);
-    assert_eq!(taken.account.status, Status::ToMigrate);
-    assert!(!taken.held);
+fn an_account_that_was_in_service_and_has_no_zone_looks_for_one() {
+    for status in ["ACTIVE", "ORPHANED"] {
+        let mut served = row(status, "{}");
+        served.zone_id = None;
+        let taken = take_over(&served, &LIMITS, NOW);
+        assert_eq!(taken.account.status, Status::ToMigrate, "{status}");
+        assert!(!taken.held);
+    }
 }
 
 #[test]
