@@ -92,7 +92,7 @@ fn is_resolved(field: &str, value: &Value) -> bool {
 fn redact(object: &mut Map<String, Value>, path: &str, secrets: &mut Map<String, Value>) {
     for (field, value) in object.iter_mut() {
         let path = format!("{path}/{}", field.replace('~', "~0").replace('/', "~1"));
-        if is_secret(field) || is_resolved(field, value) {
+        if is_secret(field) || is_resolved(field, value) || value.as_str().is_some_and(is_open) {
             // Secret references name a secret without holding it: they stay as written.
             let open = matches!(value, Value::Null | Value::Bool(_))
                 || value
@@ -125,6 +125,15 @@ pub fn is_reference(text: &str) -> bool {
     ["encrypted:", "encryptedFile:", "secret://", "secretFile://"]
         .iter()
         .any(|prefix| text.starts_with(prefix))
+        && !is_open(text)
+}
+
+/// Whether a value is written as a reference and holds the secret itself, as of Spinnaker's engine for
+/// tests.
+pub fn is_open(text: &str) -> bool {
+    ["encrypted:noop!", "encryptedFile:noop!"]
+        .iter()
+        .any(|prefix| text.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -134,6 +143,14 @@ mod tests {
 
     fn part(value: Value) -> Definition {
         Definition::part(value.as_object().unwrap().clone())
+    }
+
+    #[test]
+    fn what_holds_its_secret_is_no_reference() {
+        for field in ["kubeconfigContents", "kubeconfigFile", "note"] {
+            let definition = part(json!({"name": "a", field: "encrypted:noop!v:s3cret"}));
+            assert_eq!(definition.public[field], REDACTED);
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::Lifecycle;
 use crate::account::Account;
-use crate::account::definition::{Definition, is_reference};
+use crate::account::definition::{Definition, is_open, is_reference};
 use crate::error::causes;
 use crate::secret::{Keyring, Sealed, SecretError};
 use crate::source;
@@ -201,7 +201,15 @@ pub(super) fn kubeconfig(account: &Account, definition: &Definition) -> Result<F
         return Ok(of_path(path));
     }
     if let Some(contents) = definition.kubeconfig_contents() {
-        let contents = contents.expose_secret().as_bytes().to_vec();
+        let contents = contents.expose_secret();
+        if is_open(contents) {
+            return Err(
+                "its kubeconfig is written for the secret engine `noop`, which is for tests; PUT the \
+                 kubeconfig itself"
+                    .to_owned(),
+            );
+        }
+        let contents = contents.as_bytes().to_vec();
         return Ok(Found::Itself(Kubeconfig::KubeconfigContents(contents)));
     }
     for field in ["kubeconfigContents", "kubeconfigFile", "kubeConfigFile"] {

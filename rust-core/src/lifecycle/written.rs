@@ -20,9 +20,6 @@ type Accounts = BTreeMap<String, source::Definition>;
 /// longer ago than so many milliseconds.
 const READ_BEFORE: i64 = 120_000;
 
-/// Of this engine a reference is the secret itself.
-const NOOP: [&str; 2] = ["encrypted:noop!", "encryptedFile:noop!"];
-
 /// Why Clouddriver's accounts cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Unread {
@@ -181,16 +178,13 @@ impl Lifecycle {
         if self.source.shows_references() {
             return None;
         }
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let is_open = |text: &str| NOOP.iter().any(|prefix| text.starts_with(prefix));
         // Also those of other engines: the account may be left out for them.
-        let is_reference = |value: &Value| is_reference(&text(value)) && !is_open(&text(value));
-        let values = || definition.public.values();
-        if !values().any(is_reference) {
+        let is_reference = |value: &Value| value.as_str().is_some_and(is_reference);
+        if !definition.public.values().any(is_reference) {
             return None;
         }
         let mut remembered = definition.public.clone();
-        if definition.secrets.is_some() || values().any(|value| is_open(&text(value))) {
+        if definition.secrets.is_some() {
             remembered.retain(|field, value| field != "name" && is_reference(value));
         }
         let remembered = Value::Object(remembered).to_string();
