@@ -123,7 +123,7 @@ const USED: &[Key] = &[
         "kubesvc.dynamicAccounts.maxRetries",
         Kind::COUNT,
         "3",
-        "How often a FAILED account is tried again.",
+        "How many failures in a row end the tries.",
     ),
     key(
         "kubesvc.dynamicAccounts.namePatterns",
