@@ -92,10 +92,10 @@ impl Route {
         self
     }
 
-    /// Errors that it may answer whatever is asked: a wrong query or body, a database or a
-    /// Clouddriver that is away.
+    /// Errors that it may answer whatever is asked: a wrong query or body, one who may not ask, a
+    /// database or a Clouddriver that is away.
     pub(super) fn refusals(&self) -> Vec<u16> {
-        let mut refusals = vec![400];
+        let mut refusals = vec![400, 403];
         if !self.body.is_empty() {
             refusals.extend([413, 415]);
         }
