@@ -4,6 +4,8 @@
 pub use ferry_tests::ferry::PATIENCE;
 use ferry_tests::{Agent, Clouddriver, Cluster, Sidecar, clouddriver};
 use serde_json::{Value, json};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -83,6 +85,16 @@ pub struct Pair {
 }
 
 impl Pair {
+    /// Works on the sidecar's tables.
+    pub fn at_tables<T>(&self, work: impl AsyncFnOnce(&mut SqliteConnection) -> T) -> T {
+        let options = SqliteConnectOptions::new().filename(self.sidecar.database());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async { work(&mut options.connect().await.unwrap()).await })
+    }
+
     /// A pair with fresh folders, not started. `settings` is the sidecar's YAML.
     pub fn new(settings: &str) -> Pair {
         let (name, folder) = fresh();

@@ -3,8 +3,6 @@
 use crate::ground::{PATIENCE, Pair, QUICK, dead_kubeconfig, ground};
 use ferry_tests::{http, wait};
 use serde_json::Value;
-use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
 
 /// A pair with one account that is served, and one that failed as often as it is tried.
 fn walked() -> (Pair, String, String) {
@@ -131,14 +129,8 @@ fn every_operation_ends_and_history_that_is_too_old_goes() {
 
 /// Runs this SQL in the sidecar's database.
 fn change(pair: &Pair, text: &str) {
-    let options = SqliteConnectOptions::new().filename(pair.sidecar.database());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let mut connection = options.connect().await.unwrap();
+    pair.at_tables(async |connection| {
         let text = sqlx::AssertSqlSafe(text.to_owned());
-        sqlx::query(text).execute(&mut connection).await.unwrap();
+        sqlx::query(text).execute(connection).await.unwrap();
     });
 }

@@ -7,8 +7,6 @@ use ferry_tests::database::{Database, Kind};
 use ferry_tests::place::cluster_program;
 use ferry_tests::{Agent, Clouddriver, Sidecar, Vault, clouddriver, wait};
 use serde_json::{Value, json};
-use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -294,14 +292,8 @@ fn forgets(vault: &Vault, token: &str, point: &str) {
 
 /// Of how many accounts' secrets the sidecar's tables know the fingerprint.
 fn remembered(pair: &Pair) -> i64 {
-    let options = SqliteConnectOptions::new().filename(pair.sidecar.database());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let mut connection = options.connect().await.unwrap();
+    pair.at_tables(async |connection| {
         let count = sqlx::query_scalar("SELECT COUNT(*) FROM kubesvc_ferry_references");
-        count.fetch_one(&mut connection).await.unwrap()
+        count.fetch_one(connection).await.unwrap()
     })
 }

@@ -7,8 +7,6 @@ use crate::references::{ROTATED, secret, until};
 use crate::secrets::assert_clean_files;
 use ferry_tests::{clouddriver, http, wait};
 use serde_json::{Value, json};
-use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
 use std::time::Instant;
 
 /// Beside Clouddriver's API, scanning all the while.
@@ -208,14 +206,8 @@ const COUNT: &str = "SELECT COUNT(*) FROM kubesvc_ferry_written";
 
 /// Runs this on the sidecar's tables; answers the number that it gives, or 0.
 fn run(pair: &Pair, sql: &'static str) -> i64 {
-    let options = SqliteConnectOptions::new().filename(pair.sidecar.database());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let mut connection = options.connect().await.unwrap();
-        let found = sqlx::query_scalar(sql).fetch_optional(&mut connection);
+    pair.at_tables(async |connection| {
+        let found = sqlx::query_scalar(sql).fetch_optional(connection);
         found.await.unwrap().unwrap_or_default()
     })
 }

@@ -1,8 +1,7 @@
 //! What SQL says at the end of a walk, and what it is made to say on the way.
 
 use super::Walk;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Row};
+use sqlx::Row;
 
 impl Walk {
     /// What SQL says in the end: nothing open, each account taken exactly once.
@@ -30,7 +29,7 @@ impl Walk {
     }
 
     pub(super) fn count(&self, sql: &'static str, name: &str) -> i64 {
-        self.at_tables(async |connection| {
+        self.pair.at_tables(async |connection| {
             let query = sqlx::query(sql);
             let query = if name.is_empty() {
                 query
@@ -43,18 +42,9 @@ impl Walk {
 
     /// Changes what the tables say of `name`.
     pub(super) fn change(&self, sql: &'static str, name: &str) {
-        self.at_tables(async |connection| {
+        self.pair.at_tables(async |connection| {
             let query = sqlx::query(sql).bind(name);
             query.execute(connection).await.unwrap();
         });
-    }
-
-    pub(super) fn at_tables<T>(&self, work: impl AsyncFnOnce(&mut SqliteConnection) -> T) -> T {
-        let options = SqliteConnectOptions::new().filename(self.pair.sidecar.database());
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async { work(&mut options.connect().await.unwrap()).await })
     }
 }
