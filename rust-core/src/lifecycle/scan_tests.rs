@@ -388,13 +388,7 @@ fn rules_for_configured() -> ScanRules {
 impl Ground {
     /// With these accounts in Clouddriver's configuration, after a restart.
     fn configure(&mut self, accounts: Value) {
-        let accounts = accounts.as_array().unwrap().iter();
-        let accounts = accounts.map(|account| {
-            let definition = account.as_object().unwrap().clone();
-            (String::new(), definition, None)
-        });
-        let (configured, notes) = crate::source::Configured::of(accounts);
-        assert!(notes.is_empty(), "{notes:?}");
+        let configured = crate::source::Configured::for_tests(&accounts);
         self.lifecycle.source = self.source.source().with(configured);
         self.memory = Memory::default();
     }

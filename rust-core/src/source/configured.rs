@@ -87,6 +87,19 @@ impl Configured {
         (Configured(Arc::new(by_name)), notes)
     }
 
+    /// Of definitions as JSON, none of which is left out.
+    #[cfg(test)]
+    pub(crate) fn for_tests(accounts: &serde_json::Value) -> Configured {
+        let accounts = accounts.as_array().unwrap().iter();
+        let accounts = accounts.map(|account| {
+            let definition = account.as_object().unwrap().clone();
+            (String::new(), definition, None)
+        });
+        let (configured, notes) = Configured::of(accounts);
+        assert!(notes.is_empty(), "{notes:?}");
+        configured
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
