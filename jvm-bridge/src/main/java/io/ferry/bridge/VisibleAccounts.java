@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import org.springframework.web.util.UriUtils;
 
@@ -79,16 +80,27 @@ final class VisibleAccounts {
       return reply;
     }
     JsonNode agents = read(reply);
-    for (JsonNode agent : agents.isArray() ? agents : List.of(agents)) {
-      ArrayNode kept = MAPPER.createArrayNode();
-      for (JsonNode account : agent.path("accounts")) {
-        if (visible.test(account.asText())) {
-          kept.add(account);
-        }
+    for (JsonNode node : agents.isArray() ? agents : List.of(agents)) {
+      ObjectNode agent = (ObjectNode) node;
+      agent.set("accounts", seen(agent.path("accounts"), JsonNode::asText));
+      ArrayNode ignored = seen(agent.path("ignoredAccounts"), of -> of.path("name").asText());
+      // As the core has it, only where there are some.
+      agent.remove("ignoredAccounts");
+      if (!ignored.isEmpty()) {
+        agent.set("ignoredAccounts", ignored);
       }
-      ((ObjectNode) agent).replace("accounts", kept);
     }
     return new Reply(reply.status, reply.headers, write(agents));
+  }
+
+  private ArrayNode seen(JsonNode accounts, Function<JsonNode, String> name) {
+    ArrayNode seen = MAPPER.createArrayNode();
+    for (JsonNode account : accounts) {
+      if (visible.test(name.apply(account))) {
+        seen.add(account);
+      }
+    }
+    return seen;
   }
 
   private static JsonNode read(Reply reply) {

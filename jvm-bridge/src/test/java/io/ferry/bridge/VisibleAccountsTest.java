@@ -76,13 +76,27 @@ class VisibleAccountsTest {
 
   @Test
   void agentsAreShownWithTheAccountsThatAreSeen() {
-    String agents = "[{\"accounts\":[\"a1\",\"a10\"],\"agentId\":\"x\"},{\"accounts\":[]}]";
+    assertEquals(
+        "[{\"accounts\":[\"a10\"],\"agentId\":\"x\"},{\"accounts\":[]}]",
+        agents("[{\"accounts\":[\"a1\",\"a10\"],\"agentId\":\"x\"},{\"accounts\":[]}]"));
+  }
+
+  @Test
+  void ofIgnoredAccountsThoseAreShownThatAreSeen() {
+    String seen = "{\"name\":\"a10\",\"reason\":\"r\"}";
+    String other = "{\"name\":\"a1\",\"reason\":\"r\"}";
+    String agent = "{\"accounts\":[],\"ignoredAccounts\":[%s]}";
+    assertEquals(
+        String.format(agent, seen), agents(String.format(agent, String.join(",", other, seen))));
+    assertEquals("{\"accounts\":[]}", agents(String.format(agent, other)));
+  }
+
+  /** What is shown of these agents. */
+  private static String agents(String agents) {
     VisibleAccounts visible =
         new VisibleAccounts(
             name -> name.endsWith("0"), (method, target, body) -> FakeCore.json(agents));
-    assertEquals(
-        "[{\"accounts\":[\"a10\"],\"agentId\":\"x\"},{\"accounts\":[]}]",
-        new String(visible.agents("/armory/agents").body));
+    return new String(visible.agents("/armory/agents").body);
   }
 
   private JsonNode accounts(String query) throws Exception {
