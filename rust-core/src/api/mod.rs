@@ -34,6 +34,7 @@ use answer::Failure;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use routes::{Found, Operation};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The OpenAPI document of what is served here, as GET /armory/openapi.json answers it.
@@ -63,6 +64,7 @@ struct Call<'a> {
     target: &'a str,
     query: query::Query,
     headers: &'a HeaderMap,
+    user: Option<Cow<'a, str>>,
     body: &'a Bytes,
     /// Of a write with an Idempotency-Key, once it is this process's to carry out.
     claim: Option<Arc<Claim>>,
@@ -71,7 +73,7 @@ struct Call<'a> {
 impl Call<'_> {
     /// For reading the source as the person who asks.
     fn user(&self) -> Option<&str> {
-        asker::user(self.headers)
+        self.user.as_deref()
     }
 
     /// Whether an earlier attempt at the same request is done with this account.
@@ -100,6 +102,7 @@ impl Api {
                     target: target.map_or(path, |target| target.as_str()),
                     query,
                     headers: request.headers(),
+                    user: asker::user(request.headers()),
                     body: request.body(),
                     claim: None,
                 };
@@ -151,7 +154,9 @@ impl Api {
             return Err(Failure::too_large(self.max_body));
         }
         match asker::header(call.headers, "content-type") {
-            Some(media) if !call.body.is_empty() && !is_json(media) => Err(Failure::media(media)),
+            Some(media) if !call.body.is_empty() && !is_json(&media) => {
+                Err(Failure::media(&media))
+            }
             _ => Ok(()),
         }
     }

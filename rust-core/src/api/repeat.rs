@@ -149,6 +149,7 @@ impl<'a> Call<'a> {
     fn claimed(&self, claim: Arc<Claim>) -> Call<'a> {
         Call {
             query: self.query.clone(),
+            user: self.user.clone(),
             claim: Some(claim),
             ..*self
         }

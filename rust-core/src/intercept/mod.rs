@@ -170,6 +170,7 @@ impl Interceptor {
                     account = write.account,
                     "the source is slow: not known whether it is new"
                 );
+        let user = user.as_deref();
                 None
             }
         };

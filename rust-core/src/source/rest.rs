@@ -214,7 +214,8 @@ impl Rest {
         let mut request = Request::get(uri).header(http::header::ACCEPT, "application/json");
         let asking = user.filter(|user| !user.is_empty());
         if let Some(user) = asking.or(self.user.as_deref()) {
-            request = request.header("X-SPINNAKER-USER", user);
+            // Bytes: a text would have to be ASCII.
+            request = request.header("X-SPINNAKER-USER", user.as_bytes());
         }
         let request = request
             .body(Empty::new())

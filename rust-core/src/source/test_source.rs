@@ -134,7 +134,7 @@ async fn serve(listener: TcpListener, content: Arc<Mutex<Content>>) {
 
 fn respond(request: &Request<Incoming>, content: &mut Content) -> Response<Full<Bytes>> {
     let user = request.headers().get("X-SPINNAKER-USER");
-    let user = user.map(|user| user.to_str().unwrap().to_owned());
+    let user = user.map(|user| String::from_utf8(user.as_bytes().to_vec()).unwrap());
     content.users.push(user);
     let (status, body) = match (content.status, request.uri().path()) {
         (Some(status), _) => {
