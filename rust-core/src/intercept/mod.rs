@@ -15,15 +15,17 @@ use crate::error::causes;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::source::Source;
-use crate::store::{Actor, Intent, Store, StoreError};
+use crate::store::{Actor, Intent, Store};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long a client waits at most for its write to be recorded; then it goes on in the background.
+/// How long a client waits at most for its write to be journaled, and for it to be recorded, which then
+/// goes on in the background.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How often open intents are looked at.
 const RETRY: Duration = Duration::from_secs(2);
@@ -45,6 +47,8 @@ pub struct Interceptor {
     metrics: Arc<Metrics>,
     activate: bool,
     strict: bool,
+    /// Intents of writes that this process has under way.
+    under_way: Mutex<BTreeSet<String>>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -58,7 +62,7 @@ pub enum NotJournaled {
          kubesvc.dynamicAccounts.interceptor.strict lets none pass unrecorded; send it again later \
          ({0}; see Ferry's log)"
     )]
-    Now(StoreError),
+    Now(String),
     /// Such a write is never recorded; why.
     #[error(
         "nothing was done: Ferry cannot record this write, and \
@@ -77,13 +81,30 @@ pub struct Interception {
 enum Begun {
     Intent {
         intent: Intent,
-        journaled: bool,
+        under_way: UnderWay,
     },
     /// Clouddriver may take it, and it cannot be recorded.
     Unrecordable {
         method: Method,
         why: String,
     },
+}
+
+/// While it is there, nobody but the process that has the write under way settles its intent.
+struct UnderWay(Arc<Interceptor>, String);
+
+impl UnderWay {
+    fn of(interceptor: &Arc<Interceptor>, intent: &Intent) -> UnderWay {
+        let id = intent.id.clone();
+        interceptor.under_way().insert(id.clone());
+        UnderWay(interceptor.clone(), id)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way().remove(&self.1);
+    }
 }
 
 impl Interceptor {
@@ -104,6 +125,7 @@ impl Interceptor {
             metrics,
             activate,
             strict,
+            under_way: Mutex::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         })
@@ -148,6 +170,7 @@ impl Interceptor {
             Err(why) => return self.unrecordable(method, why.to_string()).map(Some),
         };
         let (name, user) = ([write.account.as_str()], asker::user(headers));
+        let user = user.as_deref();
         let find = async {
             match *method == Method::DELETE {
                 true => self.lifecycle.stored_at_clouddriver(&name, user).await,
@@ -170,11 +193,10 @@ impl Interceptor {
                     account = write.account,
                     "the source is slow: not known whether it is new"
                 );
-        let user = user.as_deref();
                 None
             }
         };
-        let intent = Intent {
+        let mut intent = Intent {
             id: ulid::Ulid::new().to_string(),
             method: method.to_string(),
             account: write.account,
@@ -192,31 +214,48 @@ impl Interceptor {
             request_id: asker::request_id(headers),
             opened_at: 0,
         };
-        let journaled = match self.store.open_intent(&intent).await {
-            Ok(()) => true,
-            Err(error) if self.strict => {
-                self.metrics.unjournaled();
-                let (account, method) = (&intent.account, &intent.method);
-                let causes = causes(&error);
-                tracing::error!(account, method, error = causes, "a write is refused");
-                return Err(NotJournaled::Now(error));
-            }
-            Err(error) => {
-                self.metrics.unjournaled();
-                tracing::error!(
-                    account = intent.account,
-                    method = intent.method,
-                    error = causes(&error),
-                    "NOT JOURNALED: if this process dies now, POST /armory/accounts of this \
-                     account by hand; the request goes on"
-                );
-                false
-            }
-        };
+        let under_way = UnderWay::of(self, &intent);
+        self.journal(&mut intent).await?;
         Ok(Some(Interception {
             interceptor: self.clone(),
-            write: Begun::Intent { intent, journaled },
+            write: Begun::Intent { intent, under_way },
         }))
+    }
+
+    /// Where it is not heard that it is in the journal it may be there all the same.
+    async fn journal(&self, intent: &mut Intent) -> Result<(), NotJournaled> {
+        let opened = tokio::time::timeout(PATIENCE, self.store.open_intent(intent)).await;
+        let (reason, causes) = match opened {
+            Ok(Ok(opened_at)) => {
+                intent.opened_at = opened_at;
+                return Ok(());
+            }
+            Ok(Err(error)) => (error.to_string(), causes(&error)),
+            Err(_) => {
+                let slow = format!("the database gave no answer in {} s", PATIENCE.as_secs());
+                (slow.clone(), slow)
+            }
+        };
+        self.metrics.unjournaled();
+        let (account, method, error) = (&intent.account, &intent.method, causes);
+        if self.strict {
+            tracing::error!(account, method, error, "a write is refused");
+            return Err(NotJournaled::Now(reason));
+        }
+        tracing::error!(
+            account,
+            method,
+            error,
+            "NOT JOURNALED: if this process dies now, POST /armory/accounts of this account by hand; \
+             the request goes on"
+        );
+        Ok(())
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn unrecordable(
@@ -250,15 +289,16 @@ impl Interception {
     /// longer goes on in the background.
     pub async fn settle(self, outcome: Outcome) {
         let Interception { interceptor, write } = self;
-        let (intent, journaled) = match write {
-            Begun::Intent { intent, journaled } => (intent, journaled),
+        let (intent, under_way) = match write {
+            Begun::Intent { intent, under_way } => (intent, under_way),
             Begun::Unrecordable { method, why } => {
                 return interceptor.passed_unrecorded(&method, &why, outcome);
             }
         };
         let tasks = interceptor.tasks.clone();
         let settled = tasks.spawn(async move {
-            interceptor.settle(intent, journaled, outcome).await;
+            interceptor.settle(intent, outcome).await;
+            drop(under_way);
         });
         match tokio::time::timeout(PATIENCE, settled).await {
             Ok(Ok(())) => {}

@@ -42,19 +42,22 @@ enum Effect {
 }
 
 impl Interceptor {
-    pub(super) async fn settle(&self, mut intent: Intent, journaled: bool, outcome: Outcome) {
+    pub(super) async fn settle(&self, mut intent: Intent, outcome: Outcome) {
         let settled = match outcome {
             Outcome::Answered(status) if status.is_success() => {
                 intent.accepted = true;
-                self.accepted(&intent, journaled).await
+                self.accepted(&intent).await
             }
-            Outcome::Answered(_) if journaled => self
+            Outcome::Answered(_) => self
                 .store
-                .close_intent(&intent.id)
+                .close_intent(&intent)
                 .await
                 .map_err(Unsettled::from),
-            // The sweep of open intents looks at it again and again.
-            Outcome::Answered(_) | Outcome::Unknown => Ok(()),
+            // From now on the sweep of open intents looks at it again and again.
+            Outcome::Unknown => {
+                intent.opened_at = 0;
+                self.until_journaled(&intent).await.map_err(Unsettled::from)
+            }
         };
         if let Err(error) = settled {
             tracing::error!(
@@ -67,28 +70,28 @@ impl Interceptor {
     }
 
     /// What is not settled at once, the sweep of open intents settles.
-    async fn accepted(&self, intent: &Intent, journaled: bool) -> Result<(), Unsettled> {
-        self.journal_accepted(intent, journaled).await?;
+    async fn accepted(&self, intent: &Intent) -> Result<(), Unsettled> {
+        self.until_journaled(intent).await?;
         if self.apply(intent).await? == Effect::Settled {
-            self.store.close_intent(&intent.id).await?;
+            self.store.close_intent(intent).await?;
         }
         Ok(())
     }
 
-    /// Until it is in the journal this process alone knows that Clouddriver took it: it tries until
-    /// it stops.
-    async fn journal_accepted(&self, intent: &Intent, journaled: bool) -> Result<(), StoreError> {
+    /// Until it is in the journal this process alone knows what became of it: it tries until it stops.
+    async fn until_journaled(&self, intent: &Intent) -> Result<(), StoreError> {
         loop {
-            let written = match journaled {
-                true => self.store.accept_intent(&intent.id).await,
-                false => self.store.open_intent(intent).await,
-            };
+            let written = self.store.renew_intent(intent).await;
             let Err(error) = written else { return Ok(()) };
             if self.stop.is_cancelled() {
                 return Err(error);
             }
             let (account, error) = (&intent.account, causes(&error));
-            tracing::error!(account, error, "an accepted write is in no journal yet");
+            tracing::error!(
+                account,
+                error,
+                "what became of a write is in no journal yet"
+            );
             let wait = tokio::time::sleep(RETRY);
             self.stop.run_until_cancelled(wait).await;
         }
@@ -97,7 +100,6 @@ impl Interceptor {
     pub(super) async fn settle_open(self: Arc<Self>) {
         let mut tick = tokio::time::interval(RETRY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        // What this process has under way settles itself; only the older is looked at.
         let mut all = true;
         loop {
             tick.tick().await;
@@ -111,9 +113,13 @@ impl Interceptor {
         }
     }
 
-    /// Looks once at the open intents: at all, or at those that do not settle themselves.
+    /// Looks once at the open intents that this process has not under way: at all, or at those that no
+    /// other core can be about to settle.
     pub(crate) async fn settle_once(&self, all: bool) -> Result<(), StoreError> {
-        let (intents, now) = self.store.open_intents().await?;
+        // Before the journal is read: what it has of a write that ends meanwhile may be old by then.
+        let under_way = self.under_way().clone();
+        let (mut intents, now) = self.store.open_intents().await?;
+        intents.retain(|intent| !under_way.contains(&intent.id));
         for intent in intents {
             let age = u64::try_from(now - intent.opened_at).unwrap_or_default();
             let age = Duration::from_millis(age);
@@ -131,7 +137,7 @@ impl Interceptor {
                 Effect::NotSeen if age <= AT_WORK => return Ok(()),
                 Effect::NotSeen | Effect::Settled => {}
             }
-            self.store.close_intent(&intent.id).await?;
+            self.store.close_intent(intent).await?;
             let (account, method) = (&intent.account, &intent.method);
             let hidden = intent.definition.is_some() && effect == Effect::NotSeen;
             match effect == Effect::NotSeen && intent.accepted {

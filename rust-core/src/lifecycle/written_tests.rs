@@ -53,7 +53,7 @@ impl Ground {
         let store = &ground.lifecycle.store;
         store.open_intent(&intent).await.unwrap();
         store.write_down(&intent, None).await.unwrap();
-        store.close_intent(&intent.id).await.unwrap();
+        store.close_intent(&intent).await.unwrap();
         let account = ground.at_clouddriver().await.unwrap();
         let row = Definition::part(account);
         let row = ground

@@ -3,7 +3,7 @@
 //! against the source at the next start.
 
 use super::{Store, StoreError, failpoint, transaction};
-use crate::sql::{Record, sql};
+use crate::sql::{Record, Tx, sql};
 
 /// A write to `/credentials` under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,64 +28,47 @@ pub struct Intent {
     pub who: String,
     /// X-SPINNAKER-REQUEST-ID of the request, if it had one.
     pub request_id: Option<String>,
-    /// When it was opened, Unix milliseconds; the store sets it.
+    /// When it was opened, Unix milliseconds; 0: the store says now.
     pub opened_at: i64,
 }
 
 impl Store {
-    /// Journals an intent; one that is there stays.
-    pub async fn open_intent(&self, intent: &Intent) -> Result<(), StoreError> {
+    /// Journals an intent; one that is there stays. Answers when it was opened.
+    pub async fn open_intent(&self, intent: &Intent) -> Result<i64, StoreError> {
         transaction!(
             self,
             failpoint::INTENT_BEFORE,
             failpoint::INTENT_AFTER,
-            |tx| {
-                let now = tx.now().await?;
-                let written = sql("INSERT INTO kubesvc_ferry_intents (id, method, account, body_fields, body_sha256,
-                 existed, accepted, who, request_id, opened_at, definition)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-            .texts([intent.id.as_str(), &intent.method, &intent.account])
-            .texts([intent.body_fields.as_str(), &intent.body_sha256])
-            .number(intent.existed.map(i64::from))
-            .number(i64::from(intent.accepted))
-            .text(intent.who.as_str())
-            .text(intent.request_id.as_deref())
-            .number(now)
-            .text(intent.definition.as_deref())
-            .run(&mut tx)
-            .await;
-                match written {
-                    Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-                        return Ok(());
-                    }
-                    written => written?,
-                };
-            }
+            |tx| { write(&mut tx, intent, &["id"]).await? }
         )
     }
 
-    /// Records that Clouddriver took the write.
-    pub async fn accept_intent(&self, id: &str) -> Result<(), StoreError> {
+    /// Records what is known of a write by now, such as that Clouddriver took it. Its intent need not be
+    /// in the journal: another core closes one that it sees no end of.
+    pub async fn renew_intent(&self, intent: &Intent) -> Result<(), StoreError> {
         transaction!(
             self,
             failpoint::ACCEPT_BEFORE,
             failpoint::ACCEPT_AFTER,
             |tx| {
-                let accept = sql("UPDATE kubesvc_ferry_intents SET accepted = 1 WHERE id = ?");
-                accept.text(id).run(&mut tx).await?;
+                write(&mut tx, intent, &["accepted", "opened_at"]).await?;
             }
         )
     }
 
-    /// Removes an intent whose outcome is recorded.
-    pub async fn close_intent(&self, id: &str) -> Result<(), StoreError> {
+    /// Removes an intent whose outcome is recorded, unless more has become known of it meanwhile.
+    pub async fn close_intent(&self, intent: &Intent) -> Result<(), StoreError> {
         transaction!(
             self,
             failpoint::CLOSE_BEFORE,
             failpoint::CLOSE_AFTER,
             |tx| {
-                let close = sql("DELETE FROM kubesvc_ferry_intents WHERE id = ?");
-                close.text(id).run(&mut tx).await?;
+                let close = sql("DELETE FROM kubesvc_ferry_intents WHERE id = ? AND accepted = ?");
+                let close = close.text(intent.id.as_str());
+                close
+                    .number(i64::from(intent.accepted))
+                    .run(&mut tx)
+                    .await?;
             }
         )
     }
@@ -115,6 +98,32 @@ impl Store {
         tx.commit().await?;
         Ok((rows.iter().map(read).collect::<Result<_, _>>()?, now))
     }
+}
+
+/// Writes an intent; of one that is there, `anew` alone.
+async fn write(tx: &mut Tx, intent: &Intent, anew: &[&str]) -> Result<i64, StoreError> {
+    let opened_at = match intent.opened_at {
+        0 => tx.now().await?,
+        earlier => earlier,
+    };
+    let update = tx.dialect().or_update("id", anew);
+    let written = format!(
+        "INSERT INTO kubesvc_ferry_intents (id, method, account, body_fields, body_sha256,
+         existed, accepted, who, request_id, opened_at, definition)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) {update}"
+    );
+    sql(written)
+        .texts([intent.id.as_str(), &intent.method, &intent.account])
+        .texts([intent.body_fields.as_str(), &intent.body_sha256])
+        .number(intent.existed.map(i64::from))
+        .number(i64::from(intent.accepted))
+        .text(intent.who.as_str())
+        .text(intent.request_id.as_deref())
+        .number(opened_at)
+        .text(intent.definition.as_deref())
+        .run(tx)
+        .await?;
+    Ok(opened_at)
 }
 
 fn read(row: &Record) -> Result<Intent, StoreError> {

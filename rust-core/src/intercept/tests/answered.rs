@@ -259,6 +259,46 @@ async fn without_a_journal_a_strict_interceptor_lets_nothing_pass() {
 }
 
 #[tokio::test]
+async fn who_is_not_spelled_in_ascii_writes_and_reads_by_that_name() {
+    let post = Post::open().await;
+    let user = http::HeaderName::from_static("x-spinnaker-user");
+    let name = http::HeaderValue::from_bytes("jürgen".as_bytes()).unwrap();
+    let (headers, body) = (HeaderMap::from_iter([(user, name)]), account("a"));
+    let body = Bytes::from(body.to_string());
+    let begun = post
+        .interceptor
+        .begin(&Method::POST, "/credentials", &headers, &body);
+    let begun = begun.await.unwrap().unwrap();
+    post.source.put("a", fields());
+    begun.settle(answered(201)).await;
+    assert_eq!(post.audit().await, ["a Adopt jürgen"]);
+    let asked = post.source.users();
+    assert!(
+        asked.iter().all(|user| user.as_deref() == Some("jürgen")),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_journal_that_does_not_answer_holds_up_nothing() {
+    let (post, strict) = (Post::open().await, Post::with(false, true).await);
+    let busy = post.store.pool().write().await.unwrap();
+    let _busy = strict.store.pool().write().await.unwrap();
+    let (headers, body) = (HeaderMap::new(), Bytes::from(account("a").to_string()));
+    let refused = strict
+        .interceptor
+        .begin(&Method::POST, "/credentials", &headers, &body);
+    let (begun, refused) = tokio::join!(post.post("a"), refused);
+    let refusal = refused.err().unwrap().to_string();
+    assert!(refusal.contains("no answer in 2 s"), "{refusal}");
+    drop(busy);
+    post.source.put("a", fields());
+    begun.settle(answered(201)).await;
+    assert_eq!(post.status("a").await, Some(Status::Inactive));
+    assert_eq!(post.open_intents().await, 0);
+}
+
+#[tokio::test]
 async fn an_account_that_cannot_be_kept_is_told_when_clouddriver_takes_it() {
     let post = Post::open().await;
     let count = |post: &Post| {

@@ -154,7 +154,65 @@ async fn what_is_still_under_way_is_left_to_itself() {
     assert_eq!(post.status("a").await, Some(Status::Inactive));
 }
 
+#[tokio::test]
+async fn a_write_that_takes_long_is_left_to_itself_as_long_as_its_process_lives() {
+    let post = Post::open().await;
+    let begun = post.post("a").await;
+    post.sql(AN_HOUR_OLD).await;
+    for all in [true, false] {
+        post.interceptor.settle_once(all).await.unwrap();
+        assert_eq!(post.open_intents().await, 1);
+    }
+    drop(begun);
+    post.source.put("a", fields());
+    post.resumes_to("a", Status::Inactive).await;
+}
+
+#[tokio::test]
+async fn what_another_core_gave_up_is_not_lost() {
+    let post = Post::open().await;
+    post.adopt("put").await;
+    let begun = (
+        post.post("a").await,
+        post.put("b").await,
+        post.put("put").await,
+    );
+    post.sql(AN_HOUR_OLD).await;
+    post.other().settle_once(true).await.unwrap();
+    assert_eq!(post.open_intents().await, 0);
+    post.source.answer(Some(StatusCode::BAD_GATEWAY));
+    begun.0.settle(answered(201)).await;
+    begun.1.settle(Outcome::Unknown).await;
+    post.source.answer(None);
+    // Whichever core is left looks at them.
+    post.other().settle_once(true).await.unwrap();
+    assert_eq!(post.open_intents().await, 2);
+    post.source.put("a", fields());
+    post.source.put("b", fields());
+    post.other().settle_once(true).await.unwrap();
+    for name in ["a", "b"] {
+        assert_eq!(post.status(name).await, Some(Status::Inactive), "{name}");
+    }
+    // It began before the account was deleted, whenever its intent came back.
+    let delete = post.delete("put").await;
+    post.source.remove("put");
+    delete.settle(answered(200)).await;
+    post.source.put("put", fields());
+    begun.2.settle(answered(200)).await;
+    assert_eq!(post.status("put").await, Some(Status::Inactive));
+}
+
 impl Post {
+    /// Another core on the same tables.
+    fn other(&self) -> Arc<Interceptor> {
+        let Interceptor {
+            source, lifecycle, ..
+        } = &*self.interceptor;
+        let (source, lifecycle) = (source.clone(), lifecycle.clone());
+        let metrics = self.metrics.clone();
+        Interceptor::new(self.store.clone(), source, lifecycle, metrics, false, false)
+    }
+
     async fn resumes_to(&self, name: &str, status: Status) {
         self.resume().await;
         assert_eq!(self.status(name).await, Some(status));

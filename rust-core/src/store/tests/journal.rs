@@ -30,8 +30,11 @@ async fn intents_are_open_until_they_are_closed_also_for_the_next_core() {
     for intent in &all {
         base.store.open_intent(intent).await.unwrap();
     }
-    base.store.accept_intent("2").await.unwrap();
-    base.store.accept_intent("nobody's").await.unwrap();
+    let accepted = |intent: &Intent| Intent {
+        accepted: true,
+        ..intent.clone()
+    };
+    base.store.renew_intent(&accepted(&all[2])).await.unwrap();
     let base = base.reopen().await;
     let (open, now) = base.store.open_intents().await.unwrap();
     let mut expected = [all[1].clone(), all[2].clone(), all[0].clone()];
@@ -44,8 +47,13 @@ async fn intents_are_open_until_they_are_closed_also_for_the_next_core() {
         expected.opened_at = open.opened_at;
     }
     assert_eq!(open, expected, "oldest first");
-    base.store.close_intent("2").await.unwrap();
-    base.store.close_intent("2").await.unwrap();
+    base.store.close_intent(&all[2]).await.unwrap();
+    let open = base.store.open_intents().await.unwrap().0;
+    assert_eq!(open.len(), 3, "it was accepted after it was read");
+    let taken = accepted(&all[2]);
+    for _ in 0..2 {
+        base.store.close_intent(&taken).await.unwrap();
+    }
     let (open, _) = base.store.open_intents().await.unwrap();
     let ids: Vec<&str> = open.iter().map(|intent| intent.id.as_str()).collect();
     assert_eq!(ids, ["1", "3"]);
@@ -59,6 +67,25 @@ async fn an_intent_that_is_there_stays() {
     base.store.open_intent(&again).await.unwrap();
     let (open, _) = base.store.open_intents().await.unwrap();
     assert_eq!((open.len(), open[0].existed), (1, None));
+}
+
+#[tokio::test]
+async fn an_intent_that_was_closed_meanwhile_is_open_again_since_it_was_opened() {
+    let base = Base::open(DATABASE).await;
+    let mut write = intent("1", Some(true));
+    write.opened_at = base.store.open_intent(&write).await.unwrap();
+    base.store.close_intent(&write).await.unwrap();
+    write.accepted = true;
+    base.store.renew_intent(&write).await.unwrap();
+    let (open, _) = base.store.open_intents().await.unwrap();
+    assert_eq!(open, [write.clone()]);
+    base.run("UPDATE kubesvc_ferry_intents SET opened_at = 1")
+        .await;
+    write.opened_at = 0;
+    base.store.renew_intent(&write).await.unwrap();
+    let (open, now) = base.store.open_intents().await.unwrap();
+    assert_eq!(open.len(), 1);
+    assert!((now - 60_000..=now).contains(&open[0].opened_at));
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ async fn the_write_that_began_last_counts_whichever_is_written_down_last() {
     let last = store.last_write("ä").await.unwrap().unwrap();
     assert_eq!(last.body_fields, "fields of 3");
     // One that was settled by another core meanwhile changes nothing.
-    store.close_intent("4").await.unwrap();
+    store.close_intent(other).await.unwrap();
     store.write_down(other, None).await.unwrap();
     assert!(store.written(&["other"]).await.unwrap().is_empty());
     store.unwrite("ä", "1").await.unwrap();
@@ -87,7 +87,7 @@ async fn that_an_account_was_written_without_references_is_forgotten_in_time() {
         let last = last.map(|last| last.intent);
         store.write_down(write, last.as_deref()).await.unwrap();
         if write.id != "3" {
-            store.close_intent(&write.id).await.unwrap();
+            store.close_intent(write).await.unwrap();
         }
     }
     let retention = Retention {
