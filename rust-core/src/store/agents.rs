@@ -166,14 +166,12 @@ impl Store {
             "SELECT agent_id FROM kubesvc_ferry_agents WHERE left_at <= {} - ?",
             tx.dialect().now()
         ));
-        let gone = gone
-            .number(millis(grace + LEASE_MARGIN))
-            .column(&mut tx)
-            .await?;
+        let over = millis(grace + LEASE_MARGIN);
+        let gone = gone.number(over).column(&mut tx).await?;
         tx.commit().await?;
         let (mut affected, mut ended) = (BTreeSet::new(), Vec::new());
         for agent_id in gone {
-            let (of_agent, ended_there) = self.forget(&agent_id).await?;
+            let (of_agent, ended_there) = self.forget(&agent_id, over).await?;
             affected.extend(of_agent);
             ended.extend(ended_there);
         }
@@ -184,7 +182,12 @@ impl Store {
         })
     }
 
-    async fn forget(&self, agent_id: &str) -> Result<(BTreeSet<String>, Vec<Ended>), StoreError> {
+    /// Forgets an agent that has been away for `over` milliseconds.
+    pub(super) async fn forget(
+        &self,
+        agent_id: &str,
+        over: i64,
+    ) -> Result<(BTreeSet<String>, Vec<Ended>), StoreError> {
         transaction!(
             self,
             failpoint::EXPIRE_BEFORE,

@@ -315,6 +315,22 @@ async fn who_comes_back_in_time_keeps_its_lease() {
 }
 
 #[tokio::test]
+async fn who_came_back_and_left_again_has_a_new_lease() {
+    let base = Base::open(DATABASE).await;
+    base.row("a").await;
+    let held = vec![said("a", 5, Some(Ready))];
+    base.store
+        .register(&registration("agent", "1", held))
+        .await
+        .unwrap();
+    base.store.leave("agent", "1").await.unwrap();
+    // Its former lease was seen to be over just before.
+    let (affected, _) = base.store.forget("agent", 600_000).await.unwrap();
+    assert!(affected.is_empty());
+    assert_eq!(base.holders("a").await.len(), 1);
+}
+
+#[tokio::test]
 async fn one_agent_of_an_account_caches() {
     let base = Base::open(DATABASE).await;
     base.row("a").await;
