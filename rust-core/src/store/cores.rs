@@ -10,6 +10,8 @@ use std::time::Duration;
 
 /// A core that has not been seen for so long is gone.
 const LEASE: Duration = Duration::from_secs(15);
+/// A core that is up is seen every second: after so long a silence of all of them none was.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// A core that is up, or was a moment ago.
 #[derive(Debug, Clone)]
@@ -43,7 +45,8 @@ impl Store {
     }
 
     /// Enters a core that starts. Connections of an earlier life of it have ended. When no other
-    /// core is up, every deadline and retry begins anew, since nobody worked towards it.
+    /// core is up, every deadline and retry begins anew, since nobody worked towards it; when others only
+    /// just died, each is later by as long as there was none.
     pub async fn enter(&self, core_id: &str, limits: &Limits) -> Result<(), StoreError> {
         transaction!(
             self,
@@ -57,14 +60,19 @@ impl Store {
     }
 
     /// Renews this core's lease. Answers whether one was over: another core's, which is taken over,
-    /// or its own, which another may have taken over, so that it is entered anew.
+    /// or its own, which another may have taken over, so that it is entered anew. When that of all was
+    /// over, as when the database was away, deadlines and leases of agents begin anew.
     pub async fn seen(&self, core_id: &str, limits: &Limits) -> Result<bool, StoreError> {
         transaction!(self, failpoint::SEEN_BEFORE, failpoint::SEEN_AFTER, |tx| {
             let now = tx.now().await?;
+            let latest = latest(&mut tx, "").await?;
             let renew = sql("UPDATE kubesvc_ferry_cores SET last_seen = ? WHERE core_id = ?");
             let mut taken = renew.number(now).text(core_id).run(&mut tx).await? == 0;
             if taken {
                 begin(&mut tx, self.alone, core_id, limits, now).await?;
+            } else if latest <= Some(live_since(now)) {
+                begin_anew(&mut tx, limits, now).await?;
+                taken = true;
             }
             let over = sql("SELECT core_id FROM kubesvc_ferry_cores WHERE last_seen <= ?");
             let over: BTreeSet<String> = over
@@ -102,23 +110,49 @@ async fn begin(
     limits: &Limits,
     now: i64,
 ) -> Result<(), StoreError> {
-    let others =
-        sql("SELECT COUNT(*) FROM kubesvc_ferry_cores WHERE core_id <> ? AND last_seen > ?");
-    let others = others.text(core_id).number(live_since(now));
-    let alone = alone || others.count(tx).await? == 0;
+    let latest = latest(tx, core_id).await?;
+    let others = latest.filter(|latest| !alone && *latest > live_since(now));
     let write = tx.dialect().or_update("core_id", &["last_seen"]);
     let enter =
         format!("INSERT INTO kubesvc_ferry_cores (core_id, last_seen) VALUES (?, ?) {write}");
     sql(enter).text(core_id).number(now).run(tx).await?;
-    if !alone {
+    if let Some(latest) = others {
+        let missed = now - latest;
+        if missed > millis(SILENCE) {
+            put_off(tx, missed).await?;
+        }
         return end_connections(tx, core_id, now).await;
     }
     let former = sql("DELETE FROM kubesvc_ferry_cores WHERE core_id <> ?");
     former.text(core_id).run(tx).await?;
+    let away = sql("UPDATE kubesvc_ferry_agents SET left_at = ? WHERE left_at IS NULL");
+    away.number(now).run(tx).await?;
+    begin_anew(tx, limits, now).await
+}
+
+/// When a core other than `core_id` was seen last.
+async fn latest(tx: &mut Tx, core_id: &str) -> Result<Option<i64>, StoreError> {
+    let latest = sql("SELECT MAX(last_seen) AS seen FROM kubesvc_ferry_cores WHERE core_id <> ?");
+    Ok(latest.text(core_id).one(tx).await?.get("seen")?)
+}
+
+/// Nobody worked towards what is due, and no agent could come back.
+async fn begin_anew(tx: &mut Tx, limits: &Limits, now: i64) -> Result<(), StoreError> {
     let renew = sql("UPDATE kubesvc_accounts SET due_at = ? WHERE due_at IS NOT NULL");
     renew.number(limits.deadline(now)).run(tx).await?;
-    let away = sql("UPDATE kubesvc_ferry_agents SET left_at = ?");
+    let away = sql("UPDATE kubesvc_ferry_agents SET left_at = ? WHERE left_at IS NOT NULL");
     away.number(now).run(tx).await?;
+    Ok(())
+}
+
+/// The same, for so many milliseconds.
+async fn put_off(tx: &mut Tx, missed: i64) -> Result<(), StoreError> {
+    for later in [
+        "UPDATE kubesvc_accounts SET due_at = due_at + ? WHERE due_at IS NOT NULL",
+        "UPDATE kubesvc_ferry_agents SET left_at = left_at + ? WHERE left_at IS NOT NULL",
+    ] {
+        sql(later).number(missed).run(tx).await?;
+    }
     Ok(())
 }
 

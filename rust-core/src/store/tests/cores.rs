@@ -85,6 +85,70 @@ async fn a_core_whose_lease_is_over_is_taken_over_once() {
 }
 
 #[tokio::test]
+async fn deadlines_and_leases_begin_anew_after_the_database_was_away() {
+    let base = Base::open(DATABASE).await;
+    let now = base.row("a").await.now;
+    base.store.enter("one", &LIMITS).await.unwrap();
+    connect(&base, "here", "one", vec![said("a", 5, Some(Ready))]).await;
+    connect(&base, "away", "one", vec![said("a", 5, Some(Ready))]).await;
+    base.store.leave("away", "s").await.unwrap();
+    base.run("UPDATE kubesvc_ferry_agents SET left_at = left_at - 3600000")
+        .await;
+    let overdue = |account: &mut Account| account.due_at = Some(now - 1);
+    base.change("a", overdue).await;
+    base.run("UPDATE kubesvc_ferry_cores SET last_seen = last_seen - 15000")
+        .await;
+    assert!(seen(&base, "one").await);
+    let due = base.view("a").await.account.due_at.unwrap();
+    assert!(
+        (now + 60_000..now + 90_000).contains(&due),
+        "{due} after {now}"
+    );
+    assert_eq!(ids(&base).await, ["here"], "its connection did not end");
+    assert!(base.store.expire(GRACE).await.unwrap().affected.is_empty());
+    assert!(!seen(&base, "one").await);
+    // Another went on meanwhile.
+    base.change("a", overdue).await;
+    base.run("INSERT INTO kubesvc_ferry_cores SELECT 'two', last_seen FROM kubesvc_ferry_cores")
+        .await;
+    base.run("UPDATE kubesvc_ferry_cores SET last_seen = last_seen - 15000 WHERE core_id = 'one'")
+        .await;
+    assert!(!seen(&base, "one").await);
+    assert_eq!(base.view("a").await.account.due_at, Some(now - 1));
+}
+
+#[tokio::test]
+async fn what_is_due_waits_as_long_as_no_core_was_up() {
+    let base = Base::open(DATABASE).await;
+    let store = base.store.clone().among_others();
+    let now = base.row("a").await.now;
+    store.enter("one", &LIMITS).await.unwrap();
+    connect(&base, "away", "one", vec![said("a", 5, Some(Ready))]).await;
+    store.leave("away", "s").await.unwrap();
+    base.run("UPDATE kubesvc_ferry_agents SET left_at = left_at - 15000")
+        .await;
+    base.change("a", |account| account.due_at = Some(now + 1000))
+        .await;
+    // It dies, and the next starts before its lease is over.
+    base.run("UPDATE kubesvc_ferry_cores SET last_seen = last_seen - 10000")
+        .await;
+    store.enter("two", &LIMITS).await.unwrap();
+    let due = base.view("a").await.account.due_at.unwrap();
+    assert!((now + 11_000..now + 20_000).contains(&due), "{due}");
+    assert!(
+        store
+            .expire(Duration::ZERO)
+            .await
+            .unwrap()
+            .affected
+            .is_empty()
+    );
+    // Of one that is up nothing is missed.
+    store.enter("three", &LIMITS).await.unwrap();
+    assert_eq!(base.view("a").await.account.due_at, Some(due));
+}
+
+#[tokio::test]
 async fn a_message_for_an_agent_of_another_core_is_left_to_it() {
     let base = Base::open(DATABASE).await;
     base.row("a").await;
@@ -127,10 +191,11 @@ async fn a_message_for_an_agent_of_another_core_is_left_to_it() {
     let agent_id = "far".to_owned();
     step.messages.push(Message::Save { agent_id });
     assert!(base.write(&view, &step).await);
-    base.store.sent(left).await.unwrap();
+    assert!(!base.store.sent(left).await.unwrap(), "it is overtaken");
     let later = base.store.unsent("there").await.unwrap();
     assert_eq!(later[0].holding.state, Pending);
-    base.store.sent(&later[0]).await.unwrap();
+    assert!(base.store.sent(&later[0]).await.unwrap());
+    assert!(!base.store.sent(&later[0]).await.unwrap(), "once");
     assert!(base.store.unsent("there").await.unwrap().is_empty());
 }
 
