@@ -201,8 +201,14 @@ impl Registry {
 
 #[cfg(test)]
 impl Registry {
-    /// Enters an agent that answers every probe so, until the registry is gone.
-    pub(crate) fn enter_for_tests(self: &Arc<Self>, id: &str, zone: &str, outcome: Outcome) {
+    /// Enters an agent that answers every probe so, or none, until the registry is gone.
+    pub(crate) fn enter_for_tests(
+        self: &Arc<Self>,
+        id: &str,
+        zone: &str,
+        outcome: impl Into<Option<Outcome>>,
+    ) {
+        let outcome = outcome.into();
         let (outbox, mut sent) = mpsc::channel(1);
         self.enter(Entry {
             agent: Agent {
@@ -220,9 +226,10 @@ impl Registry {
                 else {
                     continue;
                 };
-                let outcome = Some(outcome.clone());
-                let id_of = probe.id;
-                registry.probed(&id, Probed { id: id_of, outcome });
+                let (id_of, outcome) = (probe.id, outcome.clone());
+                if outcome.is_some() {
+                    registry.probed(&id, Probed { id: id_of, outcome });
+                }
             }
         });
     }

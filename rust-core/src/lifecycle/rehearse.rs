@@ -9,8 +9,10 @@ use crate::account::{Account, Agent};
 use crate::error::causes;
 use crate::store::{Content, StoreError};
 use ferry_wire::v1;
+use ferry_wire::v1::Reached;
 use ferry_wire::v1::account::Kubeconfig;
 use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -43,15 +45,6 @@ pub struct Rehearsal {
     pub obstacles: Vec<String>,
 }
 
-impl Rehearsal {
-    fn obstacle(sentence: impl Into<String>) -> Rehearsal {
-        Rehearsal {
-            reached: None,
-            obstacles: vec![sentence.into()],
-        }
-    }
-}
-
 impl Lifecycle {
     /// What [`Lifecycle::ask_all`] would do now.
     pub async fn would_all(&self, asks: &[Ask]) -> Result<Vec<Result<Would, Refusal>>, StoreError> {
@@ -79,31 +72,39 @@ impl Lifecycle {
         &self,
         accounts: Vec<(Account, Option<Definition>)>,
     ) -> BTreeMap<String, Rehearsal> {
-        let end = Instant::now() + IN_ALL;
+        self.rehearse_until(Instant::now() + IN_ALL, accounts).await
+    }
+
+    async fn rehearse_until(
+        &self,
+        end: Instant,
+        accounts: Vec<(Account, Option<Definition>)>,
+    ) -> BTreeMap<String, Rehearsal> {
+        let of_many = accounts.len() > 1;
         let tried = accounts
             .into_iter()
             .map(|(account, definition)| async move {
-                let tried = timeout_at(end, self.rehearse(&account, definition)).await;
-                let rehearsal = match tried {
-                    Ok(Ok(rehearsal)) => rehearsal,
-                    Ok(Err(error)) => Rehearsal::obstacle(causes(&error)),
-                    Err(_) => Rehearsal::obstacle(format!(
-                        "it was not tried to its end within {} s: ask for fewer accounts at once",
-                        IN_ALL.as_secs()
-                    )),
+                let mut rehearsal = Rehearsal::default();
+                let tried = self.rehearse(&account, definition, &mut rehearsal);
+                let obstacle = match timeout_at(end, tried).await {
+                    Ok(Ok(())) => None,
+                    Ok(Err(error)) => Some(causes(&error)),
+                    Err(_) => Some(unended(of_many)),
                 };
+                rehearsal.obstacles.extend(obstacle);
                 (account.name, rehearsal)
             });
         let tried = futures_util::stream::iter(tried).buffer_unordered(AT_ONCE);
         tried.collect().await
     }
 
+    /// What is found stays in `rehearsal`, also when this is broken off.
     async fn rehearse(
         &self,
         account: &Account,
         definition: Option<Definition>,
-    ) -> Result<Rehearsal, StoreError> {
-        let mut rehearsal = Rehearsal::default();
+        rehearsal: &mut Rehearsal,
+    ) -> Result<(), StoreError> {
         let message = match self.message(account, definition.as_ref()).await? {
             Ok(message) => Some(message),
             Err(cause) => {
@@ -115,39 +116,60 @@ impl Lifecycle {
             Ok(tour) => tour,
             Err(cause) => {
                 rehearsal.obstacles.push(cause);
-                return Ok(rehearsal);
+                return Ok(());
             }
         };
         let Some(message) = message else {
-            return Ok(rehearsal);
+            return Ok(());
         };
         // One zone after the other, as an activation tries them; of a zone one that reaches it is
         // enough.
-        for (agent, here) in tour {
-            let answer = match here {
-                true => (self.registry.probe(&agent.id, message.clone(), FOR_ONE)).await,
-                false => match self.to_be_left(account, definition.as_ref()).await? {
-                    Ok(content) => self.probe_by_peer(&agent, account, &content).await?,
-                    Err(cause) => Err(cause),
-                },
-            };
-            match answer {
-                Ok(reached) => {
-                    let lacks = reached.lacking.into_iter();
-                    let lacks = lacks.map(|right| format!("its credentials lack: {right}"));
-                    return Ok(Rehearsal {
-                        reached: Some((agent, reached.cluster.unwrap_or_default())),
-                        obstacles: lacks.collect(),
-                    });
-                }
-                Err(cause) => {
-                    let Agent { id, zone_id } = agent;
-                    let cause = format!("agent `{id}` of zone `{zone_id}`: {cause}");
-                    rehearsal.obstacles.push(cause);
+        for zone in tour
+            .chunk_by(|(one, here), (other, there)| (&one.zone_id, here) == (&other.zone_id, there))
+        {
+            let (definition, message) = (definition.as_ref(), &message);
+            let tried = zone.iter().map(|(agent, here)| async move {
+                let answer = match here {
+                    true => {
+                        let tried = self.registry.probe(&agent.id, message.clone(), FOR_ONE);
+                        Ok(tried.await)
+                    }
+                    false => self.try_by_peer(agent, account, definition).await,
+                };
+                (agent, answer)
+            });
+            let mut tried: FuturesUnordered<_> = tried.collect();
+            while let Some((agent, answer)) = tried.next().await {
+                match answer? {
+                    Ok(reached) => {
+                        let lacks = reached.lacking.into_iter();
+                        let lacks = lacks.map(|right| format!("its credentials lack: {right}"));
+                        rehearsal.obstacles = lacks.collect();
+                        let cluster = reached.cluster.unwrap_or_default();
+                        rehearsal.reached = Some((agent.clone(), cluster));
+                        return Ok(());
+                    }
+                    Err(cause) => {
+                        let Agent { id, zone_id } = agent;
+                        let cause = format!("agent `{id}` of zone `{zone_id}`: {cause}");
+                        rehearsal.obstacles.push(cause);
+                    }
                 }
             }
         }
-        Ok(rehearsal)
+        Ok(())
+    }
+
+    async fn try_by_peer(
+        &self,
+        agent: &Agent,
+        account: &Account,
+        definition: Option<&Definition>,
+    ) -> Result<Result<Reached, String>, StoreError> {
+        match self.to_be_left(account, definition).await? {
+            Ok(content) => self.probe_by_peer(agent, account, &content).await,
+            Err(cause) => Ok(Err(cause)),
+        }
     }
 
     /// The account's definition as another core finds it, with its secrets sealed.
@@ -232,6 +254,17 @@ impl Lifecycle {
             .chain(away.into_iter().map(|agent| (agent, false)))
             .collect()))
     }
+}
+
+fn unended(of_many: bool) -> String {
+    let less = match of_many {
+        true => "ask for fewer accounts at once",
+        false => "ask for one zone with `zoneId`",
+    };
+    format!(
+        "it was not tried to its end within {} s: {less}",
+        IN_ALL.as_secs()
+    )
 }
 
 #[cfg(test)]

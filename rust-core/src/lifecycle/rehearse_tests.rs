@@ -44,14 +44,24 @@ impl Ground {
         self.lifecycle.registry.enter_for_tests(id, zone, outcome);
     }
 
+    fn is_silent(&self, id: &str, zone: &str) {
+        self.lifecycle.registry.enter_for_tests(id, zone, None);
+    }
+
     async fn tries(&self) -> Rehearsal {
-        let object = json!({"name": "a", "kubeconfigFile": "/k"});
-        let definition = Definition::part(object.as_object().unwrap().clone());
-        let account = Account::adopted("a", None, 0);
-        self.lifecycle
-            .rehearse(&account, Some(definition))
-            .await
-            .unwrap()
+        self.tries_for(Duration::from_secs(10), &["a"]).await
+    }
+
+    /// What the first of these meets.
+    async fn tries_for(&self, limit: Duration, names: &[&str]) -> Rehearsal {
+        let asked = names.iter().map(|name| {
+            let object = json!({"name": name, "kubeconfigFile": "/k"});
+            let definition = Definition::part(object.as_object().unwrap().clone());
+            (Account::adopted(name, None, 0), Some(definition))
+        });
+        let end = Instant::now() + limit;
+        let tried = self.lifecycle.rehearse_until(end, asked.collect());
+        tried.await.remove(names[0]).unwrap()
     }
 }
 
@@ -76,6 +86,35 @@ async fn an_agent_that_takes_no_accounts_is_not_asked_and_one_of_a_zone_that_rea
     let tried = ground.tries().await;
     assert_eq!(tried.reached.unwrap().0.id, "3-reaches");
     assert!(tried.obstacles.is_empty(), "{:?}", tried.obstacles);
+}
+
+#[tokio::test]
+async fn agents_of_one_zone_are_asked_at_the_same_time() {
+    let ground = Ground::open().await;
+    for id in ["1-silent", "2-reaches"] {
+        ground.connect(id, "Z", true).await;
+    }
+    ground.is_silent("1-silent", "Z");
+    ground.answers("2-reaches", "Z", Outcome::Reached(Default::default()));
+    let tried = ground.tries().await;
+    assert_eq!(tried.reached.unwrap().0.id, "2-reaches");
+}
+
+#[tokio::test]
+async fn what_was_found_stays_when_the_time_is_over() {
+    let ground = Ground::open().await;
+    ground.connect("fails", "A", true).await;
+    ground.connect("silent", "B", true).await;
+    ground.answers("fails", "A", fails("no route"));
+    ground.is_silent("silent", "B");
+    for (names, less) in [(&["a"][..], "zoneId"), (&["a", "b"], "fewer accounts")] {
+        let tried = ground.tries_for(Duration::from_secs(1), names).await;
+        let [failed, unended] = &tried.obstacles[..] else {
+            panic!("{tried:?}")
+        };
+        assert!(failed.contains("no route"), "{failed}");
+        assert!(unended.contains(less), "{unended}");
+    }
 }
 
 #[tokio::test]
