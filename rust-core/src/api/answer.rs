@@ -203,6 +203,9 @@ impl From<Refusal> for Failure {
             Refusal::Illegal { .. } | Refusal::Static | Refusal::Unmigrated => {
                 Failure::batch(StatusCode::CONFLICT, refusal.to_string(), Vec::new())
             }
+            Refusal::Unreadable(_) => {
+                Failure::unavailable("io.ferry.Unreadable", refusal.to_string())
+            }
         }
     }
 }

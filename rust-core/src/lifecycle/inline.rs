@@ -70,7 +70,8 @@ impl Lifecycle {
         actor: &Actor,
     ) -> Result<Option<Moved>, Refusal> {
         let name = view.account.name.clone();
-        let before = self.open(&name, &content).await.map_err(Refusal::Unfit)?;
+        let before = self.open(&name, &content).await;
+        let before = before.map_err(Refusal::Unreadable)?;
         let kept_secrets = secrets(&before);
         if !KUBECONFIGS.iter().any(|field| object.contains_key(*field)) {
             for field in KUBECONFIGS {

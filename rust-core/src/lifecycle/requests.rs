@@ -163,6 +163,9 @@ pub enum Refusal {
     Unfit(String),
     /// The definition cannot be sealed or opened.
     #[error(transparent)]
+    /// What is kept of it, here or at Clouddriver, cannot be read now.
+    #[error("what is kept of it cannot be read, so that nothing was done: {0}")]
+    Unreadable(String),
     Secret(#[from] SecretError),
     /// The database.
     #[error(transparent)]

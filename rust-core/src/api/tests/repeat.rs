@@ -208,3 +208,21 @@ async fn an_answer_to_come_again_is_not_kept() {
     let answer = desk.keyed("k", "POST", "/armory/accounts", body).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED);
 }
+
+#[tokio::test]
+async fn what_cannot_be_read_now_is_no_answer_for_good() {
+    let desk = Desk::keyless().await;
+    desk.source.put("a", json!({"kubeconfigContents": TOKEN}));
+    desk.ask("POST", "/armory/accounts", json!([{"name": "a"}]))
+        .await;
+    let put = async || {
+        let (path, body) = ("/armory/accounts/dynamic", r#"{"name":"a","context":"c"}"#);
+        desk.keyed("k", "PUT", path, body).await
+    };
+    desk.source.answer(Some(StatusCode::BAD_GATEWAY));
+    let away = put().await;
+    assert_eq!(away.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(away.message().contains("cannot be read"), "{}", away.text);
+    desk.source.answer(None);
+    assert_eq!(put().await.status, StatusCode::ACCEPTED);
+}
