@@ -3,7 +3,7 @@
 //! accounts whose names match go all the way to ACTIVE. One core of several scans at a time.
 
 use super::written::{is_restricted, read, whole};
-use super::{Asked, Lifecycle, Refusal, Unread};
+use super::{Ask, Asked, Lifecycle, Refusal, Unread, Verb};
 use crate::account::definition::Definition;
 use crate::account::scan::Origin;
 use crate::error::causes;
@@ -266,6 +266,7 @@ impl Lifecycle {
         }
         if !rows.is_empty() {
             let made = self.create(&rows, &scanner()).await?;
+            self.remove_gone(&made, None, &scanner()).await;
             self.metrics.scanned("taken", made.len());
             tracing::info!(
                 taken = made.len(),
@@ -274,6 +275,37 @@ impl Lifecycle {
         }
         waiting.retain(|name| !names.contains(name));
         Ok(())
+    }
+
+    /// Removes those accounts again, just made as Clouddriver had them, that it has no longer: whoever
+    /// deleted them there meanwhile found no row here. `user` is who asks.
+    pub async fn remove_gone(&self, made: &BTreeSet<String>, user: Option<&str>, actor: &Actor) {
+        if made.is_empty() {
+            return;
+        }
+        let removed = async {
+            let names: Vec<&String> = made.iter().collect();
+            let there = self.at_clouddriver(&names, user).await?;
+            let gone = made.iter().filter(|name| !there.contains_key(*name));
+            let asks = gone.map(|name| Ask {
+                name: name.clone(),
+                verb: Verb::DeleteWithSource,
+            });
+            // To a request with a key they are made.
+            let actor = Actor {
+                claim: None,
+                ..actor.clone()
+            };
+            self.ask_all(&asks.collect::<Vec<_>>(), &actor).await?;
+            Ok::<_, Unread>(())
+        };
+        if let Err(error) = removed.await {
+            let error = causes(&error);
+            tracing::warn!(
+                error,
+                "not known whether Clouddriver still has what was migrated"
+            );
+        }
     }
 
     /// Compares some of our rows with the source, in turn all of them.

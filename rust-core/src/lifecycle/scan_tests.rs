@@ -104,6 +104,47 @@ async fn what_matches_goes_on_to_active_and_nothing_else_does() {
 }
 
 #[tokio::test]
+async fn what_is_deleted_at_clouddriver_while_it_is_taken_leaves_no_row() {
+    let ground = Ground::open(100).await;
+    ground.put("apple-1", "/k");
+    ground.put("apple-2", "/k");
+    // Once the scan has read them, and before it has written them.
+    ground.source.after_the_next_answer("apple-1", None);
+    let mut waiting = ["apple-1", "apple-2"].map(str::to_owned).into();
+    ground.lifecycle.take(&mut waiting).await.unwrap();
+    assert_eq!(ground.status("apple-1").await, None);
+    assert_eq!(ground.status("apple-2").await, Some(Status::ToMigrate));
+    let marks = ground.lifecycle.store.tombstones("", 9).await.unwrap();
+    assert!(marks.is_empty(), "it may come back: {marks:?}");
+}
+
+#[tokio::test]
+async fn scans_come_at_their_frequency() {
+    let frequency = Duration::from_millis(300);
+    let ground = Ground::of(ScanRules {
+        frequency,
+        ..rules(1)
+    });
+    let ground = ground.await;
+    for name in ["apple-1", "apple-2", "apple-3"] {
+        ground.put(name, "/k");
+    }
+    let lifecycle = Arc::new(ground.lifecycle);
+    let begin = Instant::now();
+    let scans = tokio::spawn(lifecycle.clone().scan());
+    // Each takes one of them.
+    let all = async {
+        while lifecycle.store.view("apple-3").await.unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let patience = Duration::from_secs(30);
+    tokio::time::timeout(patience, all).await.unwrap();
+    assert!(begin.elapsed() >= frequency * 2, "{:?}", begin.elapsed());
+    scans.abort();
+}
+
+#[tokio::test]
 async fn a_scan_takes_a_batch_and_the_next_goes_on() {
     let mut ground = Ground::open(2).await;
     for at in 0..5 {

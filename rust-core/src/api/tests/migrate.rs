@@ -20,7 +20,19 @@ async fn new_accounts_become_inactive() {
     );
     let b = desk.api.store.view("b").await.unwrap().unwrap().account;
     assert_eq!(b.kubeconfig_file.as_deref(), Some("/b"));
-    assert_eq!(desk.source.users(), [Some("anna".to_owned())]);
+    // Before they are made, and after.
+    let anna = Some("anna".to_owned());
+    assert_eq!(desk.source.users(), [anna.clone(), anna]);
+}
+
+#[tokio::test]
+async fn what_is_deleted_at_clouddriver_while_it_is_migrated_leaves_no_row() {
+    let desk = Desk::open().await;
+    desk.source.put("a", json!({}));
+    desk.source.after_the_next_answer("a", None);
+    let answer = desk.ask("POST", "/armory/accounts", json!([{"name": "a"}]));
+    assert_eq!(answer.await.status, StatusCode::ACCEPTED);
+    assert_eq!(desk.status("a").await, None);
 }
 
 #[tokio::test]
@@ -169,8 +181,8 @@ async fn a_thousand_at_once_are_migrated_switched_on_listed_and_deleted() {
     );
     assert_eq!(
         desk.source.users().len(),
-        2,
-        "pages of 500, not a request for each"
+        4,
+        "pages of 500, not a request for each, before they are made and after"
     );
     let on = names
         .iter()
