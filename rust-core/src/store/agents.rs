@@ -193,10 +193,12 @@ impl Store {
             failpoint::EXPIRE_BEFORE,
             failpoint::EXPIRE_AFTER,
             |tx| {
-                // It may have come back since it was selected.
-                let still = sql("DELETE FROM kubesvc_ferry_agents
-                 WHERE agent_id = ? AND left_at IS NOT NULL");
-                if still.text(agent_id).run(&mut tx).await? == 0 {
+                // It may have come back since it was selected, and left again.
+                let still = sql(format!(
+                    "DELETE FROM kubesvc_ferry_agents WHERE agent_id = ? AND left_at <= {} - ?",
+                    tx.dialect().now()
+                ));
+                if still.text(agent_id).number(over).run(&mut tx).await? == 0 {
                     return Ok(Default::default());
                 }
                 let now = tx.now().await?;
