@@ -4,6 +4,7 @@
 use super::answer::Failure;
 use super::report::Report;
 use super::{Api, Call, dry_run};
+use crate::account::bound;
 use crate::account::definition::{Definition, REDACTED};
 use crate::lifecycle::{Asked, Refusal};
 use bytes::Bytes;
@@ -81,6 +82,9 @@ impl Api {
                 ));
             }
         };
+        let path = at_agent.as_deref().unwrap_or_default();
+        bound::kubeconfig_file(path)
+            .map_err(|reason| Failure::bad(format!("{name}: `kubeconfigAgent` {reason}")))?;
         let entry =
             Entry::new(object).map_err(|reason| Failure::bad(format!("{name}: {reason}")))?;
         if entry.zone_id.is_some() {
@@ -166,16 +170,11 @@ fn body(call: &Call<'_>) -> Result<Value, Failure> {
     super::body::body(call, "JSON")
 }
 
-fn name_of(object: &Object) -> Result<String, &'static str> {
+fn name_of(object: &Object) -> Result<String, String> {
     let name = object.get("name").and_then(Value::as_str);
     let name = name.ok_or("`name` is missing, or is no text")?;
-    if name.is_empty() || name.len() > 255 {
-        return Err("`name` must have 1 to 255 bytes");
-    }
-    match name.contains('\0') {
-        true => Err("no value may have a NUL character"),
-        false => Ok(name.to_owned()),
-    }
+    bound::name(name).map_err(|reason| format!("`name` {reason}"))?;
+    Ok(name.to_owned())
 }
 
 /// One account of a request.
@@ -195,11 +194,11 @@ impl Entry {
         object.insert("type".to_owned(), "kubernetes".into());
         let zone_id = match object.remove("zoneId") {
             None | Some(Value::Null) => None,
-            Some(Value::String(zone)) if zone.is_empty() => None,
-            Some(Value::String(zone)) if zone.len() <= 255 && !zone.contains('\0') => Some(zone),
-            Some(_) => {
-                return Err("`zoneId` must be a text of at most 255 bytes".to_owned());
+            Some(Value::String(zone)) => {
+                bound::optional(&zone).map_err(|reason| format!("`zoneId` {reason}"))?;
+                Some(zone).filter(|zone| !zone.is_empty())
             }
+            Some(_) => return Err("`zoneId` is no text".to_owned()),
         };
         if let Some(path) = object.remove("kubeConfigFile")
             && object.insert("kubeconfigFile".to_owned(), path).is_some()

@@ -256,8 +256,8 @@ mod tests {
     fn names_and_ids_that_cannot_be_are_refused_with_the_reason() {
         let long = "n".repeat(256);
         for (name, reason) in [
-            ("", "1 to 255 bytes"),
-            (&long, "1 to 255 bytes"),
+            ("", "1 to 255 characters"),
+            (&long, "at most 255 characters"),
             ("a\0", "control characters"),
             ("a\nb", "control characters"),
             ("a/b", "must not have `/`"),
@@ -276,7 +276,7 @@ mod tests {
         assert!(refusal(agent).contains("agentId must not have control characters"));
         let mut zone = register(&[]);
         zone.zone_id = long;
-        assert!(refusal(zone).contains("zoneId must have 1 to 255 bytes"));
+        assert!(refusal(zone).contains("zoneId must have at most 255 characters"));
     }
 
     #[test]

@@ -125,6 +125,8 @@ async fn what_is_wrong_is_named_with_a_reason() {
         {"name": "twice", "kubeconfigFile": "/2"},
         {"kubeconfigFile": "/k"},
         {"name": "", "kubeconfigFile": "/k"},
+        {"name": "space ", "kubeconfigFile": "/k"},
+        {"name": "zones", "kubeconfigFile": "/k", "zoneId": "Z "},
         {"name": "right", "kubeconfigFile": "/k"},
     ]);
     let answer = desk.ask("POST", PATH, batch).await;
@@ -136,8 +138,8 @@ async fn what_is_wrong_is_named_with_a_reason() {
         .collect();
     said.sort();
     let wrong = [
-        "entry 10", "entry 11", "file", "kind", "no", "none", "own", "redacted", "twice", "two",
-        "zone",
+        "entry 10", "entry 11", "entry 12", "file", "kind", "no", "none", "own", "redacted",
+        "twice", "two", "zone", "zones",
     ];
     assert_eq!(said, wrong);
     assert_eq!(desk.status("right").await, Some(Status::Inactive));
@@ -268,6 +270,47 @@ async fn a_put_may_name_a_kubeconfig_at_the_agent() {
     let view = desk.api.store.view("a").await.unwrap().unwrap();
     assert_eq!(view.account.kubeconfig_file.as_deref(), Some("/at-agent"));
     assert_eq!(desk.config("a").await.get("kubeconfigAgent"), None);
+    for (wrong, reason) in [
+        (json!("/k\0"), "NUL"),
+        (
+            json!(format!("encryptedFile:noop!v:{TOKEN}")),
+            "the kubeconfig itself",
+        ),
+        (
+            json!(format!("{{\"token\": \"{TOKEN}\"}}")),
+            "the kubeconfig itself",
+        ),
+        (json!(1), "a path"),
+    ] {
+        let answer = desk.ask("PUT", PATH, json!({"name": "a", "kubeconfigAgent": wrong}));
+        let answer = answer.await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
+        assert!(answer.message().contains(reason), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn what_failed_with_the_definition_before_is_forgotten_with_a_put() {
+    let desk = Desk::open().await;
+    for (at, stands) in [
+        "status = 'FAILED', failure = 'DEFINITION'",
+        "status = 'ACTIVE', wanted = 'ACTIVE', zone_id = 'Z', failure = 'AGENTS', due_at = 1",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("a{at}");
+        desk.ask("POST", PATH, inline(&name)).await;
+        let mut tx = desk.api.store.pool().write().await.unwrap();
+        let stands = format!("UPDATE kubesvc_accounts SET {stands} WHERE name = '{name}'");
+        crate::sql::sql(stands).run(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+        let answer = desk.ask("PUT", PATH, json!({"name": name, "context": "c"}));
+        assert_eq!(answer.await.status, StatusCode::ACCEPTED);
+        let view = desk.api.store.view(&name).await.unwrap().unwrap();
+        let left = (view.account.failure, view.account.due_at);
+        assert_eq!(left, (None, None), "{name}");
+    }
 }
 
 #[tokio::test]
