@@ -138,6 +138,12 @@ impl Failure {
         self
     }
 
+    /// With more to say.
+    pub(super) fn but(mut self, more: &str) -> Failure {
+        self.message = format!("{}; {more}", self.message);
+        self
+    }
+
     pub(super) fn other_request() -> Failure {
         Failure::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -197,14 +203,14 @@ impl From<Refusal> for Failure {
                 tracing::error!(error = causes(&error), "a request is not answered");
                 Failure::unavailable("io.ferry.KeyUnusable", error.to_string())
             }
+            Refusal::Unreadable(_) => {
+                Failure::unavailable("io.ferry.Unreadable", refusal.to_string())
+            }
             Refusal::Unknown | Refusal::NoKey | Refusal::Unfit(_) => {
                 Failure::bad(refusal.to_string())
             }
             Refusal::Illegal { .. } | Refusal::Static | Refusal::Unmigrated => {
                 Failure::batch(StatusCode::CONFLICT, refusal.to_string(), Vec::new())
-            }
-            Refusal::Unreadable(_) => {
-                Failure::unavailable("io.ferry.Unreadable", refusal.to_string())
             }
         }
     }

@@ -51,7 +51,7 @@ impl Entry {
         let checks = [
             ("name", bound::name(&self.name)),
             ("zoneId", bound::optional(zone)),
-            ("kubeconfigFile", bound::no_nul(file)),
+            ("kubeconfigFile", bound::kubeconfig_file(file)),
         ];
         let mut wrong = checks.into_iter().filter_map(|(field, check)| {
             let reason = check.err()?;
@@ -227,17 +227,18 @@ impl Api {
     ) -> Result<(), Failure> {
         let named =
             |asks: &[&Ask]| -> Vec<String> { asks.iter().map(|ask| ask.name.clone()).collect() };
-        let brought = self.store.known(&named(&rowless)).await?;
+        let names = named(&rowless);
+        let brought = self.store.known(&names).await;
+        let brought = brought.map_err(|error| report.cut_short(names, error.into()))?;
         let (own, others): (Vec<&Ask>, Vec<&Ask>) = rowless
             .into_iter()
             .partition(|ask| brought.contains(&ask.name));
         for ask in own {
             report.refused(&ask.name, ask.verb.asks_for(), Refusal::Static)?;
         }
-        let accounts = self
-            .lifecycle
-            .seen_at_clouddriver(&named(&others), user)
-            .await?;
+        let names = named(&others);
+        let accounts = self.lifecycle.seen_at_clouddriver(&names, user).await;
+        let accounts = accounts.map_err(|error| report.cut_short(names, error.into()))?;
         for ask in others {
             match accounts.contains_key(&ask.name) {
                 true => {

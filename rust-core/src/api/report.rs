@@ -139,6 +139,22 @@ impl Report {
         })
     }
 
+    /// The failure that keeps it from being said of these what they are; all others are told of.
+    pub(super) fn cut_short(&mut self, names: Vec<String>, failure: Failure) -> Failure {
+        for name in names {
+            let reason = format!("{}; what it is instead cannot be said now", Refusal::Unknown);
+            self.wrong(&name, reason);
+        }
+        let failure = match self.done.is_empty() {
+            true => failure,
+            false => failure.but("what was asked of the migrated accounts is done"),
+        };
+        match self.itemised {
+            true => failure.with_items(self.items()),
+            false => failure,
+        }
+    }
+
     /// 202, or the failure.
     pub(super) fn accepted(mut self) -> Result<Response<Bytes>, Failure> {
         match self.failure() {

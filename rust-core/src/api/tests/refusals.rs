@@ -197,6 +197,20 @@ async fn without_clouddriver_only_what_needs_it_waits() {
         );
     }
     assert_eq!(desk.status("b").await, None, "what is right was processed");
+    let some = json!([{"name": "c", "state": "ACTIVE"}, {"name": "a", "state": "INACTIVE"}]);
+    let path = "/armory/accounts?report=items";
+    let answer = desk.ask("PATCH", path, some).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.message().contains("is done"), "{}", answer.text);
+    let items = answer.json()["items"].clone();
+    assert_eq!(
+        (&items[0]["name"], &items[0]["outcome"]),
+        (&json!("a"), &json!("unchanged"))
+    );
+    assert_eq!(
+        (&items[1]["name"], &items[1]["outcome"]),
+        (&json!("c"), &json!("refused"))
+    );
     let on = json!([{"name": "a", "state": "ACTIVE"}]);
     assert_eq!(
         desk.ask("PATCH", "/armory/accounts", on).await.status,
