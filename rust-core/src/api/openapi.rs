@@ -27,7 +27,17 @@ pub(super) fn document() -> Value {
             "description": "Accounts on their way out of Clouddriver into agents.",
         },
         "paths": paths,
-        "components": {"schemas": schemas},
+        // Either: a sidecar asks for its token, the plugin lets Clouddriver say who asks.
+        "security": [{}, {"bearer": []}],
+        "components": {"schemas": schemas, "securitySchemes": {"bearer": bearer()}},
+    })
+}
+
+fn bearer() -> Value {
+    json!({
+        "type": "http", "scheme": "bearer",
+        "description": "The token of sidecar.api.token. Where a sidecar has none, it serves loopback alone; \
+            the plugin takes who asks from X-SPINNAKER-USER, as Clouddriver does.",
     })
 }
 

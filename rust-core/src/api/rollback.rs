@@ -124,8 +124,8 @@ impl Api {
                     name,
                     ASKED,
                     status,
-                    "Clouddriver has no account of this name any longer; POST it to /credentials, \
-                     or DELETE it here",
+                    "Clouddriver has no account of this name any longer, or does not show it to who asks; \
+                     POST it to /credentials, or DELETE it here",
                 ),
             }
         }
