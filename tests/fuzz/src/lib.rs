@@ -31,7 +31,8 @@ pub fn ground() -> &'static Ground {
         runtime.block_on(clouddriver(&database));
         let file = folder.path().join("sidecar.yml");
         let text = format!(
-            "sidecar:\n  database: {}\nkubesvc:\n  grpc:\n    server:\n      port: 0\n",
+            "sidecar:\n  database: {}\nkubesvc:\n  grpc:\n    server:\n      address: 127.0.0.1\n      \
+             port: 0\n",
             database.display()
         );
         std::fs::write(&file, text).expect("the folder can be written");

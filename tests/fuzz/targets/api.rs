@@ -1,5 +1,5 @@
 //! Requests to `/armory/**` and `/agents/**`: a first line `METHOD target`, then the body. Whatever
-//! is asked, the answer is no failure of ours, is JSON, and holds no secret.
+//! is asked, the answer is no failure of ours, is JSON or lines of it, and holds no secret.
 #![no_main]
 
 use bytes::Bytes;
@@ -19,8 +19,17 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     let body = answer.body();
     let text = std::str::from_utf8(body).expect("an answer is UTF-8");
     assert!(!text.contains(PLANTED), "{asked}: a secret is answered");
-    if !body.is_empty() {
-        let _: serde_json::Value = serde_json::from_slice(body).expect("an answer is JSON");
+    let lines = answer
+        .headers()
+        .get("content-type")
+        .is_some_and(|it| it == "application/x-ndjson");
+    let values = match lines {
+        true => text.lines().collect(),
+        false if text.is_empty() => Vec::new(),
+        false => vec![text],
+    };
+    for value in values {
+        let _: serde_json::Value = serde_json::from_str(value).expect("an answer is JSON");
     }
     Corpus::Keep
 });

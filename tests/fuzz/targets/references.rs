@@ -14,12 +14,12 @@ fuzz_target!(|text: &str| {
     static PARTS: OnceLock<(Resolver, Runtime)> = OnceLock::new();
     let (resolver, runtime) = PARTS.get_or_init(|| {
         let engines = Engines {
-            kubeconfig: None,
             vault: Some(VaultSettings {
                 url: vault(),
                 login: VaultLogin::Token(PLANTED.into()),
                 authority: None,
             }),
+            ..Engines::default()
         };
         let resolver = Resolver::new(engines).expect("the engines are right");
         (resolver, Runtime::new().expect("a runtime"))
