@@ -4,10 +4,10 @@ use super::SecretError;
 use crate::encoding::hex;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hmac;
-use secrecy::{ExposeSecret, SecretSlice, SecretString};
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use secrecy::{ExposeSecret, ExposeSecretMut, SecretSlice, SecretString};
+use std::fs::{self, File, Permissions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 pub(super) const KEY_BYTES: usize = 32;
@@ -22,38 +22,36 @@ pub(super) struct Key {
 impl Key {
     /// The key in this file.
     pub(super) fn read(path: &Path) -> Result<Key, SecretError> {
-        let bytes = match fs::read(path) {
-            Ok(bytes) => bytes,
+        let unusable = unusable(path);
+        let mut file = match File::open(path) {
+            Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(SecretError::NoKeyFile {
                     path: path.to_owned(),
                 });
             }
-            Err(error) => return Err(unusable(path)(error)),
+            Err(error) => return Err(unusable(error)),
         };
-        Key::of(path, SecretSlice::from(bytes))
+        guard(path, &file)?;
+        let mut bytes = Vec::new();
+        let read = file.read_to_end(&mut bytes);
+        let bytes = SecretSlice::from(bytes);
+        read.map_err(unusable)?;
+        Key::of(path, &bytes)
     }
 
     /// The key in this file, which is made with mode 0600 when it is not there.
     pub(super) fn read_or_make(path: &Path) -> Result<Key, SecretError> {
         match Key::read(path) {
-            Err(SecretError::NoKeyFile { .. }) => Key::of(path, make(path)?),
+            Err(SecretError::NoKeyFile { .. }) => {
+                make(path)?;
+                Key::read(path)
+            }
             read => read,
         }
     }
 
-    fn of(path: &Path, bytes: SecretSlice<u8>) -> Result<Key, SecretError> {
-        let mode = fs::metadata(path)
-            .map_err(unusable(path))?
-            .permissions()
-            .mode()
-            & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(SecretError::KeyFileMode {
-                path: path.to_owned(),
-                mode,
-            });
-        }
+    fn of(path: &Path, bytes: &SecretSlice<u8>) -> Result<Key, SecretError> {
         let bytes = bytes.expose_secret();
         if bytes.len() != KEY_BYTES {
             return Err(SecretError::KeyFileLength {
@@ -102,6 +100,32 @@ impl Key {
     }
 }
 
+/// Refuses a key file that others can get at. A Secret's file is root's and read by the pod's group
+/// (fsGroup); a volume's is ours, and is opened to that group whenever it is mounted.
+fn guard(path: &Path, file: &File) -> Result<(), SecretError> {
+    let about = file.metadata().map_err(unusable(path))?;
+    let mode = about.permissions().mode() & 0o777;
+    let refused = |who| SecretError::KeyFileMode {
+        path: path.to_owned(),
+        mode,
+        who,
+    };
+    if mode & 0o007 != 0 {
+        return Err(refused("others"));
+    }
+    let user = fs::metadata("/proc/self").map_err(unusable(path))?.uid();
+    let is_open = about.uid() == user && mode & 0o070 != 0;
+    if is_open && file.set_permissions(Permissions::from_mode(0o600)).is_ok() {
+        let (path, was) = (path.display(), format!("{mode:o}"));
+        tracing::info!(%path, was, "the key file was open to its group; its mode is 0600 again");
+        return Ok(());
+    }
+    match mode & 0o020 {
+        0 => Ok(()),
+        _ => Err(refused("its group")),
+    }
+}
+
 fn unusable(path: &Path) -> impl Fn(io::Error) -> SecretError {
     move |source| SecretError::KeyFile {
         path: path.to_owned(),
@@ -110,10 +134,10 @@ fn unusable(path: &Path) -> impl Fn(io::Error) -> SecretError {
 }
 
 /// Writes a new key beside its place and links it there: two that start at once agree on one.
-fn make(path: &Path) -> Result<SecretSlice<u8>, SecretError> {
+fn make(path: &Path) -> Result<(), SecretError> {
     let io = unusable(path);
-    let mut key = vec![0; KEY_BYTES];
-    aws_lc_rs::rand::fill(&mut key).map_err(|_| SecretError::NoRandomness)?;
+    let mut key = SecretSlice::from(vec![0; KEY_BYTES]);
+    aws_lc_rs::rand::fill(key.expose_secret_mut()).map_err(|_| SecretError::NoRandomness)?;
     let mut fresh = path.as_os_str().to_owned();
     fresh.push(format!(".{}", std::process::id()));
     let fresh = PathBuf::from(fresh);
@@ -124,7 +148,7 @@ fn make(path: &Path) -> Result<SecretSlice<u8>, SecretError> {
         .mode(0o600)
         .open(&fresh)
         .map_err(&io)?;
-    file.write_all(&key)
+    file.write_all(key.expose_secret())
         .and_then(|()| file.sync_all())
         .map_err(&io)?;
     let linked = fs::hard_link(&fresh, path);
@@ -136,10 +160,7 @@ fn make(path: &Path) -> Result<SecretSlice<u8>, SecretError> {
     let folder = File::open(folder.unwrap_or(Path::new("."))).map_err(&io)?;
     folder.sync_all().map_err(&io)?;
     match linked {
-        Ok(()) => Ok(SecretSlice::from(key)),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            Ok(SecretSlice::from(fs::read(path).map_err(io)?))
-        }
-        Err(error) => Err(io(error)),
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(io(error)),
+        _ => Ok(()),
     }
 }

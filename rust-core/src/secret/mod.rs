@@ -41,13 +41,19 @@ pub enum SecretError {
         /// The file.
         path: PathBuf,
     },
-    /// Others than its owner may read the key file.
-    #[error("the key file {path} has mode {mode:o}; make it 0600 (chmod 600 {path})")]
+    /// Others can get at the key file.
+    #[error(
+        "the key file {path} has mode {mode:o}, which lets {who} get at it; make it 0600 (chmod 600 \
+         {path}), or, from a Secret of Kubernetes, mount it with defaultMode: 0440 and set the pod's \
+         fsGroup"
+    )]
     KeyFileMode {
         /// The file.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
+        /// Who could read or change it.
+        who: &'static str,
     },
     /// The key file has another length.
     #[error("the key file {path} holds {found} bytes instead of {KEY_BYTES}")]

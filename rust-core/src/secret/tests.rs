@@ -47,14 +47,43 @@ fn without_a_key_no_secret_is_kept() {
 fn the_key_file_is_its_owners_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ferry.key");
-    Keyring::beside(&path).unwrap();
-    assert_eq!(
-        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-    let error = Keyring::beside(&path).err().unwrap().to_string();
-    assert!(error.contains("0600"), "{error}");
+    let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    let read_with = |mode: u32| {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        Keyring::named(&path)
+    };
+    let made = Keyring::beside(&path).unwrap();
+    assert_eq!(mode(), 0o600);
+    // A volume's group is let in whenever the volume is mounted.
+    for open in [0o600, 0o440, 0o640, 0o660] {
+        let again = read_with(open).unwrap_or_else(|error| panic!("{open:o}: {error}"));
+        assert_eq!((again.key_id(), mode()), (made.key_id(), 0o600), "{open:o}");
+    }
+    for open in [0o644, 0o602, 0o664] {
+        let error = read_with(open).err().unwrap().to_string();
+        assert!(
+            error.contains("lets others") && error.contains("chmod 600"),
+            "{error}"
+        );
+        assert!(error.contains("defaultMode: 0440 and set the pod's fsGroup"));
+        assert_eq!(
+            mode(),
+            open,
+            "what others have seen is not put right in silence"
+        );
+    }
+    if std::os::unix::fs::chown(&path, Some(4711), None).is_err() {
+        return; // Only root has files of others to show.
+    }
+    for open in [0o440, 0o640] {
+        let theirs = read_with(open).unwrap_or_else(|error| panic!("{open:o}: {error}"));
+        assert_eq!((theirs.key_id(), mode()), (made.key_id(), open));
+    }
+    for (open, who) in [(0o660, "lets its group"), (0o444, "lets others")] {
+        let error = read_with(open).err().unwrap().to_string();
+        assert!(error.contains(who), "{error}");
+        assert_eq!(mode(), open);
+    }
 }
 
 #[test]
