@@ -40,11 +40,24 @@ fn every_set_is_accepted_and_leaves_clouddriver_to_the_sidecar() {
                 // Two pods must not write one file.
                 assert_eq!(strategy, "Recreate");
                 assert_eq!(deployment["spec"]["replicas"], 1);
+                let pod = &deployment["spec"]["template"]["spec"]["securityContext"];
+                assert_eq!(pod["fsGroupChangePolicy"], "OnRootMismatch");
             }
             _ => {
                 let secret = &database["valueFrom"]["secretKeyRef"];
                 assert_eq!(secret, &json!({"name": "ferry-database", "key": "url"}));
                 assert_eq!(strategy, "RollingUpdate");
+                let file = variable(sidecar, "KUBESVC_SECRETS_KEYFILE")["value"].as_str();
+                assert_eq!(file, Some("/etc/ferry/key/key"));
+                assert_eq!(secret(deployment, sidecar, "/etc/ferry/key"), "ferry-key");
+                let pod = &deployment["spec"]["template"]["spec"];
+                let key = &one(&pod["volumes"], "name", "ferry-key")["secret"];
+                // The sidecar refuses what others may read, and its user reads it by the group.
+                assert_eq!(key["defaultMode"], 0o440);
+                assert_eq!(
+                    pod["securityContext"]["fsGroup"],
+                    sidecar["securityContext"]["runAsGroup"]
+                );
             }
         }
     }
