@@ -83,7 +83,7 @@ impl Lifecycle {
         let mut resealed = 0;
         for pass in 1.. {
             let (mut rotated, mut lost) = (Rotated::default(), 0);
-            for place in Place::ALL {
+            for place in self.store.sealed_places().await? {
                 lost += self.rotate_at(place, key_id, &mut rotated).await?;
             }
             resealed += rotated.resealed;

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::account::{HoldingState, Status};
+use crate::lifecycle::Parts;
 use crate::source::test_source::TestSource;
 use crate::store::{ARMORY_AGENTS, Location};
 use ferry_tests::armory::{Changelog, populate};
@@ -28,7 +29,7 @@ struct Left {
     schema: Schema,
     keyring: Keyring,
     source: TestSource,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Left {
@@ -40,7 +41,7 @@ impl Left {
             schema,
             keyring: Keyring::beside(&folder.path().join("key")).unwrap(),
             source: TestSource::start().await,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -290,5 +291,32 @@ async fn what_their_plugin_adds_when_it_is_back_is_taken_over_next() {
             (apart.len(), apart["=Static"]["connections"].as_str()),
             (2, "=7")
         );
+    }
+}
+
+#[tokio::test]
+async fn what_is_set_apart_changes_keys_with_the_rest() {
+    for kind in SERVERS {
+        let left = Left::new(kind, Changelog::Bare).await;
+        let store = left.taken().await;
+        let [old, new] = ["key", "new"].map(|name| left.folder.path().join(name));
+        let keyring = Keyring::beside(&new).unwrap().with_others(&[old]).unwrap();
+        let parts = Parts::for_tests(store, keyring, left.source.source());
+        let lifecycle = Lifecycle::new(parts);
+        let counted = async || {
+            let keys = lifecycle.keys().await.unwrap();
+            let uses = keys.uses.into_iter();
+            let of_others = |key_id: &str| keys.key_id.as_deref() != Some(key_id);
+            uses.map(|keyed| (of_others(&keyed.key_id), keyed.secrets))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(counted().await, [(true, 11)]);
+        let rotated = lifecycle.rotate_keys().await.unwrap();
+        assert_eq!((rotated.resealed, rotated.closed), (11, 0));
+        assert_eq!(counted().await, [(false, 11)]);
+        let apart = "SELECT secret_key_id FROM kubesvc_ferry_armory_static
+                     WHERE name = 'static-too'";
+        let key_id = lifecycle.keys().await.unwrap().key_id.unwrap();
+        assert_eq!(left.schema.query(apart), [key_id]);
     }
 }

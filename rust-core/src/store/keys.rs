@@ -3,9 +3,9 @@
 //! secret is opened here.
 
 use super::cores::live_since;
-use super::{Store, StoreError, failpoint, transaction};
+use super::{Store, StoreError, failpoint, reshape, transaction};
 use crate::secret::Sealed;
-use crate::sql::{Value, insert, sql};
+use crate::sql::{Dialect, Tx, Value, insert, sql};
 
 /// Where sealed secrets lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,18 +14,37 @@ pub enum Place {
     Accounts,
     /// Of definitions that wait for a row of their name to be gone.
     Next,
+    /// Of accounts that agents of Armory's brought by themselves, where there were such.
+    Apart,
 }
 
 impl Place {
-    /// All of them.
-    pub const ALL: [Place; 2] = [Place::Accounts, Place::Next];
-
     fn table(self) -> &'static str {
         match self {
             Place::Accounts => "kubesvc_accounts",
             Place::Next => "kubesvc_ferry_next",
+            Place::Apart => reshape::STATIC,
         }
     }
+}
+
+/// Those that there are.
+async fn places(tx: &mut Tx) -> Result<Vec<Place>, StoreError> {
+    let mut places = vec![Place::Accounts, Place::Next];
+    let schema = match tx.dialect() {
+        // Armory's plugin never kept its tables in a file.
+        Dialect::Sqlite => return Ok(places),
+        Dialect::MySql => "DATABASE()",
+        Dialect::Postgres => "current_schema()",
+    };
+    let apart = sql(format!(
+        "SELECT COUNT(*) FROM information_schema.tables
+         WHERE table_schema = {schema} AND table_name = ?"
+    ));
+    if apart.text(reshape::STATIC).count(tx).await? > 0 {
+        places.push(Place::Apart);
+    }
+    Ok(places)
 }
 
 /// How much is sealed with a key.
@@ -79,14 +98,25 @@ impl Store {
         Ok(without)
     }
 
+    /// Where sealed secrets may lie in this database.
+    pub async fn sealed_places(&self) -> Result<Vec<Place>, StoreError> {
+        let mut tx = self.pool.read().await?;
+        let places = places(&mut tx).await?;
+        tx.commit().await?;
+        Ok(places)
+    }
+
     /// By which keys secrets are sealed, sorted by key.
     pub async fn key_uses(&self) -> Result<Vec<KeyUse>, StoreError> {
         let mut tx = self.pool.read().await?;
-        let [present, next] = Place::ALL.map(Place::table);
+        let places = places(&mut tx).await?;
+        let each = places.into_iter().map(|place| {
+            let table = place.table();
+            format!("SELECT secret_key_id FROM {table} WHERE {SEALED}")
+        });
+        let all = each.collect::<Vec<_>>().join(" UNION ALL ");
         let uses = sql(format!(
-            "SELECT secret_key_id, COUNT(*) AS secrets FROM
-             (SELECT secret_key_id FROM {present} WHERE {SEALED}
-              UNION ALL SELECT secret_key_id FROM {next} WHERE {SEALED}) s
+            "SELECT secret_key_id, COUNT(*) AS secrets FROM ({all}) s
              GROUP BY secret_key_id ORDER BY secret_key_id"
         ));
         let rows = uses.all(&mut tx).await?;
