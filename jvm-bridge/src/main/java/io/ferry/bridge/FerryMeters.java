@@ -1,6 +1,7 @@
 package io.ferry.bridge;
 
 import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.FunctionTimer;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tag;
@@ -31,6 +32,10 @@ final class FerryMeters implements MeterBinder, DisposableBean {
       Pattern.compile("^([a-zA-Z_:][\\w:]*)(?:\\{(.*)\\})? (\\S+)$", Pattern.MULTILINE);
   private static final Pattern LABEL = Pattern.compile("(\\w+)=\"((?:[^\"\\\\]|\\\\.)*)\"");
 
+  /** What Armory's plugin calls in its documents by a name with dots. */
+  private static final Map<String, String> DOTTED =
+      Map.of("kubesvc_ops_processTime", "kubesvc.ops.processTime");
+
   private final Supplier<Core> core;
   private final List<MeterRegistry> registries = new CopyOnWriteArrayList<>();
   private final Map<String, Double> values = new ConcurrentHashMap<>();
@@ -52,9 +57,9 @@ final class FerryMeters implements MeterBinder, DisposableBean {
       Matcher sample = SAMPLE.matcher(core.get().metrics());
       while (sample.find()) {
         String labels = sample.group(2) == null ? "" : sample.group(2);
-        String id = sample.group(1) + "{" + labels + "}";
-        if (values.put(id, Double.valueOf(sample.group(3))) == null) {
-          register(sample.group(1), tags(labels), id);
+        String name = sample.group(1);
+        if (values.put(id(name, labels), Double.valueOf(sample.group(3))) == null) {
+          register(name, labels);
         }
       }
     } catch (RuntimeException e) {
@@ -62,15 +67,38 @@ final class FerryMeters implements MeterBinder, DisposableBean {
     }
   }
 
-  private void register(String name, List<Tag> tags, String id) {
+  /** Times are one meter, of their count and sum: a timer that keeps no buckets. */
+  private void register(String name, String labels) {
+    String id = id(name, labels);
+    List<Tag> tags = tags(labels);
     for (MeterRegistry registry : registries) {
       if (name.endsWith("_total")) {
-        String counted = name.substring(0, name.length() - "_total".length());
-        FunctionCounter.builder(counted, values, all -> all.get(id)).tags(tags).register(registry);
-      } else {
+        FunctionCounter.builder(without(name, "_total"), values, all -> all.get(id))
+            .tags(tags)
+            .register(registry);
+      } else if (name.endsWith("_seconds_count")) {
+        String timed = without(name, "_seconds_count");
+        String sum = id(timed + "_seconds_sum", labels);
+        FunctionTimer.builder(
+                DOTTED.getOrDefault(timed, timed),
+                values,
+                all -> all.get(id).longValue(),
+                all -> all.getOrDefault(sum, 0.0),
+                TimeUnit.SECONDS)
+            .tags(tags)
+            .register(registry);
+      } else if (!name.endsWith("_seconds_sum") && !name.endsWith("_seconds_bucket")) {
         Gauge.builder(name, values, all -> all.get(id)).tags(tags).register(registry);
       }
     }
+  }
+
+  private static String id(String name, String labels) {
+    return name + "{" + labels + "}";
+  }
+
+  private static String without(String name, String end) {
+    return name.substring(0, name.length() - end.length());
   }
 
   private static List<Tag> tags(String labels) {
