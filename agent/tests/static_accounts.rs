@@ -8,10 +8,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ferry_agent::config::{Config, Environment, Files};
+use ferry_agent::dial::Dialer;
+use ferry_tests::vault::Vault;
 use ferry_wire::v1::account_report::State;
 use http::StatusCode;
 use support::apiserver::{Authority, SECRET, kubeconfig, tls};
-use support::{Agent, Core, Terms, dead};
+use support::{Agent, Core, CoreSession, Terms, dead};
 
 /// Serves pods to whoever has the token.
 fn pods(path: &str) -> (StatusCode, String) {
@@ -29,6 +31,23 @@ fn pods(path: &str) -> (StatusCode, String) {
         _ => return (StatusCode::NOT_FOUND, String::new()),
     };
     (StatusCode::OK, body.into())
+}
+
+/// What has become of each account by its first attempt.
+async fn outcomes(session: &mut CoreSession) -> BTreeMap<String, State> {
+    // What is known by then is told with the registration.
+    let registered = session.register.static_accounts.clone().into_iter();
+    let mut states: BTreeMap<String, State> = registered
+        .map(|account| (account.name, account.report.unwrap().state.unwrap()))
+        .collect();
+    while states
+        .values()
+        .any(|state| matches!(state, State::Connecting(_)))
+    {
+        let report = session.report().await;
+        states.insert(report.account, report.state.unwrap());
+    }
+    states
 }
 
 #[tokio::test]
@@ -71,19 +90,7 @@ async fn an_operators_kubeconfig_may_name_files_and_run_its_program() {
     let mut core = Core::start(Terms::default()).await;
     let agent = Agent::start(core.address, &more);
     let mut session = core.session().await;
-    let register = session.register.static_accounts.clone();
-    let mut states: BTreeMap<String, State> = register
-        .into_iter()
-        .map(|account| (account.name, account.report.unwrap().state.unwrap()))
-        .collect();
-    while states
-        .values()
-        .any(|state| matches!(state, State::Connecting(_)))
-    {
-        let report = session.report().await;
-        states.insert(report.account, report.state.unwrap());
-    }
-    for (name, state) in states {
+    for (name, state) in outcomes(&mut session).await {
         match (name.as_str(), state) {
             ("one" | "two", State::Ready(ready)) => assert_eq!(ready.kinds, ["Pod"]),
             ("three", State::Failed(failed)) => assert!(failed.cause.contains("not a kubeconfig")),
@@ -104,6 +111,51 @@ async fn an_operators_kubeconfig_may_name_files_and_run_its_program() {
             }
         }
     }
+    agent.stop().await;
+}
+
+/// Each beside one without the key, of the same kubeconfig.
+#[tokio::test]
+async fn an_account_may_trust_any_certificate_and_leave_the_proxy_aside() {
+    let (authority, stranger) = (Authority::new("good"), Authority::new("other"));
+    let address = tls(authority.issue("127.0.0.1", false), pods).await;
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = proxy.local_addr().unwrap();
+    std::thread::spawn(move || proxy.incoming().for_each(drop));
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, server: &str, authority: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, kubeconfig(server, authority)).unwrap();
+        file.display().to_string()
+    };
+    let near = write("near", &format!("https://{address}"), &stranger.pem);
+    let far = write("far", "https://no-such-host.invalid:6443", &stranger.pem);
+    let mut core = Core::start(Terms::default()).await;
+    let yaml = format!(
+        "clouddriver: {{grpc: '{}'}}\nserver: {{port: 0}}\nkubernetes:\n  accounts:\n\
+         \x20 - {{name: strict, kubeconfigFile: {near}, namespaces: [a]}}\n\
+         \x20 - {{name: trusting, kubeconfigFile: {near}, namespaces: [a], insecure: true}}\n\
+         \x20 - {{name: proxied, kubeconfigFile: {far}}}\n\
+         \x20 - {{name: straight, kubeconfigFile: {far}, noProxy: true}}\n",
+        core.address
+    );
+    let mut config = Config::parse(&yaml, "test.yml", &Environment::default()).unwrap();
+    config.clusters.dialer = Dialer::through(&format!("http://{at}"), "");
+    let agent = Agent::run(config);
+    let mut session = core.session().await;
+    let states = outcomes(&mut session).await;
+    let failure = |name: &str| match &states[name] {
+        State::Failed(failed) => failed.cause.as_str(),
+        other => panic!("{name}: {other:?}"),
+    };
+    assert!(failure("strict").contains("not trusted"), "{states:?}");
+    let trusting = &states["trusting"];
+    assert!(matches!(trusting, State::Ready(_)), "{trusting:?}");
+    assert!(
+        failure("proxied").contains("the proxy of HTTPS_PROXY"),
+        "{states:?}"
+    );
+    assert!(failure("straight").contains("agent's DNS"), "{states:?}");
     agent.stop().await;
 }
 
@@ -185,7 +237,7 @@ async fn a_static_accounts_kubeconfig_may_be_a_reference() {
     let authority = Authority::new("good");
     let address = tls(authority.issue("127.0.0.1", false), pods).await;
     let folder = tempfile::tempdir().unwrap();
-    let vault = ferry_tests::vault::Vault::start(folder.path());
+    let vault = Vault::start(folder.path());
     vault.let_in("t0ken");
     let server = format!("https://{address}");
     let text = kubeconfig(&server, &authority.pem);
@@ -236,4 +288,76 @@ async fn a_static_accounts_kubeconfig_may_be_a_reference() {
         }
     }
     agent.stop().await;
+}
+
+/// An account that is served by a secret in Vault, which is then another one: of another cluster.
+struct Rotation {
+    vault: Vault,
+    /// Where the cluster of the new secret is.
+    server: String,
+    session: CoreSession,
+    agent: Agent,
+    _core: Core,
+    _folder: tempfile::TempDir,
+}
+
+impl Rotation {
+    /// `sealed`: Vault is before the secret changes.
+    async fn start(sealed: bool) -> Self {
+        let authority = Authority::new("good");
+        let mut servers = Vec::new();
+        for _ in 0..2 {
+            let address = tls(authority.issue("127.0.0.1", false), pods).await;
+            servers.push(format!("https://{address}"));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let vault = Vault::start(folder.path());
+        vault.let_in("t0ken");
+        let put = |server: &str| vault.put("kv", "it", "it", &kubeconfig(server, &authority.pem));
+        put(&servers[0]);
+        let more = format!(
+            "secrets: {{vault: {{enabled: true, url: '{}', token: t0ken, caFile: {}}}}}\n\
+             kubernetes: {{accounts: [{{name: a, kubeconfigFile: 'encryptedFile:vault!e:kv!p:it!k:it', namespaces: [a]}}]}}\n",
+            vault.url,
+            vault.authority.display(),
+        );
+        let mut core = Core::start(Terms::default()).await;
+        let agent = Agent::start(core.address, &more);
+        let mut session = core.session().await;
+        match &outcomes(&mut session).await["a"] {
+            State::Ready(ready) => assert_eq!(ready.kube_host, servers[0]),
+            other => panic!("{other:?}"),
+        }
+        vault.seal(sealed);
+        put(&servers[1]);
+        Self {
+            server: servers.remove(1),
+            vault,
+            session,
+            agent,
+            _core: core,
+            _folder: folder,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_changes_is_taken_up_while_its_account_is_served() {
+    let mut rotation = Rotation::start(false).await;
+    // Next it is ready, not lost.
+    match rotation.session.state_of("a").await {
+        State::Ready(ready) => assert_eq!(ready.kube_host, rotation.server),
+        other => panic!("{other:?}"),
+    }
+    rotation.agent.stop().await;
+}
+
+#[tokio::test]
+async fn an_account_is_served_on_while_its_secret_cannot_be_read() {
+    let mut rotation = Rotation::start(true).await;
+    rotation.session.no_report(Duration::from_secs(25)).await;
+    rotation.vault.seal(false);
+    let state = rotation.session.state_of("a").await;
+    assert!(matches!(state, State::Ready(_)), "{state:?}");
+    rotation.agent.stop().await;
 }

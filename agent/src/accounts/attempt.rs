@@ -4,11 +4,14 @@
 //! those of the other accounts (`turns`); whoever waits long for them is told so, and has its time from
 //! then on: it is for the attempt.
 
+use std::future::pending;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use ferry_reference::Resolver;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::definition::Definition;
@@ -23,6 +26,9 @@ use crate::kubeconfig::{self, Source};
 
 /// How long slow first lists are waited for once something is listed.
 const SETTLE: Duration = Duration::from_secs(5);
+
+/// How often it is asked whether a reference names another secret by now.
+const LOOK: Duration = Duration::from_secs(20);
 
 /// What is to be reached.
 pub(super) struct Account {
@@ -48,6 +54,27 @@ pub(super) struct Reached {
     pub(super) identity: Identity,
     pub(super) watches: Watches,
     pub(super) namespaces: Namespaces,
+    pub(super) secret: Option<Fingerprint>,
+}
+
+/// Of the secret that a reference named; the secret itself is not kept.
+#[derive(PartialEq, Eq)]
+pub(super) struct Fingerprint(Vec<u8>);
+
+impl Fingerprint {
+    fn of(secret: &SecretString) -> Self {
+        let digest = digest(&SHA256, secret.expose_secret().as_bytes());
+        Self(digest.as_ref().to_vec())
+    }
+}
+
+/// A cluster that has shown its certificate.
+pub(super) struct Met {
+    pub(super) cluster: Cluster,
+    /// The fingerprint of the certificate.
+    pub(super) certificate: String,
+    /// `None`: the kubeconfig is no reference.
+    pub(super) secret: Option<Fingerprint>,
 }
 
 /// The time of an attempt.
@@ -125,7 +152,11 @@ impl Account {
         let step = self.step();
         let (_, definition) = self.order.as_ref().map_err(|refusal| refusal.clone())?;
         let mut clock = Clock::new(self.budget, waits);
-        let (cluster, certificate) = self.reach(&mut clock, step).await?;
+        let Met {
+            cluster,
+            certificate,
+            secret,
+        } = self.reach(&mut clock, step).await?;
         let mut again = self.again(step);
         let mut turn = clock.turn(&self.turns.talk).await;
         let server = cluster.server();
@@ -160,19 +191,33 @@ impl Account {
             cluster,
             identity,
             watches,
+            secret,
         })
     }
 
-    /// Connects in its turn; answers the cluster with the fingerprint of its certificate.
-    pub(super) async fn reach(
-        &self,
-        clock: &mut Clock<'_>,
-        step: Duration,
-    ) -> Result<(Cluster, String), Cause> {
+    /// Waits until the kubeconfig's reference names another secret than `used`; never ends where there
+    /// is no reference.
+    pub(super) async fn rotated(&self, used: Option<Fingerprint>) {
+        let (Ok((Source::Referenced(reference), _)), Some(used)) = (&self.order, used) else {
+            return pending().await;
+        };
+        loop {
+            sleep(LOOK).await;
+            // One that cannot be read says nothing about a cluster that is watched.
+            if let Ok(secret) = self.secrets.resolve(reference).await
+                && Fingerprint::of(&secret) != used
+            {
+                return;
+            }
+        }
+    }
+
+    /// Connects in its turn.
+    pub(super) async fn reach(&self, clock: &mut Clock<'_>, step: Duration) -> Result<Met, Cause> {
         let mut turn = clock.turn(&self.turns.prepare).await;
         let prepared = turn.step(self.prepare(step));
         let prepared = clock.within("the cluster", "reading the kubeconfig", prepared);
-        let cluster = prepared.await??;
+        let (cluster, secret) = prepared.await??;
         drop(turn);
         let mut turn = clock.turn(&self.turns.reach).await;
         let mut again = self.again(step);
@@ -186,16 +231,23 @@ impl Account {
                 }
             }
         };
-        Ok((cluster, certificate))
+        Ok(Met {
+            cluster,
+            certificate,
+            secret,
+        })
     }
 
     /// Reads the kubeconfig and prepares the client, where reading files and running an operator's
     /// credential program holds up nothing else.
-    async fn prepare(&self, step: Duration) -> Result<Cluster, Cause> {
+    async fn prepare(&self, step: Duration) -> Result<(Cluster, Option<Fingerprint>), Cause> {
         let (mut source, definition) = self.order.clone().map_err(Cause::Refused)?;
+        let mut secret = None;
         if let Source::Referenced(reference) = &source {
             let text = self.secrets.resolve(reference).await;
-            source = Source::Resolved(text.map_err(Refusal::Reference)?);
+            let text = text.map_err(Refusal::Reference)?;
+            secret = Some(Fingerprint::of(&text));
+            source = Source::Resolved(text);
         }
         let folders = self.folders.clone();
         let dialer = match definition.no_proxy {
@@ -209,7 +261,7 @@ impl Account {
             Cluster::new(access, step, dialer)
         };
         match tokio::task::spawn_blocking(work).await {
-            Ok(cluster) => cluster,
+            Ok(cluster) => Ok((cluster?, secret)),
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 // The runtime is ending, and this task with it.

@@ -20,7 +20,7 @@ use std::time::Duration;
 use ferry_reference::Resolver;
 use ferry_wire::v1::account::Kubeconfig;
 use ferry_wire::v1::account_report::State;
-use ferry_wire::v1::{Account, AccountReport, Deletion, Failed, Refused, StaticAccount};
+use ferry_wire::v1::{Account, AccountReport, Deletion, Failed, StaticAccount};
 use secrecy::SecretString;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -271,19 +271,19 @@ impl Accounts {
         let mut table = self.0.table();
         for Deletion { name, generation } in accounts {
             match table.held.get(&name) {
-                Some(held) if held.fixed.is_some() => {
-                    let cause =
-                        "it is an account of the agent's own configuration: remove it there";
-                    let state = State::Refused(Refused {
-                        cause: cause.into(),
-                    });
-                    table.answer(report(&name, generation, state));
+                // What overtook a newer SaveAccounts is not about what is held.
+                Some(held)
+                    if held.fixed.is_none() && (1..held.generation).contains(&generation) =>
+                {
+                    debug!(account = printable(&name), "held in a newer generation");
+                    table.tell(&name);
                 }
-                Some(_) => {
+                Some(held) if held.fixed.is_none() => {
                     info!(account = printable(&name), "deleted");
                     self.end(&mut table, &name, Some(generation));
                 }
-                None => match table.closing.get_mut(&name) {
+                // One of the agent's own configuration is none of the core's, and stays.
+                _ => match table.closing.get_mut(&name) {
                     // One that is ending is reported at its end.
                     Some(closing) => closing.tell = closing.tell.max(Some(generation)),
                     None => table.dropped(&name, generation),
@@ -440,13 +440,15 @@ impl Publisher {
         &self.shown
     }
 
-    /// The account's state from now on. Repeating the present one tells nobody anything.
+    /// The account's state from now on. Repeating the present one tells nobody anything, unless the
+    /// cluster was listed anew.
     fn publish(&self, state: State, seen: Seen) {
         let mut table = self.shared.table();
         let Some(held) = table.held.get_mut(&self.name) else {
             return;
         };
-        if held.incarnation != self.incarnation || held.state == state {
+        let anew = matches!(state, State::Ready(_)) || held.state != state;
+        if held.incarnation != self.incarnation || !anew {
             return;
         }
         held.state = state;

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::attempt::{Account, Clock};
+use super::attempt::{Account, Clock, Met};
 use super::{Accounts, ITS_OWN, NOT_DYNAMIC, budget, order};
 use crate::cause::{Cause, Trouble};
 
@@ -111,7 +111,12 @@ impl Account {
         let (_, definition) = self.order.as_ref().map_err(|refusal| refusal.clone())?;
         // Who asks has a limit of their own, and hears of nothing before.
         let mut clock = Clock::new(self.budget, &|_| ());
-        let (cluster, certificate) = self.reach(&mut clock, step).await?;
+        let met = self.reach(&mut clock, step).await?;
+        let Met {
+            cluster,
+            certificate,
+            ..
+        } = met;
         let mut turn = clock.turn(&self.turns.talk).await;
         let identity = turn.step(cluster.identify(&certificate, step)).await?;
         let selection = &definition.selection;

@@ -1,4 +1,5 @@
-//! One account's task: reach the cluster, watch it, notice when it is lost, go on trying.
+//! One account's task: reach the cluster, watch it, notice when it is lost or its kubeconfig is another
+//! secret, go on trying.
 //!
 //! `accounts` starts one per account and ends it by dropping it; nothing of it outlives that. What
 //! it finds out goes to its [`Publisher`]. It never talks to the core itself.
@@ -56,8 +57,13 @@ async fn keep(account: Account, publisher: &Publisher) {
     };
     let mut waits = retry.waits();
     let mut was_ready = false;
+    let mut rotated = false;
     loop {
         let in_line = |waited: Duration| {
+            // Until it is known what the new secret comes to, the account is what it was.
+            if rotated {
+                return;
+            }
             let seconds = u32::try_from(waited.as_secs()).unwrap_or(u32::MAX);
             publisher.publish(connecting(seconds.max(1)), Seen::default());
         };
@@ -68,8 +74,14 @@ async fn keep(account: Account, publisher: &Publisher) {
                 was_ready = true;
                 waits.reset();
                 let namespaces = active.namespaces.clone();
+                let secret = active.secret.take();
                 let trouble = tokio::select! {
                     trouble = active.hold(account.clusters.timeout) => trouble,
+                    () = account.rotated(secret) => {
+                        info!(account = publisher.shown(), "its kubeconfig is another secret now");
+                        rotated = true;
+                        continue;
+                    }
                     never = namespaces.follow(told, || publisher.again()) => match never {},
                 };
                 let error = trouble.to_string();
@@ -89,6 +101,7 @@ async fn keep(account: Account, publisher: &Publisher) {
                 }
             }
         }
+        rotated = false;
         sleep(waits.grow()).await;
     }
 }
