@@ -36,6 +36,12 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
+/// Whether what should be the path of a file is the content of one. It may be secret: it is not shown.
+pub(crate) fn is_content(text: &str) -> bool {
+    let text = text.trim();
+    text.contains(['\n', '\r']) || text.starts_with('{') || text.starts_with("-----BEGIN")
+}
+
 /// A line and a column, from 1, of a text that must not be quoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
@@ -143,6 +149,10 @@ pub enum Refusal {
         field: &'static str,
         reason: &'static str,
     },
+    #[error(
+        "kubeconfigFile is refused: it is no path but what should be in the file; give its path, or the content as kubeconfigContents"
+    )]
+    ContentForPath,
     #[error(
         "the kubeconfig file `{0}` is refused: it does not lie below a folder that the agent's kubernetes.kubeconfigFolders allows ({1})"
     )]
@@ -295,6 +305,22 @@ pub enum Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_content_of_a_file_is_no_path() {
+        for content in [
+            "-----BEGIN PRIVATE KEY----- MIIE",
+            " -----BEGIN CERTIFICATE-----",
+            "apiVersion: v1\nkind: Config",
+            "a\rb",
+            r#"{"apiVersion": "v1"}"#,
+        ] {
+            assert!(is_content(content), "{content}");
+        }
+        for path in ["/a b/{c}", "relative", "/with-a-line-end\n"] {
+            assert!(!is_content(path), "{path}");
+        }
+    }
 
     #[test]
     fn outside_text_is_cut_and_has_no_control_characters() {

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use secrecy::SecretString;
 
 use super::Trust;
-use crate::cause::{Names, Refusal, printable};
+use crate::cause::{Names, Refusal, is_content, printable};
 
 /// The largest kubeconfig, certificate or key that is read.
 const LARGEST: u64 = 1024 * 1024;
@@ -22,6 +22,9 @@ impl<'a> Folders<'a> {
 
     /// The path without symbolic links, if it lies below an allowed folder.
     pub(super) fn admit(&self, path: &Path) -> Result<PathBuf, Refusal> {
+        if is_content(&path.to_string_lossy()) {
+            return Err(Refusal::ContentForPath);
+        }
         let outside = || Refusal::OutsideFolders(show(path), self.names());
         if !path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {
             return Err(outside());
@@ -96,6 +99,13 @@ impl NamedFiles<'_> {
         path: &str,
     ) -> Result<PathBuf, Refusal> {
         debug_assert!(self.trust != Trust::Sent, "refused before");
+        if is_content(path) {
+            return Err(Refusal::Field {
+                entry: entry.to_owned(),
+                field,
+                reason: "it is no path but what should be in the file; give its path",
+            });
+        }
         let path = self.beside.join(path);
         if self.trust == Trust::Operator {
             return Ok(path);
