@@ -12,7 +12,7 @@ use ferry_wire::v1::Account;
 use ferry_wire::v1::account_report::State;
 use http::StatusCode;
 use support::apiserver::{Answers, Authority, kubeconfig, tls};
-use support::{Agent, Core, Terms, account};
+use support::{Agent, Core, Terms, account, until};
 
 const EMPTY_LIST: &str = r#"{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"9"},"items":[]}"#;
 
@@ -49,8 +49,8 @@ fn healthy(path: &str) -> (StatusCode, String) {
 }
 
 /// What becomes of an account of this definition and of a cluster that answers so, at an agent with
-/// these keys.
-async fn outcome(answers: impl Answers, more: &str, definition: &str) -> State {
+/// these keys; it still runs.
+async fn begun(answers: impl Answers, more: &str, definition: &str) -> (State, Agent) {
     let authority = Authority::new("good");
     let address = tls(authority.issue("127.0.0.1", false), answers).await;
     let kubeconfig = kubeconfig(&format!("https://{address}"), &authority.pem);
@@ -62,7 +62,12 @@ async fn outcome(answers: impl Answers, more: &str, definition: &str) -> State {
         ..account("a", 1, &kubeconfig)
     };
     session.save(account).await;
-    let state = session.state_of("a").await;
+    (session.state_of("a").await, agent)
+}
+
+/// The same; it is stopped.
+async fn outcome(answers: impl Answers, more: &str, definition: &str) -> State {
+    let (state, agent) = begun(answers, more, definition).await;
     agent.stop().await;
     state
 }
@@ -116,8 +121,14 @@ async fn first_asked(more: &str) -> Vec<Instant> {
         healthy(path)
     };
     let kinds = r#"{"kinds": ["Pod", "Service", "ConfigMap", "Endpoints"]}"#;
-    let state = outcome(answers, more, kinds).await;
+    let (state, agent) = begun(answers, more, kinds).await;
     assert!(matches!(state, State::Ready(_)), "{state:?}");
+    // It is ready also without those that come late.
+    until("four kinds are asked for", || {
+        asked.lock().unwrap().len() == 4
+    })
+    .await;
+    agent.stop().await;
     let mut times: Vec<Instant> = asked.lock().unwrap().values().copied().collect();
     times.sort();
     times
@@ -125,19 +136,20 @@ async fn first_asked(more: &str) -> Vec<Instant> {
 
 #[tokio::test]
 async fn watches_start_in_groups() {
-    const DELAY: Duration = Duration::from_secs(2);
+    // Long beside what a busy machine makes of "at once".
+    const DELAY: Duration = Duration::from_secs(8);
+    const TOGETHER: Duration = Duration::from_secs(4);
     let [first, second, third, fourth] =
-        first_asked("kubernetes: {cacheGroupSize: 2, cacheGroupDelayMs: 2000}\n").await[..]
+        first_asked("kubernetes: {cacheGroupSize: 2, cacheGroupDelayMs: 8000}\n").await[..]
     else {
         panic!("four kinds")
     };
     // What was asked first may have been noted late.
-    assert!(second - first < DELAY / 2 && fourth - third < DELAY / 2);
-    assert!(third - second > DELAY / 2, "{:?}", third - second);
+    assert!(second - first < TOGETHER && fourth - third < TOGETHER);
+    assert!(third - second > DELAY / 4, "{:?}", third - second);
     // One of the two keys alone says nothing.
     let together = first_asked("kubernetes: {cacheGroupSize: 2}\n").await;
-    assert_eq!(together.len(), 4);
-    assert!(together[3] - together[0] < DELAY / 2);
+    assert!(together[3] - together[0] < TOGETHER);
 }
 
 #[tokio::test]
