@@ -122,6 +122,11 @@ impl Kind {
         }
     }
 
+    /// Whether an empty text is a value of it; of other kinds it sets nothing.
+    pub(super) fn has_empty(self) -> bool {
+        self == Kind::Text || self.is_list()
+    }
+
     /// Whether it takes several values.
     pub(super) fn is_list(self) -> bool {
         matches!(self, Kind::List | Kind::Patterns)

@@ -18,22 +18,32 @@ pub(super) struct Name {
 }
 
 impl Name {
-    /// Of a dotted path, as in a file or in a table of keys.
+    /// Of a dotted path, as in a file or in a table of keys. In brackets is an index, or a name that
+    /// has letters of its own, as in `accounts[prod.eu].namespaced`.
     pub(super) fn of_path(path: &str) -> Name {
         let mut segments = Vec::new();
-        let mut index = None;
+        let mut index: Option<usize> = None;
         let mut through_list = false;
-        for part in path.split('.') {
-            let (segment, indices) = part.split_once('[').unwrap_or((part, ""));
-            // The index of an earlier segment turned out not to be at the end.
-            through_list |= index.is_some();
-            index = None;
-            for number in indices.split('[').filter(|text| !text.is_empty()) {
-                through_list |= index.is_some();
-                index = number.trim_end_matches(']').parse().ok();
+        let mut rest = path;
+        while !rest.is_empty() {
+            let (part, number);
+            (part, rest) = if let Some(bracket) = rest.strip_prefix('[') {
+                let (inner, after) = bracket.split_once(']').unwrap_or((bracket, ""));
+                number = inner.parse().ok();
+                (inner, after)
+            } else {
+                let name = rest.strip_prefix('.').unwrap_or(rest);
+                number = None;
+                name.split_at(name.find(['.', '[']).unwrap_or(name.len()))
+            };
+            if part.is_empty() {
+                continue;
             }
-            if !segment.is_empty() {
-                segments.push(plain(segment));
+            // The index before turned out not to be at the end.
+            through_list |= index.is_some();
+            index = number;
+            if number.is_none() {
+                segments.push(plain(part));
             }
         }
         Name::new(segments, index, through_list)
@@ -71,26 +81,35 @@ impl Name {
         self.segments.starts_with(&root.segments)
     }
 
-    /// Whether it lies above `other`.
-    pub(super) fn is_above(&self, other: &Name) -> bool {
-        self.segments.len() < other.segments.len() && other.segments.starts_with(&self.segments)
+    /// Whether it lies above `key`, where a `*` of the key stands for one name or more, and at the end
+    /// of what is above for one.
+    pub(super) fn is_above(&self, key: &Name) -> bool {
+        (1..key.segments.len()).any(|end| {
+            let above = &key.segments[..end];
+            let is_open = above.last().is_some_and(|last| last == "*");
+            (!is_open || self.segments.len() == end) && matches(&self.joined(), &above.concat())
+        })
     }
 
     /// Whether it names `key`, indices aside, where a `*` of the key stands for one name or more.
     pub(super) fn names(&self, key: &Name) -> bool {
-        let (own, key) = (self.joined(), key.joined());
-        match key.split_once('*') {
-            None => own == key,
-            Some((before, after)) => own
-                .strip_prefix(before)
-                .and_then(|rest| rest.strip_suffix(after))
-                .is_some_and(|between| !between.is_empty()),
-        }
+        matches(&self.joined(), &key.joined())
     }
 
     /// Without any separator.
     pub(super) fn joined(&self) -> String {
         self.segments.concat()
+    }
+}
+
+/// Whether a joined name is this key, joined.
+fn matches(name: &str, key: &str) -> bool {
+    match key.split_once('*') {
+        None => name == key,
+        Some((before, after)) => name
+            .strip_prefix(before)
+            .and_then(|rest| rest.strip_suffix(after))
+            .is_some_and(|between| !between.is_empty()),
     }
 }
 
@@ -161,14 +180,38 @@ mod tests {
     #[test]
     fn a_star_stands_for_names() {
         let key = "kubesvc.runtime.accounts.*.onlySpinnakerManaged";
-        assert!(same(
-            Name::of_path("kubesvc.runtime.accounts.prod.eu.onlySpinnakerManaged"),
-            key
-        ));
+        for account in [".prod.eu", "[prod.eu]", ".[prod.eu]", "[prod]"] {
+            let path = format!("kubesvc.runtime.accounts{account}.onlySpinnakerManaged");
+            let name = Name::of_path(&path);
+            assert!(!name.through_list && same(name, key), "{path}");
+        }
         assert!(!same(
             Name::of_path("kubesvc.runtime.accounts.onlySpinnakerManaged"),
             key
         ));
+    }
+
+    #[test]
+    fn what_lies_above_a_key_is_known() {
+        let key = Name::of_path("a.accounts.*.resources[].kind");
+        for above in [
+            "a",
+            "a.accounts",
+            "a.accounts.prod",
+            "a.accounts[prod.eu]",
+            "a.accounts.prod.eu.resources",
+            "a.accounts[prod].resources[0]",
+        ] {
+            assert!(Name::of_path(above).is_above(&key), "{above}");
+        }
+        for other in [
+            "a.accounts.prod.sources",
+            "a.account",
+            "a.accounts.p.resources.kind",
+        ] {
+            assert!(!Name::of_path(other).is_above(&key), "{other}");
+        }
+        assert!(Name::of_variable("A_ACCOUNTS_PROD_RESOURCES").is_above(&key));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use super::*;
 use std::io::Write;
 
+mod shapes;
+
 const SEED_STORAGE: &str = "- account:
   - storage:
     - enabled: true 

@@ -117,7 +117,7 @@ impl Values {
                     });
                 }
                 Found::Wrong(error) => values.errors.push(error),
-                Found::Foreign => {}
+                Found::Nothing | Found::Foreign => {}
             }
         }
         for (name, mut candidates) in candidates {
@@ -131,8 +131,10 @@ impl Values {
     /// Sets one key from the properties that may do so, unless one of them is wrong.
     fn take(&mut self, name: &'static str, candidates: Vec<Candidate>) {
         let key = self.key(name);
+        let is_unset = |value: &str| !key.kind.has_empty() && value.trim().is_empty();
+        let is_right = |value: &str| is_unset(value) || key.kind.accepts(value);
         let mut properties = candidates.iter().map(|candidate| &candidate.property);
-        if let Some(wrong) = properties.find(|property| !key.kind.accepts(&property.value)) {
+        if let Some(wrong) = properties.find(|property| !is_right(&property.value)) {
             self.errors.push(ConfigError::Value {
                 key: name,
                 origin: wrong.origin.clone(),
@@ -145,6 +147,9 @@ impl Values {
         let mut indexed: Vec<_> = candidates.iter().filter(|c| c.index.is_some()).collect();
         indexed.sort_by_key(|candidate| candidate.index);
         let last = candidates.last().expect("a key is found with its property");
+        if is_unset(&last.property.value) {
+            return; // What Spring makes of a key without a value in YAML.
+        }
         let entries: Vec<String> = match (indexed.is_empty(), key.kind.is_list()) {
             (false, _) => indexed.iter().map(|c| c.property.value.clone()).collect(),
             (true, true) => entries_of(&last.property.value),
@@ -207,17 +212,21 @@ impl Values {
         if shared || (from_environment && is_service_link(&property.path)) {
             return Found::Foreign;
         }
-        Found::Wrong(self.unknown(property, &name, from_environment))
+        let mut keys = self.keys();
+        if !keys.any(|known| name.is_above(&Name::of_path(known.name))) {
+            return Found::Wrong(self.unknown(property, &name, from_environment));
+        }
+        match property.value.trim() {
+            "" => Found::Nothing,
+            _ => Found::Wrong(ConfigError::Section {
+                key: property.path.clone(),
+                origin: property.origin.clone(),
+            }),
+        }
     }
 
     fn unknown(&self, property: &Property, name: &Name, from_environment: bool) -> ConfigError {
         let (key, origin) = (property.path.clone(), property.origin.clone());
-        if self
-            .keys()
-            .any(|known| name.is_above(&Name::of_path(known.name)))
-        {
-            return ConfigError::Section { key, origin };
-        }
         let own = name.joined();
         let likeness = |known: &&Key| {
             let known = Name::of_path(known.name).joined();
@@ -347,6 +356,8 @@ impl Values {
 enum Found {
     Key(&'static str, Rank, Option<usize>),
     Wrong(ConfigError),
+    /// A section or a list without anything in it.
+    Nothing,
     Foreign,
 }
 

@@ -1,7 +1,7 @@
 //! A YAML file as properties: dotted paths with list indices, each with its line.
 //!
 //! As Spring flattens one: `a: {b: [x, y]}` gives `a.b[0]` and `a.b[1]`, and an empty list gives
-//! its own path with an empty value. Several documents overlay one another in their order; one
+//! its own path with an empty value; a name in brackets, `'[a.b]'`, follows without a dot. Several documents overlay one another in their order; one
 //! that is bound to a Spring profile is left out, for Ferry has no profiles. Knows no key.
 
 use super::error::{ConfigError, Origin};
@@ -69,7 +69,8 @@ fn flatten(path: String, node: Spanned<Node>, file: &Path, into: &mut Vec<Proper
         }
         Node::Map(entries) => {
             for (name, entry) in entries {
-                let dot = if path.is_empty() { "" } else { "." };
+                let bare = path.is_empty() || name.starts_with('[');
+                let dot = if bare { "" } else { "." };
                 flatten(format!("{path}{dot}{name}"), entry, file, into);
             }
             return;
@@ -186,7 +187,7 @@ mod tests {
 
     #[test]
     fn flattens_maps_and_lists_with_lines() {
-        let text = "a:\n  b: 1\n  c: [x, 'y']\nd.e: on\nf:\ng: []\nh: {}\n1: one\n";
+        let text = "a:\n  b: 1\n  c: [x, 'y']\nd.e: on\nf:\ng: []\nh: {'[i.j]': {k: 1}}\n1: one\n";
         assert_eq!(
             flat(text),
             [
@@ -195,6 +196,7 @@ mod tests {
                 entry("a.c[1]", "y", 3),
                 entry("d.e", "true", 4),
                 entry("g", "", 6),
+                entry("h[i.j].k", "1", 7),
                 entry("1", "one", 8),
             ]
         );
