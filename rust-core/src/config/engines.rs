@@ -7,8 +7,7 @@ use secrecy::SecretString;
 use std::path::PathBuf;
 
 pub(super) fn read(values: &mut Values) -> Engines {
-    let text = |values: &Values, name: &str| values.text(name).map(str::to_owned);
-    let kubeconfig = text(values, "kubesvc.secrets.kubernetes.kubeconfigFile").map(PathBuf::from);
+    let kubeconfig = values.file("kubesvc.secrets.kubernetes.kubeconfigFile");
     if !values.flag("secrets.vault.enabled") {
         return Engines {
             kubeconfig,
@@ -20,7 +19,7 @@ pub(super) fn read(values: &mut Values) -> Engines {
         values.refuse("secrets.vault.url", "is not https://host:port");
     }
     let login = login(values);
-    let authority = text(values, "secrets.vault.caFile").map(PathBuf::from);
+    let authority = values.file("secrets.vault.caFile");
     Engines {
         kubeconfig,
         vault: Some(VaultSettings {

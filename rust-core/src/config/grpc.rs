@@ -78,9 +78,9 @@ impl GrpcServer {
 }
 
 fn tls(values: &mut Values) -> Server {
-    let (certificates, key) = (file(values, CHAIN), file(values, KEY));
-    for (name, file) in [(CHAIN, &certificates), (KEY, &key)] {
-        if file.is_none() {
+    let (certificates, key) = (values.file(CHAIN), values.file(KEY));
+    for name in [CHAIN, KEY] {
+        if values.text(name).is_none() {
             values.refuse(name, "is missing, but TLS is enabled: name the PEM file");
         }
     }
@@ -93,8 +93,8 @@ fn tls(values: &mut Values) -> Server {
         Some("OPTIONAL") => ClientAuth::Optional,
         _ => ClientAuth::None,
     };
-    let client_authorities = file(values, AUTHORITIES);
-    if client_auth != ClientAuth::None && client_authorities.is_none() {
+    let client_authorities = values.file(AUTHORITIES);
+    if client_auth != ClientAuth::None && values.text(AUTHORITIES).is_none() {
         values.refuse(
             AUTHORITIES,
             "is missing, but clientAuth asks agents for certificates: name the PEM file of their \
@@ -128,11 +128,6 @@ fn or_refuse<T: Default>(values: &mut Values, name: &str, outcome: Result<T, Str
     })
 }
 
-fn file(values: &mut Values, name: &str) -> Option<PathBuf> {
-    let path = ferry_tls::path(values.text(name)?).map(Some);
-    or_refuse(values, name, path.map_err(|error| error.to_string()))
-}
-
 fn subjects(values: &mut Values, tls: Option<&Server>) -> Option<Vec<Regex>> {
     let enabled = "kubesvc.grpc.auth.x509.enabled";
     if !values.flag(enabled) {
@@ -157,7 +152,7 @@ fn subjects(values: &mut Values, tls: Option<&Server>) -> Option<Vec<Regex>> {
 
 fn token(values: &mut Values) -> Option<AgentToken> {
     let name = "kubesvc.grpc.auth.tokenFile";
-    let file = file(values, name);
+    let file = values.file(name);
     let text = values
         .text("kubesvc.grpc.auth.token")
         .map(SecretString::from);

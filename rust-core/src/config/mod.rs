@@ -184,13 +184,9 @@ impl Config {
             heartbeat: grpc::heartbeat(values, account_cleanup),
             account_cleanup,
             grpc: GrpcServer::read(values),
-            key_file: values.text("kubesvc.secrets.keyFile").map(PathBuf::from),
+            key_file: values.file("kubesvc.secrets.keyFile"),
             engines: engines::read(values),
-            other_key_files: values
-                .list("kubesvc.secrets.otherKeyFiles")
-                .iter()
-                .map(PathBuf::from)
-                .collect(),
+            other_key_files: values.files("kubesvc.secrets.otherKeyFiles"),
             empty_object_for_unknown: values.flag("kubesvc.compat.emptyObjectForUnknown"),
             max_body: values.size("kubesvc.api.maxBodySize"),
         }

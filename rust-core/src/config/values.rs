@@ -12,7 +12,7 @@ use super::{pattern, yaml};
 use regex::Regex;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// One value as it was set.
@@ -322,6 +322,25 @@ impl Values {
     /// A [`Kind::List`] or [`Kind::Patterns`], entry by entry; empty when it is unset.
     pub fn list(&self, name: &str) -> &[String] {
         self.set.get(name).map_or(&[], |set| &set.entries)
+    }
+
+    /// A [`Kind::Text`] that names a file, as Spring does or by its path; any other is refused.
+    pub fn file(&mut self, name: &str) -> Option<PathBuf> {
+        let text = self.text(name)?.to_owned();
+        self.named_by(name, &text)
+    }
+
+    /// A [`Kind::List`] of such.
+    pub fn files(&mut self, name: &str) -> Vec<PathBuf> {
+        let texts = self.list(name).to_vec();
+        let named = texts.iter().filter_map(|text| self.named_by(name, text));
+        named.collect()
+    }
+
+    fn named_by(&mut self, name: &str, text: &str) -> Option<PathBuf> {
+        ferry_tls::path(text)
+            .map_err(|error| self.refuse(name, error.to_string()))
+            .ok()
     }
 
     /// Refuses the value of `name` for a reason that only its reader knows.

@@ -16,8 +16,9 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)] // the sentences say it
 pub enum FileError {
-    #[error("{0:?} is no file of this host: give a path, or file:/path")]
-    NotAFile(String),
+    // The text is not shown: it may be a key that was pasted.
+    #[error("is no file of this host, or the content of one: give a path, or file:/path")]
+    NotAFile,
     #[error("{} cannot be read", .0.display())]
     Unreadable(PathBuf, #[source] io::Error),
     #[error("{} has no certificate in PEM in it", .0.display())]
@@ -44,20 +45,22 @@ pub enum FileError {
 
 /// The file that a configuration names as Spring does (`file:/path`, `file:///path`), or by its path.
 pub fn path(reference: &str) -> Result<PathBuf, FileError> {
-    let refused = || FileError::NotAFile(reference.to_owned());
+    if reference.contains(['\n', '\r']) || reference.contains("-----BEGIN") {
+        return Err(FileError::NotAFile);
+    }
     let path = match reference.split_once(':') {
         None => reference,
         Some(("file", path)) => match path.strip_prefix("//") {
             // Whatever stands between the slashes would be another host.
-            Some(path) if !path.starts_with('/') => return Err(refused()),
+            Some(path) if !path.starts_with('/') => return Err(FileError::NotAFile),
             Some(path) => path,
             None => path,
         },
         Some((scheme, _)) if scheme.contains('/') => reference,
-        Some(_) => return Err(refused()),
+        Some(_) => return Err(FileError::NotAFile),
     };
     if path.trim().is_empty() {
-        return Err(refused());
+        return Err(FileError::NotAFile);
     }
     Ok(PathBuf::from(path))
 }
@@ -147,8 +150,13 @@ mod tests {
             "classpath:tls.crt",
             "https://x/y",
             "file://host/x",
+            "-----BEGIN PRIVATE KEY-----\\nMII\\n-----END PRIVATE KEY-----",
+            "-----BEGIN PRIVATE KEY-----\nMII/x:y\n-----END PRIVATE KEY-----\n",
+            "file:-----BEGIN PRIVATE KEY----- MII",
+            "kind: Config\nusers: []",
         ] {
-            assert!(path(refused).is_err(), "{refused}");
+            let error = path(refused).unwrap_err().to_string();
+            assert!(error.starts_with("is no file of this host"), "{error}");
         }
     }
 

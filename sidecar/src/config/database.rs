@@ -51,7 +51,7 @@ fn login(values: &mut Values, user: &str, password: &'static str) -> Login {
         _ => "sidecar.migration.passwordFile",
     };
     let written = optional(values, password).map(SecretString::from);
-    let file = optional(values, file_key);
+    let file = values.file(file_key);
     let password = match (written, file) {
         (Some(_), Some(_)) => {
             values.refuse(
@@ -63,7 +63,8 @@ fn login(values: &mut Values, user: &str, password: &'static str) -> Login {
         (None, Some(path)) => match std::fs::read_to_string(&path) {
             Ok(text) => Some(SecretString::from(text.trim_end_matches(['\r', '\n']))),
             Err(error) => {
-                values.refuse(file_key, format!("{path:?} cannot be read: {error}"));
+                let shown = path.display();
+                values.refuse(file_key, format!("{shown} cannot be read: {error}"));
                 None
             }
         },

@@ -12,7 +12,7 @@ use ferry_core::config::{self, CORE, Config, ConfigErrors, Place, Table, Values}
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Uri};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use table::OWN;
 
@@ -107,7 +107,7 @@ fn text(values: &mut Values, name: &str) -> String {
 
 fn access(values: &mut Values) -> Access {
     let given = values.text("sidecar.api.token").map(access::token);
-    let file = values.text("sidecar.api.tokenFile").map(PathBuf::from);
+    let file = values.file("sidecar.api.tokenFile");
     let (name, refused) = match (given, file) {
         (None, None) => return Access::Loopback,
         (Some(Ok(token)), None) => return Access::Token(token),

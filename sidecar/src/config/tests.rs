@@ -158,6 +158,24 @@ fn the_token_is_a_key_or_a_file_and_is_not_printed() {
 }
 
 #[test]
+fn a_secret_that_was_pasted_for_its_file_is_not_printed() {
+    for variable in [
+        "SIDECAR_API_TOKENFILE",
+        "SIDECAR_DATABASEPASSWORDFILE",
+        "SIDECAR_MIGRATION_PASSWORDFILE",
+    ] {
+        for pasted in ["-----BEGIN PRIVATE KEY----- hunter2", "/hunter2\n"] {
+            let error = read(&[(variable, pasted)]).unwrap_err();
+            assert!(
+                error.contains(variable) && error.contains("give a path"),
+                "{error}"
+            );
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+}
+
+#[test]
 fn a_user_is_one_that_a_header_can_carry() {
     let user = |user| read(&[("SIDECAR_SOURCE_USER", user)]);
     let settings = user("ferry").unwrap();

@@ -90,3 +90,36 @@ fn what_is_empty_in_the_environment_takes_a_value_back() {
     let (config, _) = of_clouddriver(&of_both).unwrap();
     assert_eq!(config.dynamic_accounts.scan.batch_size, 572);
 }
+
+#[test]
+fn a_key_that_was_pasted_for_its_file_is_not_printed() {
+    let on = "kubesvc.grpc.server.security.enabled: true\n\
+              kubesvc.grpc.server.security.certificateChain: /tls.crt\n\
+              kubesvc.grpc.server.security.privateKey: /tls.key\n\
+              secrets.vault: {enabled: true, url: 'https://vault', token: t}\n";
+    read(on, &[]).unwrap();
+    for name in [
+        "kubesvc.grpc.auth.tokenFile",
+        "kubesvc.grpc.server.security.certificateChain",
+        "kubesvc.grpc.server.security.privateKey",
+        "kubesvc.grpc.server.security.trustCertCollection",
+        "kubesvc.secrets.keyFile",
+        "kubesvc.secrets.kubernetes.kubeconfigFile",
+        "kubesvc.secrets.otherKeyFiles",
+        "secrets.vault.caFile",
+    ] {
+        let pasted = "-----BEGIN PRIVATE KEY-----\nMIIhunter2:/x\n-----END PRIVATE KEY-----\n";
+        let variable = name.replace('.', "_").to_ascii_uppercase();
+        let error = read(on, &[(variable.as_str(), pasted)]).unwrap_err();
+        assert!(error.starts_with(name), "{error}");
+        assert!(error.contains("give a path"), "{error}");
+        assert!(
+            !error.contains("hunter2") && error.lines().count() == 1,
+            "{error}"
+        );
+    }
+    let text = "kubesvc.secrets: {keyFile: 'file:/a', otherKeyFiles: [/b, 'file:c']}\n";
+    let config = config(text);
+    assert_eq!(config.key_file, Some("/a".into()));
+    assert_eq!(config.other_key_files, ["/b", "c"].map(PathBuf::from));
+}
