@@ -334,9 +334,13 @@ fn what_a_vault_lacks_is_said() {
     let nowhere = parse("secrets: {vault: {enabled: true, token: t0ken}}").unwrap_err();
     let nowhere = nowhere.to_string();
     assert!(nowhere.contains("secrets.vault.url"), "{nowhere}");
-    let login = "secrets: {vault: {enabled: true, token: t0ken, url: 'http://u:hunter2@v:1/'}}";
+    let login = "secrets: {vault: {enabled: true, token: t0ken, url: 'https://u:hunter2@v:1/'}}";
     let vault = parse(login).unwrap().engines.vault.unwrap();
-    assert_eq!(vault.url, "http://v:1", "its address is shown in messages");
+    assert_eq!(vault.url, "https://v:1", "its address is shown in messages");
+    let plaintext = parse(&login.replace("https:", "http:")).unwrap_err();
+    let plaintext = plaintext.to_string();
+    assert!(plaintext.contains("secrets.vault.url"), "{plaintext}");
+    assert!(!plaintext.contains("hunter2"), "{plaintext}");
     let off = parse("secrets: {vault: {role: r}}").unwrap();
     assert!(off.engines.vault.is_none());
 }

@@ -20,12 +20,13 @@ pub(super) fn read(document: &Document) -> Result<Engines, ConfigError> {
     Ok(Engines {
         kubeconfig: kubeconfig.map(PathBuf::from),
         vault,
+        allow_plaintext: false,
     })
 }
 
 fn vault(document: &Document) -> Result<VaultSettings, ConfigError> {
     let url = document.text("secrets.vault.url")?.unwrap_or_default();
-    let url = VaultSettings::address(&url)
+    let url = VaultSettings::address(&url, false)
         .ok_or_else(|| document.wrong("secrets.vault.url", "https://host:port"))?;
     let authority = document.text("secrets.vault.caFile")?;
     Ok(VaultSettings {

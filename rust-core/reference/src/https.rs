@@ -3,6 +3,7 @@
 
 use super::resolve::Reason;
 use bytes::Bytes;
+use http::uri::Scheme;
 use http::{Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
@@ -10,6 +11,7 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,6 +22,15 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest answer; a Kubernetes Secret has at most 1 MiB, half as much again in base64.
 const LARGEST: usize = 4 << 20;
 
+/// Whether only this host and that of `url` can read what is sent there: by TLS, or never leaving.
+pub(super) fn is_private(url: &Uri) -> bool {
+    let host = url.host().unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    url.scheme() == Some(&Scheme::HTTPS)
+        || host.eq_ignore_ascii_case("localhost")
+        || address.is_ok_and(|address| address.is_loopback())
+}
+
 /// Sends `request`, whose URI is a whole URL, by TLS when that is https.
 pub(super) async fn send(
     request: Request<Full<Bytes>>,
@@ -27,7 +38,7 @@ pub(super) async fn send(
 ) -> Result<(StatusCode, Bytes), Reason> {
     let uri = request.uri().clone();
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    let secure = uri.scheme_str() == Some("https");
+    let secure = uri.scheme() == Some(&Scheme::HTTPS);
     let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
     let at = format!("{host}:{port}");
     let exchange = async {

@@ -36,11 +36,12 @@ struct Access {
 /// The content of `reference`; an error is a sentence.
 pub(super) async fn read(
     kubeconfig: Option<&Path>,
+    allow_plaintext: bool,
     reference: &Reference<'_>,
 ) -> Result<Vec<u8>, Reason> {
     let (name, key) = (reference.need(&["n"])?, reference.need(&["k"])?);
     let access = match kubeconfig {
-        Some(path) => of_kubeconfig(path).await?,
+        Some(path) => of_kubeconfig(path, allow_plaintext).await?,
         None => of_pod().await?,
     };
     let namespace = reference
@@ -112,7 +113,7 @@ async fn of_pod() -> Result<Access, String> {
     })
 }
 
-async fn of_kubeconfig(path: &Path) -> Result<Access, String> {
+async fn of_kubeconfig(path: &Path, allow_plaintext: bool) -> Result<Access, String> {
     let shown = path.display();
     let text = SecretString::from(String::from_utf8_lossy(&file(path).await?).into_owned());
     let config: Value = serde_saphyr::from_str(text.expose_secret())
@@ -125,6 +126,14 @@ async fn of_kubeconfig(path: &Path) -> Result<Access, String> {
     let context = named("contexts", &config["current-context"])?["context"].clone();
     let cluster = named("clusters", &context["cluster"])?["cluster"].clone();
     let user = named("users", &context["user"])?["user"].clone();
+    let server = cluster["server"].as_str().unwrap_or_default();
+    let server = server.trim_end_matches('/').to_owned();
+    if !allow_plaintext && !server.parse().is_ok_and(|url| https::is_private(&url)) {
+        return Err(format!(
+            "the server in {shown} is not https://host:port, and secrets are not sent in plaintext \
+             but on this host"
+        ));
+    }
     let beside = |file: &str| {
         path.parent()
             .map_or(PathBuf::from(file), |folder| folder.join(file))
@@ -145,11 +154,7 @@ async fn of_kubeconfig(path: &Path) -> Result<Access, String> {
         (None, None) => return Err(format!("{shown}: its user has no token and no tokenFile")),
     };
     Ok(Access {
-        server: cluster["server"]
-            .as_str()
-            .unwrap_or_default()
-            .trim_end_matches('/')
-            .to_owned(),
+        server,
         authority,
         token,
         namespace: context["namespace"].as_str().map(str::to_owned),

@@ -20,11 +20,14 @@ pub struct Engines {
     pub kubeconfig: Option<PathBuf>,
     /// For `vault`; none: it is not configured.
     pub vault: Option<VaultSettings>,
+    /// Secrets may come from other hosts without TLS.
+    pub allow_plaintext: bool,
 }
 
 /// The engines at work.
 pub struct Resolver {
     kubeconfig: Option<PathBuf>,
+    allow_plaintext: bool,
     kubernetes_rests: Rest,
     vault: Option<Vault>,
     vault_rests: Rest,
@@ -54,6 +57,7 @@ impl Resolver {
         let vault = engines.vault.map(Vault::new).transpose();
         Ok(Resolver {
             kubeconfig: engines.kubeconfig,
+            allow_plaintext: engines.allow_plaintext,
             kubernetes_rests: Rest::default(),
             vault: vault?,
             vault_rests: Rest::default(),
@@ -88,7 +92,8 @@ impl Resolver {
         let reference = Reference::parse(text)?;
         match (reference.engine, &self.vault) {
             ("k8s", _) => {
-                let read = kubernetes::read(self.kubeconfig.as_deref(), &reference);
+                let kubeconfig = self.kubeconfig.as_deref();
+                let read = kubernetes::read(kubeconfig, self.allow_plaintext, &reference);
                 rested("k8s", &self.kubernetes_rests, read).await
             }
             ("vault", Some(vault)) => {

@@ -3,6 +3,8 @@
 
 use super::super::vault::VaultLogin;
 use super::*;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ferry_tests::vault::{MOUNT, Vault as Server};
 use secrecy::ExposeSecret;
 
@@ -25,7 +27,12 @@ fn resolver(server: &Server, login: VaultLogin) -> Resolver {
         authority: Some(server.authority.clone()),
     });
     let kubeconfig = Some(PathBuf::from("/nowhere/kubeconfig"));
-    Resolver::new(Engines { kubeconfig, vault }).unwrap()
+    Resolver::new(Engines {
+        kubeconfig,
+        vault,
+        allow_plaintext: false,
+    })
+    .unwrap()
 }
 
 fn token(token: &str) -> VaultLogin {
@@ -161,5 +168,72 @@ async fn an_engine_that_is_away_keeps_nobody_waiting() {
     tokio::select! {
         answer = resolver.resolve(PLAIN) => panic!("nobody was asked: {answer:?}"),
         heard = listener.accept() => drop(heard.unwrap()),
+    }
+}
+
+#[test]
+fn a_vault_of_another_host_is_asked_by_tls_alone() {
+    for (text, address) in [
+        ("https://u:p@vault:8200/", Some("https://vault:8200")),
+        ("HTTPS://vault", Some("https://vault")),
+        ("http://127.0.0.1:8200", Some("http://127.0.0.1:8200")),
+        ("http://[::1]:8200", Some("http://[::1]:8200")),
+        ("http://localhost", Some("http://localhost")),
+        ("http://vault:8200", None),
+        ("http://localhost@vault:8200", None),
+        ("http://localhost.example:8200", None),
+        ("http://10.0.0.1", None),
+        ("vault:8200", None),
+    ] {
+        assert_eq!(
+            VaultSettings::address(text, false).as_deref(),
+            address,
+            "{text}"
+        );
+    }
+    let plaintext = VaultSettings::address("http://vault:8200", true);
+    assert_eq!(plaintext.as_deref(), Some("http://vault:8200"));
+    assert_eq!(VaultSettings::address("ftp://vault", true), None);
+}
+
+#[tokio::test]
+async fn an_api_server_of_another_host_is_asked_by_tls_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = STANDARD.encode(std::fs::read(server(&folder).authority).unwrap());
+    let port = ferry_tests::place::free_port();
+    let asked = async |server: &str, allow_plaintext| {
+        let path = folder.path().join("kubeconfig");
+        let text = serde_json::json!({
+            "current-context": "c",
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+            "clusters": [{"name": "c", "cluster":
+                {"server": server, "certificate-authority-data": authority}}],
+            "users": [{"name": "u", "user": {"token": "t0ken"}}],
+        });
+        std::fs::write(&path, text.to_string()).unwrap();
+        let engines = Engines {
+            kubeconfig: Some(path),
+            allow_plaintext,
+            ..Engines::default()
+        };
+        let resolver = Resolver::new(engines).unwrap();
+        resolver
+            .resolve("encryptedFile:k8s!n:a!k:b")
+            .await
+            .unwrap_err()
+    };
+    // The address of every interface leads here, and is not known as loopback.
+    let other = format!("http://0.0.0.0:{port}");
+    for server in [other.as_str(), "kubernetes:6443", ""] {
+        let refused = asked(server, false).await;
+        assert!(refused.contains("is not https://host:port"), "{refused}");
+    }
+    for (server, allowed) in [
+        (format!("http://127.0.0.1:{port}"), false),
+        (format!("https://0.0.0.0:{port}"), false),
+        (other, true),
+    ] {
+        let error = asked(&server, allowed).await;
+        assert!(error.contains("is not reached"), "{error}");
     }
 }

@@ -55,15 +55,18 @@ pub enum VaultLogin {
 
 impl VaultSettings {
     /// Vault's address as it is configured, without user and password, which Vault does not take: it
-    /// is shown in messages. `None`: it is none.
-    pub fn address(text: &str) -> Option<String> {
+    /// is shown in messages. `None`: it is none, or secrets would travel in plaintext, which only
+    /// `allow_plaintext` lets them do beyond this host.
+    pub fn address(text: &str, allow_plaintext: bool) -> Option<String> {
         let mut url = url::Url::parse(text).ok()?;
         if !matches!(url.scheme(), "https" | "http") {
             return None;
         }
         url.set_username("").ok()?;
         url.set_password(None).ok()?;
-        Some(url.as_str().trim_end_matches('/').to_owned())
+        let url = url.as_str().trim_end_matches('/');
+        let may_be = allow_plaintext || https::is_private(&url.parse().ok()?);
+        may_be.then(|| url.to_owned())
     }
 }
 
@@ -77,7 +80,11 @@ pub(super) struct Vault {
 impl Vault {
     pub(super) fn new(settings: VaultSettings) -> Result<Vault, String> {
         let secure = settings.url.starts_with("https://");
-        if !secure && !is_loopback(&settings.url) {
+        if !settings
+            .url
+            .parse()
+            .is_ok_and(|url| https::is_private(&url))
+        {
             let url = &settings.url;
             tracing::warn!(
                 url,
@@ -202,14 +209,4 @@ impl Vault {
         let (status, body) = https::send(request, &self.tls).await?;
         Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
     }
-}
-
-fn is_loopback(url: &str) -> bool {
-    let url = url::Url::parse(url).ok();
-    url.is_some_and(|url| match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    })
 }

@@ -7,26 +7,29 @@ use secrecy::SecretString;
 use std::path::PathBuf;
 
 pub(super) fn read(values: &mut Values) -> Engines {
-    let kubeconfig = values.file("kubesvc.secrets.kubernetes.kubeconfigFile");
-    if !values.flag("secrets.vault.enabled") {
-        return Engines {
-            kubeconfig,
-            vault: None,
-        };
-    }
-    let url = VaultSettings::address(values.text("secrets.vault.url").unwrap_or_default());
-    if url.is_none() {
-        values.refuse("secrets.vault.url", "is not https://host:port");
-    }
-    let login = login(values);
-    let authority = values.file("secrets.vault.caFile");
+    let allow_plaintext = values.flag("kubesvc.grpc.allowPlaintext");
+    let is_on = values.flag("secrets.vault.enabled");
     Engines {
-        kubeconfig,
-        vault: Some(VaultSettings {
-            url: url.unwrap_or_default(),
-            login,
-            authority,
-        }),
+        kubeconfig: values.file("kubesvc.secrets.kubernetes.kubeconfigFile"),
+        vault: is_on.then(|| vault(values, allow_plaintext)),
+        allow_plaintext,
+    }
+}
+
+fn vault(values: &mut Values, allow_plaintext: bool) -> VaultSettings {
+    let url = values.text("secrets.vault.url").unwrap_or_default();
+    let url = VaultSettings::address(url, allow_plaintext);
+    if url.is_none() {
+        values.refuse(
+            "secrets.vault.url",
+            "is not https://host:port; http from another host is taken with \
+             kubesvc.grpc.allowPlaintext: true alone: secrets then cross the network in plaintext",
+        );
+    }
+    VaultSettings {
+        url: url.unwrap_or_default(),
+        login: login(values),
+        authority: values.file("secrets.vault.caFile"),
     }
 }
 
@@ -96,10 +99,27 @@ mod tests {
     #[test]
     fn a_login_in_vaults_address_is_left_out() {
         let vault =
+            "secrets.vault: {enabled: true, token: t0ken, url: 'https://u:hunter2@vault:1'}\n";
+        assert_eq!(config(vault).engines.vault.unwrap().url, "https://vault:1");
+        let wrong = vault.replace("https:", "ftp:");
+        assert!(!mistakes(&wrong).contains("hunter2"));
+    }
+
+    #[test]
+    fn vault_is_asked_in_plaintext_only_where_that_is_allowed() {
+        let vault =
             "secrets.vault: {enabled: true, token: t0ken, url: 'http://u:hunter2@vault:1'}\n";
-        assert_eq!(config(vault).engines.vault.unwrap().url, "http://vault:1");
-        let wrong = "secrets.vault: {enabled: true, token: t0ken, url: 'ftp://u:hunter2@vault'}\n";
-        assert!(!mistakes(wrong).contains("hunter2"));
+        let refused = mistakes(vault);
+        let said =
+            "secrets.vault.url (ferry.yml:1): is not https://host:port; http from another host";
+        assert!(refused.starts_with(said), "{refused}");
+        assert!(!refused.contains("hunter2"), "{refused}");
+        let engines = config(&format!("{vault}kubesvc.grpc.allowPlaintext: true\n")).engines;
+        assert!(engines.allow_plaintext);
+        assert_eq!(engines.vault.unwrap().url, "http://vault:1");
+        let here = config(&vault.replace("vault:1", "127.0.0.1:1")).engines;
+        assert_eq!(here.vault.unwrap().url, "http://127.0.0.1:1");
+        assert!(!here.allow_plaintext);
     }
 
     #[test]

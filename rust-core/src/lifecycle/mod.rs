@@ -91,7 +91,7 @@ impl Parts {
     pub(crate) fn for_tests(store: Store, keyring: Keyring, source: Source) -> Parts {
         let engines = Engines {
             kubeconfig: Some("/nowhere".into()),
-            vault: None,
+            ..Engines::default()
         };
         Parts {
             store,

@@ -26,8 +26,8 @@ async fn core(store: &Store, folder: &Path, vault: &Vault, keys: &[&str]) -> Lif
         authority: Some(vault.authority.clone()),
     });
     let engines = Engines {
-        kubeconfig: None,
         vault,
+        ..Engines::default()
     };
     let source = TestSource::start().await.source();
     Lifecycle::new(Parts {
