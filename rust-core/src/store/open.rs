@@ -54,6 +54,9 @@ impl Location {
     ) -> Result<Location, BadLocation> {
         let text = database.expose_secret();
         let migration = migration.unwrap_or(database).expose_secret();
+        if has_stray_login(text) || has_stray_login(migration) {
+            return Err(BadLocation(STRAY_LOGIN.to_owned()));
+        }
         let bad = |error: sqlx::Error| BadLocation(error.to_string());
         match text.split_once("://").map(|(scheme, _)| scheme) {
             Some("mysql" | "mariadb") => Ok(Location::mysql(
@@ -100,6 +103,21 @@ impl Location {
             Location::Postgres { service, .. } => without_user(service.to_url_lossy()),
         }
     }
+}
+
+const STRAY_LOGIN: &str = "there is an @ in the file's path or the database's name, as when a password has \
+     a / in it: write /, @, :, ? and # of a password as %2F, %40, %3A, %3F and %23, or put the \
+     password into sidecar.databasePassword";
+
+/// Whether a user and password may stand where they would be shown: there is an `@`, and not before a
+/// server's name.
+fn has_stray_login(text: &str) -> bool {
+    let (scheme, rest) = text.split_once("://").unwrap_or_default();
+    let after = match scheme {
+        "" | "sqlite" => text,
+        _ => rest.split_once(['/', '?', '#']).unwrap_or_default().1,
+    };
+    scheme.contains('@') || after.contains('@')
 }
 
 fn without_user(mut url: url::Url) -> String {
@@ -178,4 +196,53 @@ impl Store {
 fn beside_this_thread(id: u64) -> String {
     let worker = std::thread::current();
     format!("{}sql-{id}", worker.name().unwrap_or_default())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn parse(url: &str) -> Result<Location, BadLocation> {
+        Location::parse(&url.into(), None)
+    }
+
+    #[test]
+    fn a_password_is_not_taken_for_a_path_or_a_name() {
+        for url in [
+            "mysql://u:123/hunter2@host/db",
+            "postgres://u:123/hunter2@host/db",
+            "mysql://u:123?hunter2@host/db",
+            "mysql://u:123#hunter2@host/db",
+            "u:hunter2@host/db",
+            "mysql:u:hunter2@host/db",
+            "sqlite://u:hunter2@host/db",
+        ] {
+            let good = &SecretString::from("mysql://host/db");
+            let error = parse(url).err().unwrap().to_string();
+            assert!(error.contains("sidecar.databasePassword"), "{error}");
+            assert!(
+                !error.contains("hunter2") && !error.contains("123"),
+                "{error}"
+            );
+            assert!(Location::parse(good, Some(&url.into())).is_err());
+        }
+        for url in ["mysql://u:12a/hunter2@host/db", "hunter2@x://host"] {
+            let error = parse(url).err().unwrap().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        for (url, shown) in [
+            ("mysql://u:hunter2@host:1/db", "mysql://host:1/db"),
+            (
+                "mysql://u:a%2Fhunter2@host/db?ssl-ca=%2Fa%40b",
+                "mysql://host:3306/db",
+            ),
+            ("postgres://u:hunter2@host/db", "postgres://host:5432/db"),
+            ("sqlite:///var/ferry.db", "/var/ferry.db"),
+            ("ferry.db", "ferry.db"),
+        ] {
+            let shown_as = parse(url).unwrap().describe();
+            assert!(shown_as.starts_with(shown), "{shown_as}");
+        }
+    }
 }
