@@ -166,8 +166,8 @@ const USED: &[Key] = &[
         "kubesvc.grpc.allowPlaintext",
         Kind::Flag,
         "false",
-        "Without TLS, agents of other hosts are taken too: kubeconfigs then cross the network in \
-         plaintext (Ferry's own).",
+        "Without TLS, agents of other hosts are taken too, and secrets from engines on other hosts: \
+         kubeconfigs then cross the network in plaintext (Ferry's own).",
     ),
     key(
         "kubesvc.grpc.auth.token",
@@ -248,13 +248,14 @@ const USED: &[Key] = &[
         "kubesvc.grpc.server.security.keepAliveHeartbeatSeconds",
         SECONDS_OR_NEVER,
         "30",
-        "Seconds between two HTTP/2 pings of an agent's connection; 0: never.",
+        "Seconds between two HTTP/2 pings of an agent's connection; 0: never. The default is Ferry's own, \
+         Armory documents none.",
     ),
     key(
         "kubesvc.grpc.server.security.keepAliveTimeOutSeconds",
         Kind::SECONDS,
         "20",
-        "Seconds that such a ping may stay unanswered.",
+        "Seconds that such a ping may stay unanswered. The default is Ferry's own, Armory documents none.",
     ),
     key(
         "kubesvc.grpc.server.security.privateKey",
@@ -366,6 +367,6 @@ const USED: &[Key] = &[
         "secrets.vault.url",
         Kind::Text,
         "",
-        "Vault: https://host:port.",
+        "Vault: https://host:port. http is taken on this host, else with kubesvc.grpc.allowPlaintext alone.",
     ),
 ];
