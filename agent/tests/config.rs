@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use ferry_agent::config::{Config, ConfigError, Environment, Files, LogFormat};
 use ferry_agent::kubeconfig::Source;
+use ferry_agent::link::Auth;
+use secrecy::ExposeSecret;
 use tracing::level_filters::LevelFilter;
 
 fn parse(yaml: &str) -> Result<Config, ConfigError> {
@@ -208,7 +210,7 @@ fn a_wrong_file_is_told_with_key_value_expectation_and_file() {
             "logging: {maxSizeMb: 0}",
             "logging.maxSizeMb is 0 in armory-agent.yml; expected a whole number from 1",
         ),
-        ("logging: {fields: {a: [b]}}", "logging.fields.a is [\"b\"]"),
+        ("logging: {fields: {a: [b]}}", "logging.fields.a is a list"),
         ("logging: {fields: a}", "logging.fields is \"a\""),
         (
             "server: {ssl: {enabled: true, keyFile: /k}}",
@@ -222,12 +224,15 @@ fn a_wrong_file_is_told_with_key_value_expectation_and_file() {
             "server: {ssl: {clientAuth: maybe}}",
             "expected none, want or need",
         ),
-        ("zoneId: [a]", "zoneId is [\"a\"]"),
+        ("zoneId: [a]", "zoneId is a list"),
         (
             "kubernetes: {kubeconfigFolders: [a]}",
             "expected absolute paths",
         ),
-        ("kubernetes: {accounts: {}}", "kubernetes.accounts is {}"),
+        (
+            "kubernetes: {accounts: {}}",
+            "kubernetes.accounts is an object",
+        ),
         (
             "kubernetes: {accounts: [{kubeconfigFile: /a}]}",
             "kubernetes.accounts[0].name is null",
@@ -262,6 +267,157 @@ fn a_wrong_file_is_told_with_key_value_expectation_and_file() {
         let error = parse(yaml).unwrap_err().to_string();
         assert!(error.contains(words), "{yaml}: {error}");
     }
+}
+
+/// What a section of such a value was ignored for: a token would go out in the clear, or none at all.
+#[test]
+fn a_value_in_the_place_of_a_section_stops_the_start() {
+    for (yaml, key, below) in [
+        (
+            "clouddriver: {grpc: 'core:9091', tls: hunter2, auth: {token: t}}",
+            "clouddriver.tls",
+            "clouddriver.tls.serverName",
+        ),
+        (
+            "clouddriver: {auth: hunter2}",
+            "clouddriver.auth",
+            "clouddriver.auth.token",
+        ),
+        ("server: {ssl: true}", "server.ssl", "server.ssl.enabled"),
+        ("prometheus: true", "prometheus", "prometheus.enabled"),
+        (
+            "kubernetes: {accounts: [hunter2]}",
+            "kubernetes.accounts[0]",
+            "kubernetes.accounts[].name",
+        ),
+        (
+            "secrets: {vault: [hunter2]}",
+            "secrets.vault",
+            "secrets.vault.enabled",
+        ),
+    ] {
+        let error = parse(yaml).unwrap_err().to_string();
+        let expected = format!(
+            "{key} has a value of its own in armory-agent.yml; expected keys below it, such as {below}"
+        );
+        assert_eq!(error, expected);
+    }
+}
+
+#[test]
+fn what_may_be_a_secret_is_not_quoted() {
+    let pasted = r#""-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n""#;
+    let files = [
+        "clouddriver.auth.tokenFile",
+        "clouddriver.tls.clientCertFile",
+        "clouddriver.tls.clientKeyFile",
+        "clouddriver.tls.cacertFile",
+        "server.ssl.certFile",
+        "server.ssl.keyFile",
+        "server.ssl.caCertFile",
+        "secrets.kubernetes.kubeconfigFile",
+        "secrets.vault.caFile",
+        "logging.file",
+    ];
+    let mut wrong: Vec<(String, String)> = Vec::new();
+    for key in files {
+        let nested = key.replace('.', ": {");
+        let end = "}".repeat(key.matches('.').count());
+        let more = match key.starts_with("secrets.vault") {
+            true => ", enabled: true, token: t, url: 'https://v:1'",
+            false => "",
+        };
+        let expected = format!(
+            "{key} is [redacted] in armory-agent.yml; expected the path of a file, not what is in it"
+        );
+        for content in [pasted, "'-----BEGIN X----- hunter2'", r#""a\nhunter2""#] {
+            wrong.push((format!("{nested}: {content}{more}{end}"), expected.clone()));
+        }
+    }
+    let account =
+        |file: &str| format!("kubernetes: {{accounts: [{{name: a, kubeconfigFile: {file}}}]}}");
+    let content = "kubeconfigFile must be the path of a kubeconfig, not the kubeconfig itself";
+    let open = "kubeconfigFile is written for the secret engine `noop`";
+    for (file, words) in [
+        (r#""apiVersion: v1\nusers: [hunter2]""#, content),
+        (r#"'{"token": "hunter2"}'"#, content),
+        ("'encrypted:noop!v:hunter2'", open),
+        ("'encryptedFile:noop!v:hunter2'", open),
+        ("' encryptedFile:NOOP!v:hunter2'", open),
+    ] {
+        wrong.push((account(file), words.into()));
+    }
+    for (yaml, words) in [
+        (
+            "clouddriver: {grpc: 'https://u:hunter2@core:9091'}",
+            "clouddriver.grpc is [redacted] in armory-agent.yml; expected host:port",
+        ),
+        (
+            "secrets: {vault: {enabled: true, url: 'ftp://u:hunter2@vault'}}",
+            "secrets.vault.url is [redacted]",
+        ),
+        (
+            "clouddriver: {auth: {tokenCommand: {command: a, args: '--password=hunter2'}}}",
+            "clouddriver.auth.tokenCommand.args is [redacted]",
+        ),
+        (
+            "clouddriver: {auth: {tokenCommand: {command: a, args: [[hunter2]]}}}",
+            "clouddriver.auth.tokenCommand.args is [redacted]",
+        ),
+        (
+            "clouddriver: {auth: {tokenCommand: {command: [a, hunter2]}}}",
+            "clouddriver.auth.tokenCommand.command is [redacted]",
+        ),
+        (
+            "clouddriver: {auth: {token: [hunter2]}}",
+            "clouddriver.auth.token is [redacted]",
+        ),
+        ("zoneId: {password: hunter2}", "zoneId is an object"),
+    ] {
+        wrong.push((yaml.into(), words.into()));
+    }
+    for (yaml, words) in wrong {
+        let error = parse(&yaml).unwrap_err().to_string();
+        assert!(error.contains(&words), "{yaml}: {error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn the_password_of_the_servers_key_has_two_names() {
+    for (more, password) in [
+        ("keyFilePassword: one", Some("one")),
+        ("keyPassword: two", Some("two")),
+        ("keyFilePassword: one, keyPassword: two", Some("one")),
+        ("clientAuth: none", None),
+    ] {
+        let ssl = format!("server: {{ssl: {{enabled: true, certFile: /c, keyFile: /k, {more}}}}}");
+        let server = parse(&ssl).unwrap().server.tls.unwrap();
+        let read = server.key_password.as_ref();
+        assert_eq!(read.map(ExposeSecret::expose_secret), password, "{more}");
+    }
+}
+
+#[test]
+fn the_program_that_prints_the_token_is_read_with_its_keys() {
+    let program = |more: &str| {
+        let yaml = format!("clouddriver: {{auth: {{tokenCommand: {{command: /bin/x{more}}}}}}}");
+        match parse(&yaml).unwrap().core.auth {
+            Auth::Command(program) => program,
+            other => panic!("{other:?}"),
+        }
+    };
+    let usual = program("");
+    assert_eq!((usual.raw, usual.refresh), (false, None));
+    assert!(usual.command == "/bin/x" && usual.args.is_empty());
+    let set = program(", args: [-a, 1], format: raw, refreshIntervalSeconds: 90");
+    assert_eq!(
+        (set.raw, set.refresh),
+        (true, Some(Duration::from_secs(90)))
+    );
+    assert_eq!(set.args, ["-a", "1"]);
+    assert!(!program(", format: []").raw && program(", format: [raw]").raw);
+    assert_eq!(program(", refreshIntervalSeconds: 0").refresh, None);
 }
 
 #[test]
@@ -341,6 +497,15 @@ fn what_a_vault_lacks_is_said() {
     let plaintext = plaintext.to_string();
     assert!(plaintext.contains("secrets.vault.url"), "{plaintext}");
     assert!(!plaintext.contains("hunter2"), "{plaintext}");
+    let plain = "secrets: {vault: {enabled: true, token: t0ken, url: 'http://vault:8200'}}";
+    let plain = parse(plain).unwrap_err().to_string();
+    assert!(
+        plain.contains("secrets.vault.url is \"http://vault:8200\"")
+            && plain.contains("http:// reaches this host alone"),
+        "{plain}"
+    );
+    let here = "secrets: {vault: {enabled: true, token: t0ken, url: 'http://127.0.0.1:1'}}";
+    assert!(parse(here).is_ok());
     let off = parse("secrets: {vault: {role: r}}").unwrap();
     assert!(off.engines.vault.is_none());
 }

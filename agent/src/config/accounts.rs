@@ -13,7 +13,7 @@ use super::ConfigError;
 use super::read::Document;
 use crate::accounts::FixedAccount;
 use crate::accounts::definition::Definition;
-use crate::cause::printable;
+use crate::cause::{is_content, printable};
 use crate::kubeconfig::Source;
 
 const KEY: &str = "kubernetes.accounts";
@@ -64,6 +64,12 @@ fn source(entry: &Value) -> Result<Source, String> {
     let path = |key: &str| match &entry[key] {
         Value::Null => Ok(None),
         Value::String(path) if path.is_empty() => Ok(None),
+        Value::String(path) if is_content(path) => Err(format!(
+            "{key} must be the path of a kubeconfig, not the kubeconfig itself"
+        )),
+        Value::String(path) if is_open(path) => Err(format!(
+            "{key} is written for the secret engine `noop`, which holds the secret itself; use k8s or vault"
+        )),
         Value::String(path) => Ok(Some(path)),
         _ => Err(format!("{key} must be a path")),
     };
@@ -82,4 +88,11 @@ fn source(entry: &Value) -> Result<Source, String> {
         (Some(_), true) => Err("kubeconfigFile and serviceAccount exclude each other".into()),
         (None, false) => Err("kubeconfigFile or serviceAccount: true is missing".into()),
     }
+}
+
+/// Whether a reference holds the secret itself: it would be told to the core with the account.
+fn is_open(text: &str) -> bool {
+    let text = text.trim_start();
+    let engine = text.split([':', '!']).nth(1).unwrap_or_default();
+    is_reference(text) && engine.eq_ignore_ascii_case("noop")
 }

@@ -12,6 +12,8 @@ use super::keys::{KEYS, Key};
 pub(super) enum BadKey {
     /// Nobody documents it.
     Unknown { key: String, nearest: &'static str },
+    /// A value where there should be keys.
+    Value { key: String, below: &'static str },
     /// It is there twice, and which counts cannot be told.
     Twice { key: String },
 }
@@ -33,7 +35,8 @@ fn walk(
     unused: &mut Vec<String>,
 ) -> Result<(), BadKey> {
     match value {
-        // A value of the wrong shape is the reader's business; an empty section is none.
+        // A value of the wrong shape is the reader's business, unless no reader would see it; an empty
+        // section is none.
         _ if KEYS.iter().any(|key| key.name == pattern) => Ok(()),
         Value::Object(entries) => {
             let mut spelled = Map::new();
@@ -52,7 +55,7 @@ fn walk(
             *entries = spelled;
             Ok(())
         }
-        Value::Array(items) => {
+        Value::Array(items) if continued(pattern, ".").is_none() => {
             for (at, item) in items.iter_mut().enumerate() {
                 walk(
                     item,
@@ -63,8 +66,24 @@ fn walk(
             }
             Ok(())
         }
-        _ => Ok(()),
+        Value::Null => Ok(()),
+        _ => match continued(pattern, ".").or_else(|| continued(pattern, "[].")) {
+            Some(below) => Err(BadKey::Value {
+                key: path.to_owned(),
+                below,
+            }),
+            None => Ok(()),
+        },
     }
+}
+
+/// A key that goes on like this after `pattern`.
+fn continued(pattern: &str, how: &str) -> Option<&'static str> {
+    let on = |name: &&str| {
+        name.strip_prefix(pattern)
+            .is_some_and(|on| on.starts_with(how))
+    };
+    KEYS.iter().map(|key| key.name).find(on)
 }
 
 fn entry(
@@ -192,6 +211,41 @@ mod tests {
             };
             assert_eq!((key.as_str(), nearest), (expected, like));
         }
+    }
+
+    #[test]
+    fn a_value_in_the_place_of_a_section_is_refused() {
+        for (mut document, expected) in [
+            (json!({"clouddriver": "a:1"}), "clouddriver"),
+            (
+                json!({"clouddriver": {"auth": "s3cret"}}),
+                "clouddriver.auth",
+            ),
+            (json!({"clouddriver": {"tls": true}}), "clouddriver.tls"),
+            (json!({"clouddriver": []}), "clouddriver"),
+            (json!({"clouddriver": [{"grpc": "a:1"}]}), "clouddriver"),
+            (json!({"server": {"ssl": 1}}), "server.ssl"),
+            (json!({"prometheus": true}), "prometheus"),
+            (
+                json!({"kubernetes": {"accounts": "a"}}),
+                "kubernetes.accounts",
+            ),
+            (
+                json!({"kubernetes": {"accounts": ["a"]}}),
+                "kubernetes.accounts[0]",
+            ),
+            (
+                json!({"kubernetes": {"accounts": [{"customResourceDefinitions": "A.b"}]}}),
+                "kubernetes.accounts[0].customResourceDefinitions",
+            ),
+        ] {
+            match check(&mut document).unwrap_err() {
+                BadKey::Value { key, .. } => assert_eq!(key, expected),
+                other => panic!("{expected}: {other:?}"),
+            }
+        }
+        let mut empty = json!({"clouddriver": null, "server": {}, "kubernetes": {"accounts": []}});
+        assert_eq!(check(&mut empty), Ok(Vec::new()));
     }
 
     #[test]

@@ -2,7 +2,6 @@
 //!
 //! Used by `config`. Files are only named here; `link` reads them for every connection.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ConfigError;
@@ -127,11 +126,8 @@ fn tls(document: &Document) -> Result<Option<CoreTls>, ConfigError> {
         .at("clouddriver.tls")
         .as_object()
         .is_some_and(|tls| tls.values().any(|value| !value.is_null()));
-    let file = |key: &str| -> Result<Option<PathBuf>, ConfigError> {
-        Ok(document.text(key)?.map(PathBuf::from))
-    };
-    let certificate = file("clouddriver.tls.clientCertFile")?;
-    let key = file("clouddriver.tls.clientKeyFile")?;
+    let certificate = document.file("clouddriver.tls.clientCertFile")?;
+    let key = document.file("clouddriver.tls.clientKeyFile")?;
     let client = match (certificate, key) {
         (Some(certificate), Some(key)) => Some((certificate, key)),
         (None, None) => None,
@@ -152,7 +148,7 @@ fn tls(document: &Document) -> Result<Option<CoreTls>, ConfigError> {
             .unwrap_or(false),
         client,
         key_password: password.or(document.secret("clouddriver.tls.clientKeyPassword")?),
-        authorities: file("clouddriver.tls.cacertFile")?,
+        authorities: document.file("clouddriver.tls.cacertFile")?,
     };
     let insecure = document
         .flag("clouddriver.insecure")?
@@ -163,7 +159,7 @@ fn tls(document: &Document) -> Result<Option<CoreTls>, ConfigError> {
 fn auth(document: &Document) -> Result<Auth, ConfigError> {
     let token = document.secret("clouddriver.auth.token")?;
     let file_key = "clouddriver.auth.tokenFile";
-    let file = document.text(file_key)?;
+    let file = document.file(file_key)?;
     let key = "clouddriver.auth.tokenCommand.command";
     let command = document.text(key)?;
     match (token, file, command) {
@@ -177,7 +173,7 @@ fn auth(document: &Document) -> Result<Auth, ConfigError> {
             Err(document.wrong(key, "no command beside clouddriver.auth.tokenFile"))
         }
         (Some(token), None, None) => Ok(Auth::Token(token)),
-        (None, Some(file), None) => Ok(Auth::File(PathBuf::from(file))),
+        (None, Some(file), None) => Ok(Auth::File(file)),
         (None, None, None) => Ok(Auth::None),
         (None, None, Some(command)) => Ok(Auth::Command(TokenCommand {
             command,

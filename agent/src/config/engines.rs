@@ -12,13 +12,13 @@ use super::ConfigError;
 use super::read::Document;
 
 pub(super) fn read(document: &Document) -> Result<Engines, ConfigError> {
-    let kubeconfig = document.text("secrets.kubernetes.kubeconfigFile")?;
+    let kubeconfig = document.file("secrets.kubernetes.kubeconfigFile")?;
     let vault = match document.flag("secrets.vault.enabled")? {
         Some(true) => Some(vault(document)?),
         _ => None,
     };
     Ok(Engines {
-        kubeconfig: kubeconfig.map(PathBuf::from),
+        kubeconfig,
         vault,
         allow_plaintext: false,
     })
@@ -27,12 +27,14 @@ pub(super) fn read(document: &Document) -> Result<Engines, ConfigError> {
 fn vault(document: &Document) -> Result<VaultSettings, ConfigError> {
     let url = document.text("secrets.vault.url")?.unwrap_or_default();
     let url = VaultSettings::address(&url, false)
-        .ok_or_else(|| document.wrong("secrets.vault.url", "https://host:port"))?;
-    let authority = document.text("secrets.vault.caFile")?;
+        .ok_or_else(|| {
+        let expected = "https://host:port; http:// reaches this host alone";
+        document.wrong("secrets.vault.url", expected)
+    })?;
     Ok(VaultSettings {
         url,
         login: login(document)?,
-        authority: authority.map(PathBuf::from),
+        authority: document.file("secrets.vault.caFile")?,
     })
 }
 

@@ -237,7 +237,7 @@ pub const KEYS: &[Key] = &[
     used(
         "kubernetes.accounts[].kubeconfigFile",
         "",
-        "Its kubeconfig, or a reference to a secret with it (encryptedFile:k8s!n:NAME!k:KEY!ns:NAMESPACE, encryptedFile:vault!e:ENGINE!p:PATH!k:KEY), read for every attempt; one of this and serviceAccount is needed.",
+        "Its kubeconfig, or a reference to a secret with it (encryptedFile:k8s!n:NAME!k:KEY!ns:NAMESPACE, encryptedFile:vault!e:ENGINE!p:PATH!k:KEY), read for every attempt, and a reference every 20 s besides; one of this and serviceAccount is needed.",
     ),
     used(
         "kubernetes.accounts[].serviceAccount",
@@ -431,7 +431,11 @@ pub const KEYS: &[Key] = &[
         "false",
         "Switches the engine vault of references on.",
     ),
-    used("secrets.vault.url", "", "Vault's https://host:port."),
+    used(
+        "secrets.vault.url",
+        "",
+        "Vault's https://host:port; http:// on this host alone.",
+    ),
     used("secrets.vault.authMethod", "TOKEN", "TOKEN or KUBERNETES."),
     used("secrets.vault.token", "VAULT_TOKEN", "The token of TOKEN."),
     used("secrets.vault.role", "", "The role of KUBERNETES."),

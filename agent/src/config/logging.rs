@@ -100,7 +100,7 @@ fn file(document: &Document) -> Result<Option<LogFile>, ConfigError> {
     let days = number("logging.maxAgeDays", 10)?;
     let backups = number("logging.maxBackups", 10)?;
     let file = LogFile {
-        path: document.text("logging.file")?.unwrap_or_default().into(),
+        path: document.file("logging.file")?.unwrap_or_default(),
         also_stdout: flag("logging.multiWrite", false)?,
         max_bytes: usize::try_from(megabytes << 20).unwrap_or(usize::MAX),
         max_age: (days > 0).then(|| Duration::from_secs(days * 86_400)),

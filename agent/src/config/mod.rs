@@ -96,6 +96,16 @@ pub enum ConfigError {
         /// The known key that is most like it.
         nearest: &'static str,
     },
+    /// A value where there should be keys. It is not shown: it may be a token.
+    #[error("{key} has a value of its own in {file}; expected keys below it, such as {below}")]
+    ValueForKeys {
+        /// Its path.
+        key: String,
+        /// The file.
+        file: String,
+        /// A known key below it.
+        below: &'static str,
+    },
     /// A key in two spellings.
     #[error(
         "{key} in {file} is there twice, in spellings that mean the same, and they differ; keep one of them"
@@ -111,7 +121,7 @@ pub enum ConfigError {
     BadValue {
         /// The key's path.
         key: String,
-        /// The value, as JSON.
+        /// The value, as JSON, unless it may be a secret.
         value: String,
         /// What it should be.
         expected: String,
@@ -209,6 +219,7 @@ fn document(text: &str, file: &str) -> Result<(Value, Vec<String>), ConfigError>
     }
     let unused = check(&mut root).map_err(|bad| match bad {
         BadKey::Unknown { key, nearest } => ConfigError::UnknownKey { key, file, nearest },
+        BadKey::Value { key, below } => ConfigError::ValueForKeys { key, file, below },
         BadKey::Twice { key } => ConfigError::KeyTwice { key, file },
     })?;
     Ok((root, unused))

@@ -1,15 +1,18 @@
 //! Typed values out of a configuration file, each by its path.
 //!
 //! Used by `config` after `keys` has checked the names. An error tells the key, its value, what was
-//! expected and the file; of a secret it shows nothing.
+//! expected and the file; of what may be a secret it shows nothing.
 
 use std::fmt::Display;
+use std::path::PathBuf;
 
 use secrecy::SecretString;
 use serde_json::Value;
 
 use super::ConfigError;
-use crate::cause::printable;
+use crate::cause::{is_content, printable};
+
+const HIDDEN: &str = "[redacted]";
 
 /// A file's content.
 pub(super) struct Document {
@@ -29,6 +32,16 @@ impl Document {
             Value::Null => Ok(None),
             Value::String(text) if !text.trim().is_empty() => Ok(Some(text.trim().to_owned())),
             _ => Err(self.wrong(key, "a text")),
+        }
+    }
+
+    /// The path of a file.
+    pub(super) fn file(&self, key: &str) -> Result<Option<PathBuf>, ConfigError> {
+        match self.text(key)? {
+            Some(content) if is_content(&content) => {
+                Err(self.wrong(key, "the path of a file, not what is in it"))
+            }
+            path => Ok(path.map(PathBuf::from)),
         }
     }
 
@@ -94,12 +107,7 @@ impl Document {
             _ if value.is_null() => Ok(None),
             Some("") => Ok(None),
             Some(text) => Ok(Some(text.into())),
-            None => Err(ConfigError::BadValue {
-                key: key.to_owned(),
-                value: "not shown".into(),
-                expected: "a text".into(),
-                file: self.file.clone(),
-            }),
+            None => Err(self.wrong_shown(key, HIDDEN.into(), "a text")),
         }
     }
 
@@ -113,11 +121,27 @@ impl Document {
         value: &Value,
         expected: impl Display,
     ) -> ConfigError {
+        self.wrong_shown(key, shown(key, value), expected)
+    }
+
+    fn wrong_shown(&self, key: &str, value: String, expected: impl Display) -> ConfigError {
         ConfigError::BadValue {
             key: key.to_owned(),
-            value: printable(&value.to_string()),
+            value,
             expected: expected.to_string(),
             file: self.file.clone(),
         }
+    }
+}
+
+/// A value for an error. A URL may have a login in it, and a program's arguments a password.
+fn shown(key: &str, value: &Value) -> String {
+    match value {
+        Value::Null => "null".into(),
+        _ if key.starts_with("clouddriver.auth.") => HIDDEN.into(),
+        Value::Array(_) => "a list".into(),
+        Value::Object(_) => "an object".into(),
+        Value::String(text) if text.contains('@') || is_content(text) => HIDDEN.into(),
+        value => printable(&value.to_string()),
     }
 }

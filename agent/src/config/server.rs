@@ -54,8 +54,8 @@ fn port(document: &Document, key: &str, default: u16) -> Result<u16, ConfigError
 fn tls(document: &Document) -> Result<ferry_tls::Server, ConfigError> {
     let enabled = document.flag("server.ssl.enabled")?.unwrap_or(false);
     let file = |key: &str, of: &str| -> Result<PathBuf, ConfigError> {
-        match document.text(key)? {
-            Some(path) => Ok(path.into()),
+        match document.file(key)? {
+            Some(path) => Ok(path),
             None if enabled => Err(document.wrong(key, of)),
             None => Ok(PathBuf::new()),
         }
@@ -68,7 +68,7 @@ fn tls(document: &Document) -> Result<ferry_tls::Server, ConfigError> {
         "require" | "need" => ClientAuth::Require,
         _ => return Err(document.wrong(key, "none, want or need")),
     };
-    let authorities = document.text("server.ssl.caCertFile")?.map(PathBuf::from);
+    let authorities = document.file("server.ssl.caCertFile")?;
     if enabled && client_auth != ClientAuth::None && authorities.is_none() {
         let expected = "the PEM file of the authorities of those whom clientAuth asks";
         return Err(document.wrong("server.ssl.caCertFile", expected));
