@@ -6,11 +6,11 @@
 use super::agents::{Held, Registration, StaticAccount};
 use super::{StoreError, namespaces};
 use crate::account::HoldingState;
-use crate::sql::{Record, Tx, Value, insert, sql};
+use crate::sql::{CHUNK, Record, Tx, Value, insert, sql};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The zone that brought the name of a static account first. What is called `last_updated` here is
-/// since when an agent has brought it.
+/// since when its zone has brought it.
 fn first_zone(of: &str) -> String {
     format!(
         "(SELECT e.zone_id FROM kubesvc_ferry_static_accounts e WHERE e.name = {of}.name
@@ -91,14 +91,14 @@ pub(super) async fn replace(
     now: i64,
 ) -> Result<BTreeSet<String>, StoreError> {
     let agent = registration.agent_id.as_str();
-    let since = since_when(tx, agent).await?;
-    forget(tx, agent).await?;
     let brought = registration.static_accounts.iter();
     let mut names: BTreeSet<String> = (brought.clone())
         .map(|account| account.held.account.clone())
         .collect();
-    let mut gone: BTreeSet<String> = since.keys().cloned().collect();
+    let since = since_when(tx, &names, &registration.zone_id).await?;
+    let mut gone: BTreeSet<String> = of(tx, agent).await?.into_iter().collect();
     gone.retain(|name| !names.contains(name));
+    forget(tx, agent).await?;
     namespaces::forget_of(tx, agent, &gone).await?;
     names.append(&mut gone);
     let rows = brought.map(|StaticAccount { definition, held }| {
@@ -161,14 +161,24 @@ pub(super) async fn forget(tx: &mut Tx, agent_id: &str) -> Result<(), StoreError
     Ok(())
 }
 
-/// What an agent brings, and since when.
-async fn since_when(tx: &mut Tx, agent_id: &str) -> Result<BTreeMap<String, i64>, StoreError> {
-    let before = "SELECT name, last_updated FROM kubesvc_ferry_static_accounts WHERE agent_id = ?";
-    let before = sql(before).text(agent_id).all(tx).await?;
-    before
-        .iter()
-        .map(|row| Ok((row.get("name")?, row.get("last_updated")?)))
-        .collect()
+/// Since when a zone brings these names, by whatever agents.
+async fn since_when(
+    tx: &mut Tx,
+    names: &BTreeSet<String>,
+    zone_id: &str,
+) -> Result<BTreeMap<String, i64>, StoreError> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut since = BTreeMap::new();
+    for names in names.chunks(CHUNK) {
+        let first = "SELECT name, MIN(last_updated) AS since FROM kubesvc_ferry_static_accounts
+             WHERE zone_id = ? AND name IN";
+        let mut first = sql(first).text(zone_id).list(names);
+        first.push(" GROUP BY name");
+        for row in first.all(tx).await? {
+            since.insert(row.get("name")?, row.get("since")?);
+        }
+    }
+    Ok(since)
 }
 
 /// Static accounts with what they may be ignored for.
