@@ -302,7 +302,16 @@ impl World {
         let before = self.holdings.len();
         let id = self.agents[at].id;
         self.holdings.retain(|held| held.agent_id != id);
-        self.holdings.len() < before
+        let ended = self.holdings.len() < before;
+        let failed = |row: &Account| row.status == Status::DeleteFailed;
+        if ended && self.row.as_ref().is_some_and(failed) {
+            for held in &mut self.holdings {
+                if matches!(held.state, HoldingState::Dropping | HoldingState::Refused) {
+                    held.state = HoldingState::Pending;
+                }
+            }
+        }
+        ended
     }
 
     fn hold(&mut self, at: usize, generation: i64, state: HoldingState) {
@@ -411,8 +420,8 @@ impl World {
                 agent.runs = Some((generation, HoldingState::Pending));
                 None
             }
-            (Down::Delete(generation), _) if agent.own => {
-                Some(Up(generation, Some(HoldingState::Refused)))
+            (Down::Delete(asked), Some((held, state))) if asked > 0 && asked < held => {
+                Some(Up(held, Some(state)))
             }
             (Down::Delete(generation), None) => Some(Up(generation, None)),
             (Down::Delete(asked), Some((generation, _))) => match agent.on_delete {
@@ -467,7 +476,9 @@ impl World {
             }
             (None | Some(HoldingState::Refused), None) => return true,
             (Some(state), Some((of, _))) => {
-                if generation < of || dropping != (state == HoldingState::Refused) {
+                let refused = state == HoldingState::Refused;
+                let kept = dropping && !refused && generation > of;
+                if !kept && (generation < of || dropping != refused) {
                     return true;
                 }
                 self.hold(at, generation, state);

@@ -271,11 +271,12 @@ impl Agent {
                 cause: cause.to_owned(),
             })
         };
-        if self.is_own(&name) {
-            return self.say(&name, asked, refused("its own"));
-        }
         let held = self.runs.get(&name).map(|running| running.generation);
         match (held, self.on_delete) {
+            (Some(held), _) if asked > 0 && asked < held => {
+                let again = report(&name, &self.runs[&name]);
+                self.up.push_back(again);
+            }
             (None, _) => self.say(&name, asked, State::Dropped(Dropped {})),
             (Some(held), Manner::Obeys) => {
                 self.runs.remove(&name);

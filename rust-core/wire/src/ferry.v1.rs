@@ -225,8 +225,9 @@ pub mod account {
         ServiceAccount(bool),
     }
 }
-/// Stop watching these accounts and forget their kubeconfigs, whatever generation they have. Every
-/// one of them is reported dropped or refused.
+/// Stop watching these accounts and forget their kubeconfigs. Every one of them is reported dropped or
+/// refused, but for one that is held in a newer generation: that one is kept, and reported as it is. An
+/// account of the agent's own configuration is none of these: it stays, and the answer is dropped.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeleteAccounts {
     #[prost(message, repeated, tag = "1")]
@@ -236,9 +237,9 @@ pub struct DeleteAccounts {
 pub struct Deletion {
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
-    /// The generation that the core takes the account to have. Dropped bears it, or the one that was
-    /// held if that is higher, so that it is never taken for the answer to a later deletion. So does
-    /// Refused.
+    /// The generation that the core takes the account to have; 0: whatever it has. Dropped bears it, or
+    /// the one that was held if that is higher, so that it is never taken for the answer to a later
+    /// deletion. So does Refused.
     #[prost(uint64, tag = "2")]
     pub generation: u64,
 }
