@@ -298,6 +298,7 @@ impl World {
         self.holdings.iter_mut().find(|held| held.agent_id == id)
     }
 
+    /// As the store does where a holding ends.
     fn unhold(&mut self, at: usize) -> bool {
         let before = self.holdings.len();
         let id = self.agents[at].id;
@@ -319,7 +320,7 @@ impl World {
             self.agents[at].id.to_owned(),
             self.agents[at].zone.to_owned(),
         );
-        self.unhold(at);
+        self.holdings.retain(|held| held.agent_id != agent_id);
         self.holdings.push(Holding {
             agent_id,
             zone_id,

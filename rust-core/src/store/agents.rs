@@ -111,6 +111,10 @@ impl Store {
                     .collect();
                 operations::begin(&mut tx, &told, core, now).await?;
                 replace_holdings(&mut tx, registration, &held, &before, now).await?;
+                let still: BTreeSet<&str> = held.iter().map(|held| &*held.account).collect();
+                let over = before.keys().map(String::as_str);
+                let over: Vec<&str> = over.filter(|name| !still.contains(name)).collect();
+                ask_others(&mut tx, &over).await?;
                 let seen = seen(registration, &held);
                 namespaces::write(&mut tx, &seen).await?;
                 let served = sql(
@@ -209,6 +213,8 @@ impl Store {
                 touch(&mut tx, &affected).await?;
                 let held = sql("DELETE FROM kubesvc_ferry_holdings WHERE agent_id = ?");
                 held.text(agent_id).run(&mut tx).await?;
+                let left: Vec<&str> = affected.iter().map(String::as_str).collect();
+                ask_others(&mut tx, &left).await?;
                 namespaces::forget_of(&mut tx, agent_id, &own).await?;
                 statics::forget(&mut tx, agent_id).await?;
                 let without = sql("DELETE FROM kubesvc_ferry_static_agents WHERE agent_id = ?");
@@ -298,6 +304,27 @@ pub(super) async fn remove_holding(
 ) -> Result<(), StoreError> {
     let remove = sql("DELETE FROM kubesvc_ferry_holdings WHERE account = ? AND agent_id = ?");
     remove.texts([account, agent_id]).run(tx).await?;
+    Ok(())
+}
+
+/// Holdings of these accounts, which are locked, have ended: where one could not be deleted, the other
+/// holders count as not asked yet, so that it is tried again.
+pub(super) async fn ask_others(tx: &mut Tx, names: &[&str]) -> Result<(), StoreError> {
+    for names in names.chunks(CHUNK) {
+        let failed = sql(
+            "SELECT name FROM kubesvc_accounts WHERE status = 'DELETE_FAILED'
+             AND name IN",
+        );
+        let failed = failed.list(names).column(tx).await?;
+        if failed.is_empty() {
+            continue;
+        }
+        let ask = sql(
+            "UPDATE kubesvc_ferry_holdings SET state = 'PENDING', unsent = 0
+             WHERE state IN ('DROPPING', 'REFUSED') AND account IN",
+        );
+        ask.list(&failed).run(tx).await?;
+    }
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 //! they are about is read at once, each is judged in the order it was said, and what has changed is
 //! written at once. `lifecycle` hands them over; what follows from them is decided there.
 
-use super::agents::{lock, remove_holding};
+use super::agents::{ask_others, lock, remove_holding};
 use super::namespaces::{self, Namespaces, Seen};
 use super::operations::{self, Told};
 use super::rows::read_holding;
@@ -207,6 +207,8 @@ impl Heard {
         let changed = self.changed.iter();
         let changed = changed.map(|key| (key.0.as_str(), &self.holdings[key], false));
         write_holdings(tx, changed, now).await?;
+        let ended: BTreeSet<&str> = self.removed.iter().map(|key| key.0.as_str()).collect();
+        ask_others(tx, &ended.into_iter().collect::<Vec<_>>()).await?;
         let keys = self.changed.iter().chain(&self.removed);
         let names: BTreeSet<&str> = keys.map(|(account, _)| account.as_str()).collect();
         let names: Vec<&str> = names.into_iter().collect();
@@ -243,9 +245,12 @@ fn says(held: &Held, known: Option<&Holding>) -> Says {
         (None | Some(HoldingState::Refused), None) => Says::Nothing,
         (Some(state), Some(known)) => {
             let answers_delete = state == HoldingState::Refused;
-            match held.generation < known.generation || dropping != answers_delete {
-                true => Says::Nothing,
-                false => Says::State(state),
+            // A newer one than it was asked to drop, which it has kept.
+            let kept = dropping && !answers_delete && held.generation > known.generation;
+            let counts = held.generation >= known.generation && dropping == answers_delete;
+            match counts || kept {
+                true => Says::State(state),
+                false => Says::Nothing,
             }
         }
         (Some(state), None) => Says::State(state),

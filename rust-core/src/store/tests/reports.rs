@@ -75,3 +75,70 @@ async fn more_reports_than_one_statement_takes() {
         assert_eq!(base.view(name).await.account.version, 2);
     }
 }
+
+#[tokio::test]
+async fn what_was_kept_in_a_newer_generation_is_not_on_its_way_out() {
+    let base = Base::open(DATABASE).await;
+    base.row("a").await;
+    let connected = registration("agent", "s", Vec::new());
+    base.store.register(&connected).await.unwrap();
+    base.hold("a", &["agent"], Dropping).await;
+    let asked = base.view("a").await.holdings[0].generation;
+    base.report("agent", "s", &said("a", asked, Some(Ready)))
+        .await;
+    assert_eq!(
+        base.holders("a").await[0].1,
+        Dropping,
+        "it has not obeyed yet"
+    );
+    base.report("agent", "s", &said("a", asked + 1, Some(Ready)))
+        .await;
+    let holding = &base.view("a").await.holdings[0];
+    assert_eq!((holding.state, holding.generation), (Ready, asked + 1));
+}
+
+#[tokio::test]
+async fn who_holds_what_could_not_be_deleted_is_asked_again_when_another_lets_go() {
+    let base = Base::open(DATABASE).await;
+    base.rows(&["a", "b"]).await;
+    for agent in ["one", "two", "three"] {
+        let connected = registration(agent, "s", Vec::new());
+        base.store.register(&connected).await.unwrap();
+    }
+    let asked = |name| {
+        let base = &base;
+        async move {
+            base.run("UPDATE kubesvc_ferry_holdings SET state = 'DROPPING'")
+                .await;
+            let holders = base.holders(name).await;
+            assert!(holders.iter().all(|(_, state)| *state == Dropping));
+        }
+    };
+    for name in ["a", "b"] {
+        base.hold(name, &["one", "two", "three"], Dropping).await;
+    }
+    base.run(
+        "UPDATE kubesvc_accounts SET status = 'DELETE_FAILED', wanted = 'DELETED' WHERE name = 'a'",
+    )
+    .await;
+    let generation = base.view("a").await.holdings[0].generation;
+    base.report("one", "s", &said("a", generation, None)).await;
+    let holds = |agent: &str, state| (agent.to_owned(), state);
+    let pending = [holds("three", Pending), holds("two", Pending)];
+    assert_eq!(base.holders("a").await, pending);
+    // One that is on its way goes on.
+    base.report("one", "s", &said("b", generation, None)).await;
+    assert_eq!(base.holders("b").await[0].1, Dropping);
+    // Its lease ends, or it comes without.
+    asked("a").await;
+    let connected = registration("two", "t", Vec::new());
+    base.store.register(&connected).await.unwrap();
+    assert_eq!(base.holders("a").await, [holds("three", Pending)]);
+    base.hold("a", &["one"], Dropping).await;
+    asked("a").await;
+    base.store.leave("one", "s").await.unwrap();
+    base.run("UPDATE kubesvc_ferry_agents SET left_at = 1 WHERE agent_id = 'one'")
+        .await;
+    base.store.expire(Duration::from_secs(600)).await.unwrap();
+    assert_eq!(base.holders("a").await, [holds("three", Pending)]);
+}
