@@ -3,8 +3,11 @@
 
 use super::*;
 use crate::account::{Cluster, HoldingState, Status};
+use crate::hub::test_agent::{self, Line};
 use crate::source::test_source::TestSource;
 use crate::store::{Actor, Held, Registration, Report};
+use ferry_wire::v1::Register;
+use ferry_wire::v1::core_message::Kind;
 use serde_json::json;
 
 struct Ground {
@@ -47,6 +50,21 @@ impl Ground {
             _source: source,
             _folder: folder,
         }
+    }
+
+    /// The agent's session, which is at this core.
+    fn enter(&self) -> Line {
+        let register = Register {
+            agent_id: "agent".to_owned(),
+            zone_id: "Z".to_owned(),
+            ..Register::default()
+        };
+        let (event, line) = test_agent::connects(register, "core", "s");
+        let AgentEvent::Connected { entry, .. } = event else {
+            panic!("it connects");
+        };
+        self.lifecycle.registry.enter(entry);
+        line
     }
 
     async fn run(&self, text: &str) {
@@ -200,4 +218,50 @@ async fn what_another_core_left_fails_with_its_cause_while_it_is_activated() {
         ground.statuses_but("account-3").await,
         [Status::Activating; 6]
     );
+}
+
+#[tokio::test]
+async fn what_another_core_left_is_not_sent_when_something_newer_was_decided_meanwhile() {
+    let ground = Ground::open().await;
+    assert!(ground.reconcile().await.is_empty());
+    let mut line = ground.enter();
+    let left = ground.lifecycle.store.unsent("core").await.unwrap();
+    assert_eq!(left.len(), 7);
+    ground
+        .run(
+            "UPDATE kubesvc_ferry_holdings SET generation = generation + 1
+             WHERE account = 'account-3'",
+        )
+        .await;
+    for unsent in &left {
+        ground.lifecycle.send_left(unsent).await.unwrap();
+    }
+    let mut sent = Vec::new();
+    while let Ok(message) = line.inbox.try_recv() {
+        if let Some(Kind::SaveAccounts(save)) = message.unwrap().kind {
+            sent.extend(save.accounts.into_iter().map(|account| account.name));
+        }
+    }
+    let mut others = ground.names.clone();
+    others.remove(3);
+    assert_eq!(sent, others);
+    assert_eq!(ground.unsent().await, ["account-3"]);
+}
+
+#[tokio::test]
+async fn an_agent_comes_anew_when_nobody_knows_whether_what_it_is_told_is_recorded() {
+    let ground = Ground::open().await;
+    let line = ground.enter();
+    // Each COMMIT of a holding is answered with an error.
+    for text in [
+        "CREATE TABLE nowhere (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE broken (id INTEGER REFERENCES nowhere DEFERRABLE INITIALLY DEFERRED)",
+        "CREATE TRIGGER breaks AFTER INSERT ON kubesvc_ferry_holdings
+         BEGIN INSERT INTO broken VALUES (1); END",
+    ] {
+        ground.run(text).await;
+    }
+    assert_eq!(ground.reconcile().await.len(), 7);
+    assert!(line.end.is_cancelled());
+    assert!(ground.lifecycle.registry.sessions().is_empty());
 }

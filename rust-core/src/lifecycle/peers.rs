@@ -1,6 +1,7 @@
 //! Several cores on one database: what one core leaves to be done with the agents of another.
 
 use super::Lifecycle;
+use super::reconcile::drop;
 use crate::account::state::Wanted;
 use crate::account::{HoldingState, plan};
 use crate::store::{Change, StoreError, Unsent};
@@ -11,19 +12,34 @@ impl Lifecycle {
     /// Sends what other cores left to be sent to our agents.
     pub(super) async fn send_for_peers(&self) -> Result<(), StoreError> {
         for unsent in self.store.unsent(&self.core_id).await? {
-            let Unsent {
-                account, holding, ..
-            } = &unsent;
-            let done = match holding.state {
-                HoldingState::Dropping => {
-                    self.drop_at(&holding.agent_id, account, holding.generation)
-                        .await;
-                    true
+            self.send_left(&unsent).await?;
+        }
+        Ok(())
+    }
+
+    /// First it is recorded as sent: to prepare it takes time, and what was decided meanwhile goes
+    /// before. A core that dies in between takes the agent's session with it.
+    pub(super) async fn send_left(&self, unsent: &Unsent) -> Result<(), StoreError> {
+        let Unsent {
+            account, holding, ..
+        } = unsent;
+        let agent_id = holding.agent_id.as_str();
+        let message = match holding.state {
+            HoldingState::Dropping => Some(drop(account, holding.generation)),
+            _ => self.save_of(agent_id, account).await?,
+        };
+        let Some(message) = message else {
+            return Ok(());
+        };
+        let here = self.registry.sessions();
+        match self.store.sent(unsent).await {
+            Ok(true) => self.registry.send(agent_id, message).await,
+            Ok(false) => {}
+            Err(error) => {
+                if matches!(error, StoreError::Unsettled(_)) {
+                    self.come_anew([agent_id].into_iter(), &here);
                 }
-                _ => self.save_at(&holding.agent_id, account).await?,
-            };
-            if done {
-                self.store.sent(&unsent).await?;
+                return Err(error);
             }
         }
         Ok(())
@@ -51,22 +67,22 @@ impl Lifecycle {
         self.store.forget_evictions().await
     }
 
-    /// Sends SaveAccounts; `false`: it stays to be sent, since it cannot be prepared, which the account
-    /// says, or since the account is not to be served any longer.
-    async fn save_at(&self, agent_id: &str, name: &str) -> Result<bool, StoreError> {
+    /// SaveAccounts; `None`: there is none to be sent, or it stays to be sent, since it cannot be
+    /// prepared, which the account says, or since the account is not to be served any longer.
+    async fn save_of(&self, agent_id: &str, name: &str) -> Result<Option<Kind>, StoreError> {
         let Some(view) = self.store.view(name).await? else {
-            return Ok(true);
+            return Ok(None);
         };
         let holding = view
             .holdings
             .iter()
             .find(|holding| holding.agent_id == agent_id);
         let Some(holding) = holding else {
-            return Ok(true);
+            return Ok(None);
         };
         // What was switched off meanwhile is dropped by its next step.
         if view.account.wanted != Wanted::Active || plan::is_withheld(&view) {
-            return Ok(false);
+            return Ok(None);
         }
         let kept = self.kept(&[name]).await?;
         let cause = match self.prepare(&view.account, &kept).await? {
@@ -75,8 +91,7 @@ impl Lifecycle {
                     zone_id: holding.zone_id.clone(),
                     accounts: vec![account],
                 };
-                self.registry.send(agent_id, Kind::SaveAccounts(save)).await;
-                return Ok(true);
+                return Ok(Some(Kind::SaveAccounts(save)));
             }
             Err(cause) => cause,
         };
@@ -90,6 +105,6 @@ impl Lifecycle {
             self.write(vec![(change, None)]).await?;
             self.look_at(vec![name.to_owned()]);
         }
-        Ok(false)
+        Ok(None)
     }
 }

@@ -12,7 +12,7 @@ use ferry_wire::v1::core_message::Kind;
 use ferry_wire::v1::{self, DeleteAccounts, Deletion, SaveAccounts};
 use futures_util::future::join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// More steps than any account can take in a row; more would be a circle.
 const MAX_STEPS: usize = 100;
@@ -100,7 +100,14 @@ impl Lifecycle {
         let here = self.registry.sessions();
         let (changes, saves): (Vec<_>, Vec<_>) = prepared.into_iter().unzip();
         let actor = Actor::ferry();
-        let written = self.store.write_all(&changes, &here, &actor).await?;
+        let written = match self.store.write_all(&changes, &here, &actor).await {
+            Err(StoreError::Unsettled(error)) => {
+                let messages = changes.iter().flat_map(|change| &change.step.messages);
+                self.come_anew(messages.map(Message::agent_id), &here);
+                return Err(StoreError::Unsettled(error));
+            }
+            written => written?,
+        };
         let mut messages: BTreeMap<&str, Vec<Kind>> = BTreeMap::new();
         for ((change, save), _) in (changes.iter().zip(&saves))
             .zip(written)
@@ -119,6 +126,25 @@ impl Lifecycle {
         }))
         .await;
         Ok(())
+    }
+
+    /// Ends the sessions of agents that may have to be told what nobody knows to be recorded: they come
+    /// back, and what they lack is seen.
+    pub(super) fn come_anew<'a>(
+        &self,
+        agents: impl Iterator<Item = &'a str>,
+        here: &BTreeSet<(String, String)>,
+    ) {
+        let agents: BTreeSet<&str> = agents.collect();
+        for (agent_id, session_id) in here {
+            if agents.contains(agent_id.as_str()) {
+                tracing::warn!(
+                    agent_id,
+                    "the database broke off: the agent is to come anew"
+                );
+                self.registry.end(agent_id, session_id);
+            }
+        }
     }
 
     /// Says what a written step changed.
@@ -182,7 +208,7 @@ fn messages_of<'a>(
 }
 
 /// The message that an account, taken to be there in this generation, is to be dropped.
-fn drop(name: &str, generation: i64) -> Kind {
+pub(super) fn drop(name: &str, generation: i64) -> Kind {
     let deletion = Deletion {
         name: name.to_owned(),
         generation: u64::try_from(generation).unwrap_or_default(),

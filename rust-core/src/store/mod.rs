@@ -77,6 +77,9 @@ pub enum StoreError {
          give the user another plugin than caching_sha2_password or sha256_password"
     )]
     NeedsTls,
+    /// The connection broke while it committed.
+    #[error("the database does not say whether it has recorded this")]
+    Unsettled(#[source] sqlx::Error),
     /// The tables cannot be made or altered.
     #[error("the tables cannot be brought up to date")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -125,6 +128,15 @@ impl StoreError {
         matches!(error.code().as_deref(), Some("40001" | "40P01")) || error.is_unique_violation()
     }
 
+    /// What became of a transaction whose COMMIT was answered so.
+    fn of_commit(error: sqlx::Error) -> StoreError {
+        let error = StoreError::Database(error);
+        match error {
+            StoreError::Database(cause) if !error.is_clash() => StoreError::Unsettled(cause),
+            clash => clash,
+        }
+    }
+
     /// Another try comes to the same end: the database answers, and it is what was asked of it that
     /// is wrong.
     pub(crate) fn is_lasting(&self) -> bool {
@@ -150,6 +162,7 @@ impl StoreError {
             StoreError::Migration(_)
             | StoreError::Locked
             | StoreError::NeedsTls
+            | StoreError::Unsettled(_)
             | StoreError::Taken => false,
         }
     }
@@ -175,7 +188,8 @@ macro_rules! transaction {
             let outcome = async {
                 let mut $tx = $store.pool.write().await?;
                 let done = $body;
-                $tx.commit().await?;
+                let committed = $tx.commit().await;
+                committed.map_err($crate::store::StoreError::of_commit)?;
                 Ok::<_, $crate::store::StoreError>(done)
             };
             match outcome.await {

@@ -132,16 +132,22 @@ impl Store {
         unsent.collect()
     }
 
-    /// Records that such a message was sent. Another that was left meanwhile stays to be sent.
-    pub async fn sent(&self, unsent: &Unsent) -> Result<(), StoreError> {
+    /// Records that such a message is sent, which it may be then; `false`: it is not what is to be sent
+    /// any longer. Another that was left meanwhile stays to be sent.
+    pub async fn sent(&self, unsent: &Unsent) -> Result<bool, StoreError> {
         transaction!(self, failpoint::SENT_BEFORE, failpoint::SENT_AFTER, |tx| {
             let sent = sql("UPDATE kubesvc_ferry_holdings SET unsent = 0
-                 WHERE account = ? AND agent_id = ? AND state = ? AND unsent = ?");
-            sent.texts([unsent.account.as_str(), &unsent.holding.agent_id])
+                 WHERE account = ? AND agent_id = ? AND state = ? AND generation = ? AND unsent = ?");
+            let sent = sent
+                .texts([unsent.account.as_str(), &unsent.holding.agent_id])
                 .text(unsent.holding.state.as_str())
+                .number(unsent.holding.generation)
                 .number(unsent.left_at)
                 .run(&mut tx)
                 .await?;
+            if sent == 0 {
+                return Ok(false);
+            }
             let (account, agent_id) = (&unsent.account, &unsent.holding.agent_id);
             let now = tx.now().await?;
             operations::sent(&mut tx, account, agent_id, &self.core_id, now).await?;
