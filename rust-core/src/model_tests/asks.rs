@@ -1,6 +1,6 @@
 //! What is asked of the cores: requests to the API, and writes to `/credentials` as a door sees them.
 
-use super::promises::Why;
+use super::promises::{Picture, Why};
 use super::world::{PLANTED, World, contents};
 use super::{Fate, Outside, Write};
 use crate::account::state::Wanted;
@@ -10,42 +10,145 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 
+/// A request with a key, which was answered.
+#[derive(Debug)]
+pub(super) struct Sent {
+    key: String,
+    method: &'static str,
+    path: String,
+    text: String,
+    answer: (u16, String),
+}
+
 impl World {
-    /// A request; answers its status.
-    pub(super) async fn ask(&self, method: &str, path: &str, body: Value) -> u16 {
+    /// A request; answers its status. With a key, it can be sent once more.
+    pub(super) async fn ask(&mut self, method: &'static str, path: &str, body: Value) -> u16 {
         let text = match body {
             Value::Null => String::new(),
             body => body.to_string(),
         };
+        let answer = self.send(method, path, &text, self.key.as_deref()).await;
+        let status = answer.0;
+        if let Some(key) = self.key.clone().filter(|_| status < 500) {
+            let path = path.to_owned();
+            self.sent = Some(Sent {
+                key,
+                method,
+                path,
+                text,
+                answer,
+            });
+        }
+        status
+    }
+
+    async fn send(&self, method: &str, path: &str, text: &str, key: Option<&str>) -> (u16, String) {
         let request = Request::builder()
             .method(method)
             .uri(path)
-            .header("X-SPINNAKER-USER", "anna")
-            .body(Bytes::from(text))
-            .unwrap();
+            .header("X-SPINNAKER-USER", "anna");
+        let request = match key {
+            Some(key) => request.header("Idempotency-Key", key),
+            None => request,
+        };
+        let request = request.body(Bytes::from(text.to_owned())).unwrap();
         let answer = self.here().api.handle(request).await;
         let (status, text) = (answer.status(), String::from_utf8_lossy(answer.body()));
         let ours = status.is_server_error() && !(self.is_away && status == 503);
         assert!(!ours, "{method} {path}: {status} {text}");
         assert!(!text.contains(PLANTED), "{method} {path}: {text}");
-        status.as_u16()
+        (status.as_u16(), text.into_owned())
     }
 
-    /// Nobody is owed what was asked to be deleted.
-    pub(super) fn forgive(&mut self, names: &[&'static str]) {
-        self.owed.retain(|name| !names.contains(name));
+    /// The last request with a key is sent once more: it is answered as it was, and nothing is done.
+    pub(super) async fn repeat(&mut self) {
+        let Some(sent) = &self.sent else { return };
+        let before = Picture::of(self.here()).await;
+        let again = self.send(sent.method, &sent.path, &sent.text, Some(&sent.key));
+        assert_eq!(again.await, sent.answer, "{sent:?}");
+        let after = Picture::of(self.here()).await;
+        for (name, view) in &before.rows {
+            let now = after.rows.get(name).map(|now| &now.account);
+            assert_eq!(now, Some(&view.account), "{sent:?}");
+        }
+        assert_eq!(after.rows.len(), before.rows.len(), "{sent:?}");
     }
 
     pub(super) async fn post(&mut self, names: &[&'static str], why: &mut Why) {
         why.makes.extend(names);
+        self.ledger.ended.retain(|name| !names.contains(name));
         let entries: Vec<Value> = names.iter().map(|name| json!({"name": name})).collect();
         if self.ask("POST", "/armory/accounts", json!(entries)).await == 202 {
             for name in names {
                 assert!(self.view(name).await.is_some(), "`{name}` was answered 202");
             }
         }
+    }
+
+    /// POST of an account with a definition.
+    pub(super) async fn bring(&mut self, name: &'static str, edit: u32, why: &mut Why) {
+        why.makes.insert(name);
+        self.ledger.ended.remove(name);
+        let body = json!({"name": name, "kubeconfigContents": contents(edit)});
+        if self.ask("POST", "/armory/accounts/dynamic", body).await == 202 {
+            self.keeps(name, edit).await;
+        }
+    }
+
+    /// PUT of one.
+    pub(super) async fn revise(&mut self, name: &'static str, edit: u32) {
+        // Whether it has its effect is not known before it is answered.
+        let before = self.ledger.brought.remove(name);
+        let body = json!({"name": name, "kubeconfigContents": contents(edit)});
+        match self.ask("PUT", "/armory/accounts/dynamic", body).await {
+            202 => self.keeps(name, edit).await,
+            _ => self.ledger.brought.extend(before.map(|edit| (name, edit))),
+        }
+    }
+
+    pub(super) async fn delete(&mut self, names: &[&'static str], why: &mut Why) {
+        why.deletes.extend(names);
+        self.forgive(names);
+        let before = self.leave(names);
+        let status = self.ask("DELETE", "/armory/accounts", json!(names)).await;
+        self.ledger.brought.extend(before);
+        self.goes(names, status).await;
+    }
+
+    pub(super) async fn delete_one(&mut self, name: &'static str, why: &mut Why) {
+        why.deletes.insert(name);
+        self.forgive(&[name]);
+        let before = self.leave(&[name]);
+        let path = format!("/armory/accounts/{name}");
+        let status = self.ask("DELETE", &path, Value::Null).await;
+        self.ledger.brought.extend(before);
+        self.goes(&[name], status).await;
+    }
+
+    /// Brings accounts back to Clouddriver's care: what it does not have stays.
+    pub(super) async fn roll_back(&mut self, names: &[&'static str], why: &mut Why) {
+        let there = names.iter().copied();
+        let there = there.filter(|name| self.outside.accounts.contains_key(name));
+        let there: Vec<&'static str> = there.collect();
+        why.deletes.extend(&there);
+        self.forgive(&there);
+        let before = self.leave(&there);
+        let body = json!({"names": names});
+        let status = self.ask("POST", "/armory/accounts/rollback", body).await;
+        self.ledger.brought.extend(before);
+        self.goes(names, status).await;
+    }
+
+    /// Takes out what these have of their own: it may go, should the core die.
+    fn leave(&mut self, names: &[&'static str]) -> BTreeMap<&'static str, u32> {
+        let (left, stays) = std::mem::take(&mut self.ledger.brought)
+            .into_iter()
+            .partition(|(name, _)| names.contains(name));
+        self.ledger.brought = stays;
+        left
     }
 
     pub(super) async fn patch(
@@ -113,9 +216,12 @@ impl World {
             let method = known.into_iter().find(|(of, _)| *of == write);
             why.writes.insert(name, method.expect("one of three").1);
         }
+        // Clouddriver's word counts from now on.
+        self.ledger.brought.remove(name);
+        self.ledger.ended.remove(name);
         if outside.taken {
             // Whatever becomes of the core, Clouddriver has it.
-            self.owed.remove(name);
+            self.ledger.owed.remove(name);
         }
         let headers = HeaderMap::from_iter([(
             http::HeaderName::from_static("x-spinnaker-user"),
@@ -141,7 +247,24 @@ impl World {
         begun.settle(outcome).await;
         let answered = outside.taken && fate == Fate::Answered && !test_fuse::is_burnt();
         if answered && write != Write::Delete && (is_new || write == Write::Post) {
-            self.owed.insert(name);
+            self.ledger.owed.insert(name);
+        }
+        let open = Picture::of(self.here()).await.open;
+        if answered && !open.contains_key(name) {
+            self.shows(write, name, outside).await;
+        }
+    }
+
+    /// A write that was answered 2xx is recorded.
+    async fn shows(&mut self, write: Write, name: &'static str, outside: &Outside) {
+        if write == Write::Delete {
+            return self.goes(&[name], 202).await;
+        }
+        let view = self.view(name).await;
+        let stays = view.is_some_and(|view| view.account.wanted != Wanted::Deleted);
+        if stays {
+            let kept = contents(outside.edits);
+            assert_eq!(self.kept(name).await, (kept, false), "`{name}`");
         }
     }
 
@@ -150,7 +273,7 @@ impl World {
             .put(name, json!({"kubeconfigContents": contents(edit)}));
     }
 
-    pub(super) async fn look(&self, name: &str) {
+    pub(super) async fn look(&mut self, name: &str) {
         for path in [
             format!("/armory/accounts/{name}"),
             format!("/armory/accounts/{name}/scan"),

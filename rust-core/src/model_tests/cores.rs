@@ -1,17 +1,19 @@
 //! The cores' lives: which of them acts, what they hear and do, how they die and come back. One that
 //! dies leaves the other to go on; what it had under way unwinds with it.
 
-use super::SILENCE;
 use super::agents::Down as Message;
 use super::engine::Engine;
 use super::promises::Picture;
 use super::world::{World, turn};
+use super::{NAMES, SILENCE};
 use crate::account::View;
 use crate::account::state::Wanted;
 use crate::failpoint::test_fuse;
 use crate::hub::AgentEvent;
+use crate::store::KeyUse;
 use futures_util::FutureExt;
 use futures_util::future::join;
+use serde_json::Value;
 use std::panic::AssertUnwindSafe;
 
 /// More rounds without an end would be a circle.
@@ -113,7 +115,7 @@ impl World {
                 }
                 moved |= self.here().lifecycle.take_steps().await;
             }
-            self.listen(None);
+            self.listen().await;
             for agent in 0..self.agents.len() {
                 moved |= self.agents[agent].take();
                 self.agents[agent].progress();
@@ -158,12 +160,13 @@ impl World {
             for at in self.up() {
                 self.at = at;
                 self.work().await;
+                self.listen().await;
                 let core = self.here();
                 core.interceptor.settle_once(false).await.unwrap();
                 core.lifecycle.take_steps().await;
+                self.listen().await;
             }
             self.at = acting;
-            self.listen(None);
             for view in Picture::of(self.here()).await.rows.values() {
                 let due = view.account.due_at;
                 let late = view.account.status.is_transient() && due <= Some(view.now);
@@ -243,7 +246,8 @@ impl World {
         self.starts += 1;
         let core_id = format!("core-{}", self.starts);
         let (folder, source) = (self.folder.path(), self.clouddriver.source());
-        let core = Engine::start(folder, source, self.outside.settings, core_id).await;
+        let settings = self.outside.settings;
+        let core = Engine::start(folder, self.sealing, source, settings, core_id).await;
         self.cores[self.at] = Some(core);
         let core = self.here();
         core.interceptor.settle_once(true).await.unwrap();
@@ -254,25 +258,42 @@ impl World {
         self.here().store.view(name).await.unwrap()
     }
 
-    /// Agents receive what was sent; with a picture of the rows it is held against them.
-    pub(super) fn listen(&mut self, picture: Option<&Picture>) {
-        for agent in &mut self.agents {
-            for message in agent.listen(self.now) {
-                let (
-                    Message::Save {
-                        name, generation, ..
-                    },
-                    Some(picture),
-                ) = (&message, picture)
-                else {
-                    continue;
-                };
-                let row = picture.rows.get(name).map(|view| &view.account);
-                let current = row.filter(|row| row.generation.unsigned_abs() == *generation);
-                let off = current.is_some_and(|row| row.wanted != Wanted::Active);
-                let claimed = picture.rows.get(name).is_some_and(|view| view.claimed);
-                assert!(!off || claimed, "sent while it is off: {row:#?}");
-            }
+    /// Agents receive what was sent, which is held against the rows.
+    pub(super) async fn listen(&mut self) {
+        let now = self.now;
+        let messages = self.agents.iter_mut().flat_map(|agent| agent.listen(now));
+        let saves = messages.filter_map(|message| match message {
+            Message::Save {
+                name, generation, ..
+            } => Some((name, generation)),
+            Message::Delete { .. } => None,
+        });
+        let saves: Vec<(String, u64)> = saves.collect();
+        if saves.is_empty() {
+            return;
+        }
+        let rows = self.here().store.views(&NAMES).await.unwrap();
+        for (name, generation) in saves {
+            let Some(view) = rows.get(&name) else {
+                continue;
+            };
+            let current = view.account.generation.unsigned_abs() == generation;
+            let off = current && view.account.wanted != Wanted::Active;
+            assert!(!off || view.claimed, "sent while it is off: {view:#?}");
+        }
+    }
+
+    /// Seals everything with the key of the core that acts: nobody notices.
+    pub(super) async fn rotate(&mut self) {
+        let before = Picture::of(self.here()).await;
+        if self.ask("POST", "/armory/keys/rotate", Value::Null).await == 200 {
+            let keys = self.here().lifecycle.keys().await.unwrap();
+            let ours = |used: &KeyUse| Some(&used.key_id) == keys.key_id.as_ref();
+            assert!(keys.uses.iter().all(ours), "{keys:?}");
+        }
+        let after = Picture::of(self.here()).await;
+        for (name, view) in &before.rows {
+            assert_eq!(after.rows[name].account, view.account, "`{name}` was moved");
         }
     }
 }

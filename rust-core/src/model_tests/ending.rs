@@ -2,15 +2,13 @@
 
 use super::agents::{Agent, Manner, Run};
 use super::promises::{Picture, Why};
-use super::world::{World, contents};
+use super::world::{PLANTED, World, contents};
 use super::{LIMITS, NAMES};
 use crate::account::state::Wanted;
 use crate::account::{Status, View};
 use crate::failpoint::test_fuse;
 use crate::store::AccountDetail;
-use secrecy::ExposeSecret;
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
 
 impl World {
     /// Every agent is there and behaves, Clouddriver answers, and time passes.
@@ -58,10 +56,6 @@ impl World {
         self.calm().await;
         let picture = Picture::of(self.here()).await;
         assert!(picture.open.is_empty(), "never settled: {picture:#?}");
-        for name in &self.owed {
-            let there = picture.rows.contains_key(*name);
-            assert!(there, "`{name}` was answered 2xx, and is lost");
-        }
         let mut asked = false;
         for (name, view) in &picture.rows {
             if self.is_done(view) {
@@ -93,7 +87,9 @@ impl World {
                 assert!(self.is_done(view), "{view:#?} {:#?}", self.agents);
             }
         }
+        self.demands_in_the_end(&Picture::of(self.here()).await);
         self.one_caches().await;
+        self.nothing_is_plain().await;
         for core in self.cores.iter().flatten() {
             core.interceptor.shutdown().await;
             core.store.close().await;
@@ -104,32 +100,16 @@ impl World {
     async fn is_current(&self) {
         for view in Picture::of(self.here()).await.rows.values() {
             let name = view.account.name.as_str();
-            let kept = self.here().lifecycle.secrets_for_tests(name).await;
-            let kept = kept.expect("every definition of the test has a secret");
-            let kept: BTreeMap<String, String> =
-                serde_json::from_str(kept.expose_secret()).unwrap();
-            let kept = &kept["/kubeconfigContents"];
-            let inline = self
-                .here()
-                .store
-                .content(name)
-                .await
-                .unwrap()
-                .unwrap()
-                .inline;
+            let (kept, inline) = self.kept(name).await;
             let there = self.outside.accounts.get(name);
             if let Some(edit) = there.filter(|_| self.outside.settings.scans && !inline) {
-                assert_eq!(
-                    *kept,
-                    contents(*edit),
-                    "`{name}` is not what Clouddriver has"
-                );
+                assert_eq!(kept, contents(*edit), "`{name}` is not Clouddriver's");
             }
             for agent in &self.agents {
                 let running = agent.runs.get(name);
                 let running = running.filter(|_| view.account.status == Status::Active);
                 if let Some(running) = running {
-                    assert_eq!(running.kubeconfig, *kept, "`{name}` at {}", agent.id);
+                    assert_eq!(running.kubeconfig, kept, "`{name}` at {}", agent.id);
                 }
             }
         }
@@ -138,7 +118,6 @@ impl World {
     /// Of the agents of an account that is served exactly one caches it, which is ready.
     async fn one_caches(&self) {
         let store = &self.here().store;
-        let mut all = BTreeSet::new();
         for (name, detail) in store.details(&NAMES).await.unwrap() {
             let AccountDetail::Dynamic {
                 account, caching, ..
@@ -154,11 +133,29 @@ impl World {
             let is_served = account.status == Status::Active;
             let agent = self.agents.iter().find(ready);
             assert_eq!(agent.is_some(), is_served, "{caching:?} {account:#?}");
-            all.extend(caching);
         }
-        let agents = store.agents().await.unwrap().into_iter();
-        let agents = agents.filter_map(|agent| agent.caching.then_some(agent.agent_id));
-        assert_eq!(agents.collect::<BTreeSet<_>>(), all);
+    }
+
+    /// No column of any table has the secret that every kubeconfig has.
+    async fn nothing_is_plain(&mut self) {
+        let tables = "SELECT name FROM sqlite_master WHERE type = 'table'";
+        let tables: Vec<String> = sqlx::query_scalar(tables)
+            .fetch_all(&mut self.clock)
+            .await
+            .unwrap();
+        for table in tables {
+            let columns = sqlx::query_scalar("SELECT name FROM pragma_table_info(?)").bind(&table);
+            let columns: Vec<String> = columns.fetch_all(&mut self.clock).await.unwrap();
+            for column in columns {
+                let sql = sqlx::AssertSqlSafe(format!(
+                    "SELECT COUNT(*) FROM \"{table}\"
+                     WHERE instr(CAST(\"{column}\" AS BLOB), CAST(? AS BLOB)) > 0"
+                ));
+                let plain = sqlx::query_scalar(sql).bind(PLANTED);
+                let plain: i64 = plain.fetch_one(&mut self.clock).await.unwrap();
+                assert_eq!(plain, 0, "{table}.{column} has the secret in plain text");
+            }
+        }
     }
 
     /// The account is as it was asked for.

@@ -33,9 +33,11 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// Starts on the tables in `folder`, as after whatever happened to an earlier core.
+    /// Starts on the tables in `folder`, as after whatever happened to an earlier core. It has both
+    /// keys, of which one seals.
     pub(super) async fn start(
         folder: &Path,
+        sealing: usize,
         source: Source,
         settings: Settings,
         core_id: String,
@@ -46,7 +48,10 @@ impl Engine {
             true => store.among_others(),
             false => store,
         };
-        let keyring = Keyring::beside(&folder.join("ferry.key")).unwrap();
+        let files = ["one.key", "two.key"].map(|name| folder.join(name));
+        let keyring = files.each_ref().map(|file| Keyring::beside(file).unwrap());
+        let keyring = keyring.into_iter().nth(sealing).expect("one of two");
+        let keyring = keyring.with_others(&files).unwrap();
         lifecycle::take_over(&store, &keyring, &source, &LIMITS)
             .await
             .unwrap();
@@ -64,6 +69,7 @@ impl Engine {
             },
             ..Parts::for_tests(store.clone(), keyring, source.clone())
         }));
+        lifecycle.announce_keys().await.unwrap();
         let interceptor = Interceptor::new(
             store.clone(),
             source.clone(),

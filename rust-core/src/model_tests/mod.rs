@@ -4,14 +4,16 @@
 //! failpoint and starts anew on the same file; after every event the promises of the lifecycle are
 //! held.
 //!
-//! `world` lets things happen, `asks`, `cores` and `ending` say how; `promises` says what has to hold;
-//! `agents` and `engine` are the two sides. `PROPTEST_CASES` takes more lives than `make test` does.
+//! `world` lets things happen, `asks`, `cores` and `ending` say how; `promises` says what has to hold,
+//! `ledger` what an answer promised; `agents` and `engine` are the two sides. `PROPTEST_CASES` takes
+//! more lives than `make test` does.
 
 mod agents;
 mod asks;
 mod cores;
 mod ending;
 mod engine;
+mod ledger;
 mod promises;
 mod scenes;
 mod world;
@@ -73,6 +75,12 @@ enum Happening {
     },
     Delete(Vec<&'static str>),
     DeleteOne(&'static str),
+    /// Accounts go back to Clouddriver's care.
+    RollBack(Vec<&'static str>),
+    /// A request with an Idempotency-Key, which is sent again should the core die of it.
+    Keyed(Box<Happening>),
+    /// The last one of these is sent once more.
+    Repeat,
     Write(Write, &'static str, Fate),
     /// Clouddriver's account changes behind our back, or goes.
     Edit(&'static str),
@@ -81,6 +89,10 @@ enum Happening {
     Source(bool),
     Scan,
     Settle,
+    /// The core is restarted with the other key as the one that seals.
+    Rekey,
+    /// What another key seals is sealed anew.
+    Rotate,
     Look(&'static str),
     Connect(usize),
     Cut(usize),
@@ -169,14 +181,21 @@ impl ReferenceStateMachine for Outside {
         ];
         let host = prop::sample::select(&["https://kube", "https://other"][..]);
         let own = prop::option::weighted(0.4, (name(), host));
-        let asked = prop_oneof![
+        let request = prop_oneof![
             2 => names().prop_map(Post),
-            1 => name().prop_map(Bring),
-            1 => name().prop_map(Revise),
+            2 => name().prop_map(Bring),
+            2 => name().prop_map(Revise),
             6 => (names(), prop::bool::weighted(0.6), zone)
                 .prop_map(|(names, active, zone)| Patch { names, active, zone }),
             1 => names().prop_map(Delete),
             1 => name().prop_map(DeleteOne),
+            1 => names().prop_map(RollBack),
+        ];
+        let request = request.boxed();
+        let asked = prop_oneof![
+            12 => request.clone(),
+            3 => request.prop_map(|request| Keyed(Box::new(request))),
+            1 => Just(Repeat),
             6 => (write, name(), fate).prop_map(|(write, name, fate)| Write(write, name, fate)),
             1 => name().prop_map(Edit),
             1 => name().prop_map(Remove),
@@ -201,6 +220,8 @@ impl ReferenceStateMachine for Outside {
             4 => Just(Work),
             2 => Just(Scan),
             2 => Just(Settle),
+            1 => Just(Rekey),
+            1 => Just(Rotate),
             3 => prop_oneof![1..10i64, 50..70i64, 300..700i64].prop_map(Pass),
             1 => (prop_oneof![Just(1), 1..30i64, 500..700i64], prop::option::of(1..8u32))
                 .prop_map(|(seconds, again)| Restart(seconds, again)),

@@ -2,7 +2,9 @@
 //! promises after each; `asks`, `cores` and `ending` say how.
 
 use super::agents::{Agent, Run};
+use super::asks::Sent;
 use super::engine::Engine;
+use super::ledger::Ledger;
 use super::promises::{Picture, Story, Why, holds};
 use super::{AGENTS, Happening, NAMES, Outside};
 use crate::failpoint::test_fuse;
@@ -20,6 +22,9 @@ use tokio::runtime::Runtime;
 
 /// What no answer may hold.
 pub(super) const PLANTED: &str = "planted-7f3a9c51";
+
+/// So many seconds a request with a key belongs to who carries it out, or is dead.
+const CLAIM: i64 = 5;
 
 /// A world with the runtime it lives on.
 pub(super) struct Life {
@@ -76,8 +81,13 @@ pub(super) struct World {
     story: Story,
     /// Names that agents' own configuration ever brought, with the clusters' URLs.
     brought: BTreeSet<(&'static str, &'static str)>,
-    /// What Clouddriver took and answered: it must be here in the end.
-    pub(super) owed: BTreeSet<&'static str>,
+    pub(super) ledger: Ledger,
+    /// The Idempotency-Key of what is asked now.
+    pub(super) key: Option<String>,
+    /// The last request that had one.
+    pub(super) sent: Option<Sent>,
+    /// Which of the keys seals in cores that start from now on.
+    pub(super) sealing: usize,
     pub(super) clock: sqlx::SqliteConnection,
     pub(super) folder: TempDir,
 }
@@ -119,7 +129,10 @@ impl World {
             sessions: 0,
             story: Story::default(),
             brought: BTreeSet::new(),
-            owed: BTreeSet::new(),
+            ledger: Ledger::default(),
+            key: None,
+            sent: None,
+            sealing: 0,
             clock,
             folder,
         };
@@ -139,53 +152,68 @@ impl World {
         for accounts in [&self.outside.accounts, &outside.accounts] {
             why.at_clouddriver.extend(accounts.keys());
         }
-        let change = AssertUnwindSafe(self.change(&happening, outside, &mut why));
+        self.ledger.open = before.open.keys().cloned().collect();
+        let (keyed, happening) = match happening {
+            Happening::Keyed(request) => (true, *request),
+            other => (false, other),
+        };
+        self.key = keyed.then(|| format!("key at {}", self.now));
+        if self.dies_of(&happening, outside, &mut why).await && keyed {
+            // Who had no answer asks again, once the dead one's claim is over.
+            self.pass(CLAIM).await;
+            self.dies_of(&happening, outside, &mut why).await;
+        }
+        self.key = None;
+        self.compare(&before, why).await;
+    }
+
+    /// Lets it happen; whether the core died of it, and is back.
+    async fn dies_of(&mut self, happening: &Happening, outside: &Outside, why: &mut Why) -> bool {
+        let change = AssertUnwindSafe(self.change(happening, outside, why));
         let outcome = change.catch_unwind().await;
         self.outside = outside.clone();
         if test_fuse::is_burnt() {
             why.settles = true;
             self.die(1, None).await;
-        } else if let Err(panic) = outcome {
+            return true;
+        }
+        if let Err(panic) = outcome {
             std::panic::resume_unwind(panic);
         }
-        self.compare(&before, why).await;
+        false
     }
 
     async fn change(&mut self, happening: &Happening, outside: &Outside, why: &mut Why) {
         match happening {
             Happening::Post(names) => self.post(names, why).await,
-            Happening::Bring(name) => {
-                why.makes.insert(name);
-                let body = json!({"name": name, "kubeconfigContents": contents(outside.edits)});
-                self.ask("POST", "/armory/accounts/dynamic", body).await;
-            }
-            Happening::Revise(name) => {
-                let body = json!({"name": name, "kubeconfigContents": contents(outside.edits)});
-                self.ask("PUT", "/armory/accounts/dynamic", body).await;
-            }
+            Happening::Bring(name) => self.bring(name, outside.edits, why).await,
+            Happening::Revise(name) => self.revise(name, outside.edits).await,
             Happening::Patch {
                 names,
                 active,
                 zone,
             } => self.patch(names, *active, *zone, why).await,
-            Happening::Delete(names) => {
-                why.deletes.extend(names);
-                self.forgive(names);
-                self.ask("DELETE", "/armory/accounts", json!(names)).await;
+            Happening::Delete(names) => self.delete(names, why).await,
+            Happening::DeleteOne(name) => self.delete_one(name, why).await,
+            Happening::RollBack(names) => self.roll_back(names, why).await,
+            Happening::Repeat => self.repeat().await,
+            Happening::Rekey => {
+                why.settles = true;
+                self.sealing = 1 - self.sealing;
+                self.die(1, None).await;
             }
-            Happening::DeleteOne(name) => {
-                why.deletes.insert(name);
-                let path = format!("/armory/accounts/{name}");
-                self.forgive(&[name]);
-                self.ask("DELETE", &path, Value::Null).await;
-            }
+            Happening::Rotate => self.rotate().await,
             Happening::Write(write, name, fate) => {
                 self.write(*write, name, *fate, outside, why).await;
             }
-            Happening::Edit(name) => self.put(name, outside.edits),
+            Happening::Edit(name) => {
+                // A new one of that name is there to be scanned.
+                self.ledger.ended.remove(name);
+                self.put(name, outside.edits);
+            }
             Happening::Remove(name) => {
                 self.clouddriver.remove(name);
-                self.owed.remove(name);
+                self.ledger.owed.remove(name);
             }
             Happening::Source(there) => {
                 let status = (!there).then_some(StatusCode::SERVICE_UNAVAILABLE);
@@ -266,7 +294,8 @@ impl World {
             .extend(self.agents.iter().filter_map(|agent| agent.own));
         why.brought.clone_from(&self.brought);
         why.explains(before, &after);
-        self.listen(Some(&after));
+        self.listen().await;
+        self.demands(&after).await;
         for (name, view) in &after.rows {
             let running = self
                 .agents
