@@ -4,8 +4,10 @@ use crate::ground::{Ground, shared};
 use crate::upstream::{saw, saw_headers};
 use crate::wire::chunk;
 use std::io::Write;
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_write_reaches_the_upstream_as_it_was_sent() {
@@ -102,9 +104,16 @@ fn a_client_that_expects_is_asked_by_us() {
 fn a_client_that_goes_away_takes_no_outcome_along() {
     let ground = Ground::new("", &[]);
     let (sender, written) = mpsc::channel();
+    let (arrives, arrived) = mpsc::channel();
+    let (leaves, left) = mpsc::channel();
+    let left = Mutex::new(left);
     ground.upstream.on("/credentials/left", move |head, wire| {
         let body = wire.body(head.request_framing()).unwrap();
-        std::thread::sleep(Duration::from_millis(700));
+        arrives.send(()).unwrap();
+        let left = left.lock().unwrap().recv_timeout(SOON);
+        left.unwrap();
+        // The sidecar may notice it now.
+        std::thread::sleep(Duration::from_millis(300));
         // Our connection is still there after the client's is gone.
         let answered = wire
             .stream
@@ -114,15 +123,13 @@ fn a_client_that_goes_away_takes_no_outcome_along() {
     });
     let mut wire = ground.connect();
     wire.send("PUT /credentials/left HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}");
-    std::thread::sleep(Duration::from_millis(300));
+    arrived.recv_timeout(SOON).unwrap();
     drop(wire);
-    assert_eq!(
-        written.recv_timeout(Duration::from_secs(5)).unwrap(),
-        (b"{}".to_vec(), true)
-    );
+    leaves.send(()).unwrap();
+    assert_eq!(written.recv_timeout(SOON).unwrap(), (b"{}".to_vec(), true));
     let name = "ferry_proxy_requests_total{outcome=\"intercepted\"}";
     for (name, expected) in [(name, 1.0), ("ferry_proxy_in_flight", 0.0)] {
-        ferry_tests::wait::until(Duration::from_secs(5), || match ground.metric(name) {
+        ferry_tests::wait::until(SOON, || match ground.metric(name) {
             count if count == expected => Ok(()),
             count => Err(format!("{name} is {count}")),
         })

@@ -4,8 +4,8 @@
 use crate::ground::{rest, shared};
 use crate::upstream::{saw, saw_headers};
 use crate::wire::{Framing, chunk};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 
 #[test]
 fn bodies_keep_their_framing_whatever_the_method() {
@@ -267,25 +267,27 @@ fn of_a_length_and_chunks_the_chunks_count_and_the_connection_ends() {
 fn a_body_that_breaks_off_never_looks_complete() {
     let complete = Arc::new(AtomicUsize::new(0));
     let ended = Arc::new(AtomicUsize::new(0));
+    let (arrives, arrived) = mpsc::channel();
     for path in ["/broken/length", "/broken/chunks"] {
-        let (complete, ended) = (complete.clone(), ended.clone());
+        let (complete, ended, arrives) = (complete.clone(), ended.clone(), arrives.clone());
         shared().upstream.on(path, move |head, wire| {
+            arrives.send(()).unwrap();
             let whole = wire.body(head.request_framing()).is_ok();
             complete.fetch_add(usize::from(whole), Ordering::SeqCst);
             ended.fetch_add(1, Ordering::SeqCst);
             false
         });
     }
+    let patience = std::time::Duration::from_secs(5);
     let mut wire = shared().connect();
     wire.send("POST /broken/length HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc");
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    arrived.recv_timeout(patience).unwrap();
     drop(wire);
     let mut wire = shared().connect();
     wire.send("POST /broken/chunks HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
     wire.send(chunk(b"abc"));
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    arrived.recv_timeout(patience).unwrap();
     drop(wire);
-    let patience = std::time::Duration::from_secs(5);
     ferry_tests::wait::until(patience, || match ended.load(Ordering::SeqCst) {
         2 => Ok(()),
         ended => Err(format!("{ended} of 2 ended")),
