@@ -168,7 +168,8 @@ fn agents_array<'a>(agents: impl Iterator<Item = &'a String>, caching: Option<&S
         .collect()
 }
 
-/// Permissions as a map of lists; Armory's agent also has them as a list of such maps.
+/// Permissions as a map of lists of texts; Armory's agent also has them as a list of such maps, and takes
+/// roles that are numbers.
 fn permissions(definition: &Value) -> Map<String, Value> {
     let mut permissions: Map<String, Value> = Map::new();
     let maps = match &definition["permissions"] {
@@ -182,8 +183,12 @@ fn permissions(definition: &Value) -> Map<String, Value> {
             role => vec![role.clone()],
         };
         let known = permissions.entry(right).or_insert_with(|| json!([]));
+        let text = |role: Value| match role {
+            Value::Number(number) => Value::String(number.to_string()),
+            role => role,
+        };
         if let Value::Array(known) = known {
-            known.extend(roles);
+            known.extend(roles.into_iter().map(text));
         }
     }
     permissions
@@ -201,6 +206,11 @@ mod tests {
             (
                 json!({"READ": ["a"], "WRITE": "b"}),
                 json!({"READ": ["a"], "WRITE": ["b"]}),
+            ),
+            // A role with whitespace restricts as any other.
+            (
+                json!({"READ": ["team a", " ", 7], "WRITE": 8}),
+                json!({"READ": ["team a", " ", "7"], "WRITE": ["8"]}),
             ),
             (
                 json!([{"READ": ["a"]}, {"WRITE": ["b"]}, {"READ": ["c"], "EXECUTE": null}, 1]),
