@@ -1,7 +1,8 @@
 //! Agents, cores, and what is asked of agents.
 
 use super::*;
-use crate::store::Namespaces;
+use crate::hub::AgentEvent;
+use crate::store::{Namespaces, Report};
 
 #[tokio::test]
 async fn one_agent_and_what_it_is_asked() {
@@ -63,6 +64,36 @@ async fn assignments_name_accounts_that_are_there() {
     assert_eq!(some.status, StatusCode::BAD_REQUEST);
     let names: Vec<String> = some.accounts().into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["nobody", "no\u{0}body"]);
+}
+
+#[tokio::test]
+async fn an_account_that_is_assigned_comes_to_an_agent_that_caches() {
+    let desk = Desk::with(&["a"]).await;
+    let on = json!([{"name": "a", "state": "ACTIVE"}]);
+    assert_eq!(desk.ask("PATCH", "/armory/accounts", on).await.status, 202);
+    let lifecycle = &desk.api.lifecycle;
+    lifecycle.take_steps().await;
+    // Nobody has heard of it so far.
+    desk.agent("agent", "Z", &[], &[]).await;
+    lifecycle.take_steps().await;
+    assert_eq!(desk.status("a").await, Some(Status::ToMigrate));
+    let path = "/armory/agent/assignments";
+    assert_eq!(desk.ask("POST", path, json!(["a"])).await.status, 202);
+    lifecycle.take_steps().await;
+    let view = desk.api.store.view("a").await.unwrap().unwrap();
+    assert_eq!(view.account.status, Status::Activating);
+    let report = Report {
+        agent_id: "agent".to_owned(),
+        session_id: "session of agent".to_owned(),
+        held: super::ready("a", view.account.generation),
+    };
+    let reported = AgentEvent::Reported(report, None);
+    lifecycle.hear(vec![reported]).await;
+    lifecycle.take_steps().await;
+    let account = desk.get("/armory/accounts/a").await.json();
+    assert_eq!(account["status"], "ACTIVE", "{account}");
+    let caching = json!([{"agentId": "agent", "caching": true}]);
+    assert_eq!(account["agents"], caching);
 }
 
 #[tokio::test]
