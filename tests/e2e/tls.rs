@@ -186,6 +186,15 @@ fn each_lock_of_the_agents_port_lets_in_and_refuses() {
             "agent connected",
         ),
         (
+            "password-by-its-other-name",
+            format!(
+                "{}    clientKeyFilePassword: sesame\n{token}",
+                tls(&[&trust(&ours, "core.test"), &locked])
+            ),
+            None,
+            "agent connected",
+        ),
+        (
             "skip-verify",
             format!("{}{token}", tls(&[blind, &show(&ours, "agent")])),
             None,
