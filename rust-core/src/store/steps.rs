@@ -151,6 +151,7 @@ impl Store {
             let (account, agent_id) = (&unsent.account, &unsent.holding.agent_id);
             let now = tx.now().await?;
             operations::sent(&mut tx, account, agent_id, &self.core_id, now).await?;
+            true
         })
     }
 }
