@@ -75,6 +75,14 @@ impl Account {
         }
     }
 
+    /// How often it has failed itself: what an agent that stands by failed is not of the account.
+    pub fn tries(&self) -> u32 {
+        match (self.status, self.failure) {
+            (Status::Active, Some(Failure::Agents)) => 0,
+            _ => self.failed_count,
+        }
+    }
+
     /// The zone that it belongs to: the one that a request asked for, also while another serves it
     /// still; else the one that worked.
     pub fn zone(&self) -> Option<&str> {

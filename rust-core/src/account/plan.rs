@@ -59,7 +59,8 @@ pub fn unpreparable(view: &View, cause: String, limits: &Limits) -> Option<Step>
     // What is served goes on being served; the push is tried again.
     let account = &view.account;
     let served = |held: &Holding| held.state == HoldingState::Ready;
-    let in_vain = account.failed_count + 1 >= limits.max_retries;
+    let tries = account.tries() + 1;
+    let in_vain = tries >= limits.max_retries;
     if account.status == Status::Active && in_vain && !view.holdings.iter().any(served) {
         return planner.event(Event::Deadline, Some((Failure::Definition, cause)));
     }
@@ -67,7 +68,7 @@ pub fn unpreparable(view: &View, cause: String, limits: &Limits) -> Option<Step>
     let next = step.account.as_mut()?;
     next.message = Some(cause);
     next.failure = Some(Failure::Definition);
-    next.failed_count += 1;
+    next.failed_count = tries;
     next.due_at = Some(limits.retry_at(view.now));
     Some(step)
 }

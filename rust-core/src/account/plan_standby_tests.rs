@@ -119,3 +119,52 @@ fn what_is_changed_or_switched_off_meanwhile_goes_before() {
     assert_eq!(scene.after(30), [""; 0]);
     assert_eq!(scene.view.account.failure, None);
 }
+
+#[test]
+fn what_the_second_failed_is_not_counted_against_the_account() {
+    let failed_often = || {
+        let mut scene = half();
+        for _ in 0..4 {
+            assert_eq!(scene.after(600), ["save a2"]);
+            scene.reports("a2", HoldingState::Failed, "no route");
+            scene.settle();
+        }
+        assert_eq!(scene.view.account.failed_count, 4);
+        scene
+    };
+    // A new definition that no agent takes has every attempt before it.
+    let mut scene = failed_often();
+    scene.asks(Event::Update);
+    assert_eq!(scene.view.account.failed_count, 0);
+    scene.settle();
+    for agent in ["a1", "a2"] {
+        scene.reports(agent, HoldingState::Failed, "no such user");
+    }
+    scene.settle();
+    scene.after(60);
+    let account = &scene.view.account;
+    assert_eq!((account.status, account.failed_count), (Status::Failed, 1));
+    assert!(account.due_at.is_some(), "it is tried again");
+
+    // So has one that cannot be prepared once the first is gone.
+    let mut scene = failed_often();
+    scene.unpreparable = Some("the source is away");
+    scene.disconnect("a1");
+    scene.releases("a1");
+    scene.after(600);
+    let account = &scene.view.account;
+    assert_eq!((account.status, account.failed_count), (Status::Active, 1));
+
+    // So has one whose agents are all gone.
+    let mut scene = failed_often();
+    for agent in ["a1", "a2"] {
+        scene.disconnect(agent);
+        scene.releases(agent);
+    }
+    scene.settle();
+    let account = &scene.view.account;
+    assert_eq!(
+        (account.status, account.failed_count),
+        (Status::Orphaned, 0)
+    );
+}

@@ -341,6 +341,9 @@ pub fn follow(account: &Account, rule: &Rule, limits: &Limits, now: i64) -> Opti
         To::Status(status) => status,
     };
     let mut next = account.clone();
+    if rule.to != To::Same || rule.effects.contains(&Effect::NewGeneration) {
+        next.failed_count = account.tries();
+    }
     for effect in rule.effects {
         match effect {
             Effect::Want(wanted) => next.wanted = *wanted,
@@ -352,10 +355,8 @@ pub fn follow(account: &Account, rule: &Rule, limits: &Limits, now: i64) -> Opti
             Effect::NextZone => next.toured.extend(next.target_zone.clone()),
             Effect::NewGeneration => {
                 next.generation += 1;
-                // What could not be pushed was the definition of before.
-                if matches!(next.status, Active | Orphaned)
-                    && next.failure == Some(Failure::Definition)
-                {
+                // What was waited for, and what failed meanwhile, was of the generation before.
+                if matches!(next.status, Active | Orphaned) {
                     (next.failure, next.due_at) = (None, None);
                 }
             }

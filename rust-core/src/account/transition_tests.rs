@@ -307,6 +307,7 @@ fn a_transient_status_gets_a_deadline_and_a_failure_a_retry_while_attempts_are_l
     for (before, event, rule, after) in transitions() {
         let Some(after) = after else { continue };
         let expected = match (rule.to, after.status) {
+            (To::Same, Active | Orphaned) if event == Event::Update => None,
             (To::Same, _) => before.due_at,
             (_, ToMigrate | Activating | ToDeactivate | Deactivating | Deleting) => {
                 Some(NOW + 60_000)
@@ -330,16 +331,24 @@ fn failures_are_counted_and_forgiven_where_it_was_decided() {
             Event::Released => after.status == Inactive,
             _ => false,
         };
-        let entered = rule.to != To::Same && matches!(after.status, Failed | DeleteFailed);
+        let moves = rule.to != To::Same;
+        let anew = event == Event::Update && matches!(before.status, Active | Orphaned);
+        // Those are of the agent that stands by.
+        let is_other = before.status == Active && before.failure == Some(Failure::Agents);
+        let count = match is_other && (moves || anew) {
+            true => 0,
+            false => before.failed_count,
+        };
+        let entered = moves && matches!(after.status, Failed | DeleteFailed);
         let expected = match (forgiven, entered) {
             (true, _) => 0,
-            (_, true) => before.failed_count + 1,
-            _ => before.failed_count,
+            (_, true) => count + 1,
+            _ => count,
         };
         assert_eq!(after.failed_count, expected, "{event:?} {before:#?}");
         let message = (!forgiven).then(|| "said before".to_owned());
         assert_eq!(after.message, message, "{event:?} {before:#?}");
-        let failure = before.failure.filter(|_| rule.to == To::Same);
+        let failure = before.failure.filter(|_| !moves && !anew);
         assert_eq!(after.failure, failure, "{event:?} {before:#?}");
     }
 }
