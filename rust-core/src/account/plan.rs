@@ -34,7 +34,7 @@ pub fn next(view: &View, agents: &[Agent], limits: &Limits) -> Option<Step> {
         Status::Active => planner.active(),
         Status::Orphaned => planner.orphaned(),
         Status::Failed => planner.failed(),
-        Status::Inactive => planner.drop_holders(|_| true),
+        Status::Inactive => planner.inactive(),
         Status::ToDeactivate | Status::Deactivating | Status::Deleting => planner.letting_go(),
         Status::DeleteFailed => planner.delete_failed(),
     };

@@ -210,3 +210,17 @@ fn what_cannot_be_prepared_fails_with_its_cause() {
         (Status::Active, cause.as_str())
     );
 }
+
+#[test]
+fn what_is_switched_off_and_claimed_says_so_as_long_as_it_is() {
+    let mut scene = scene(Status::Inactive);
+    scene.view.claimed = true;
+    scene.settle();
+    assert_eq!(scene.message(), CLAIMED);
+    scene.view.claimed = false;
+    scene.settle();
+    assert_eq!((scene.status(), scene.message()), (Status::Inactive, ""));
+    scene.view.account.message = Some("taken over".to_owned());
+    scene.settle();
+    assert_eq!(scene.message(), "taken over", "that is not ours");
+}

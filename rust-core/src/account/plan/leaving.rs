@@ -62,6 +62,17 @@ impl Planner<'_> {
         })?
     }
 
+    /// Switched off, it says why it cannot be switched on, as long as that is so.
+    pub(super) fn inactive(&self) -> Option<Step> {
+        if let Some(step) = self.drop_holders(|_| true) {
+            return Some(step);
+        }
+        let says = self.account().message.as_deref() == Some(CLAIMED);
+        let mut step = Step::same(self.view);
+        step.account.as_mut()?.message = self.view.claimed.then(|| CLAIMED.to_owned());
+        (says != self.view.claimed).then_some(step)
+    }
+
     pub(super) fn delete_failed(&self) -> Option<Step> {
         if self.view.holdings.is_empty() {
             return self.event(Event::Released, None);
