@@ -304,7 +304,8 @@ impl Planner<'_> {
             )
         };
         if holders.iter().all(over) {
-            return self.event(Event::ZoneFailed, Some(self.zone_failure(&holders, zone)));
+            let failure = (Failure::Agents, zone_failure(&holders, zone));
+            return self.event(Event::ZoneFailed, Some(failure));
         }
         if let Some(turn) = self.awaits_turn(&step.holdings)
             && let Some(next) = step.account.as_mut()
@@ -320,13 +321,7 @@ impl Planner<'_> {
                 "the agents of zone `{zone}` did not say within {seconds} s whether they reach the \
                  cluster; see their logs"
             );
-            let silent = self.agents_of(zone).next().is_none();
-            let failure = if silent {
-                Failure::NoAgent
-            } else {
-                Failure::Agents
-            };
-            self.event(Event::Deadline, Some((failure, cause)))
+            self.event(Event::Deadline, Some((Failure::Agents, cause)))
         })?
     }
 
@@ -341,20 +336,6 @@ impl Planner<'_> {
                 && self.is_connected(&held.agent_id)
         };
         holdings.iter().find(waits)?.said()
-    }
-
-    fn zone_failure(&self, holders: &[&Holding], zone: &str) -> (Failure, String) {
-        let causes: Vec<String> = (holders.iter())
-            .filter_map(|h| {
-                let cause = h.cause.as_deref()?;
-                Some(format!("agent `{}` of zone `{zone}`: {cause}", h.agent_id))
-            })
-            .collect();
-        if causes.is_empty() {
-            let cause = format!("the agents of zone `{zone}` left before they reached the cluster");
-            return (Failure::NoAgent, cause);
-        }
-        (Failure::Agents, causes.join("; "))
     }
 
     fn failed(&self) -> Option<Step> {
@@ -385,6 +366,21 @@ mod tests;
 
 #[cfg(test)]
 #[path = "plan_off_tests.rs"]
+/// Why a zone failed whose agents were sent the account. Those that left count as failed: the account
+/// may be what ends them.
+fn zone_failure(holders: &[&Holding], zone: &str) -> String {
+    let causes: Vec<String> = (holders.iter())
+        .filter_map(|h| {
+            let cause = h.cause.as_deref()?;
+            Some(format!("agent `{}` of zone `{zone}`: {cause}", h.agent_id))
+        })
+        .collect();
+    match causes.is_empty() {
+        true => format!("the agents of zone `{zone}` left before they reached the cluster"),
+        false => causes.join("; "),
+    }
+}
+
 mod off_tests;
 
 #[cfg(test)]

@@ -429,3 +429,27 @@ fn a_lost_account_that_waits_for_its_turn_fails_not_meanwhile() {
     scene.after(60);
     assert_eq!(scene.status(), Status::Failed, "one word counts once");
 }
+
+#[test]
+fn an_account_that_ends_its_agent_each_time_has_no_more_than_its_attempts() {
+    let mut scene = scene(Status::ToMigrate);
+    for count in 1..=3 {
+        scene.connect("a1", "A");
+        assert_eq!(scene.after(5), ["save a1"], "{count}");
+        scene.disconnect("a1");
+        scene.releases("a1");
+        scene.settle();
+        let account = &scene.view.account;
+        assert_eq!(
+            (account.status, account.failure, account.failed_count),
+            (Status::Failed, Some(Failure::Agents), count)
+        );
+        assert!(
+            scene.message().contains("left before"),
+            "{}",
+            scene.message()
+        );
+    }
+    scene.connect("a1", "A");
+    assert_eq!(scene.after(3600), [""; 0], "no attempts are left");
+}

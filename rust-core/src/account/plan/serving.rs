@@ -47,8 +47,8 @@ impl Planner<'_> {
                 next.due_at = Some(self.limits.deadline(self.view.now));
             }
             None if overdue => {
-                let (failure, cause) = self.lost(&step.holdings, zone);
-                return self.event(Event::Deadline, Some((failure, cause)));
+                let cause = self.lost(&step.holdings, zone);
+                return self.event(Event::Deadline, Some((Failure::Agents, cause)));
             }
             // Nobody to hear from: they are away, and their lease decides.
             None if !step.holdings.iter().any(|h| self.is_connected(&h.agent_id)) => {
@@ -126,18 +126,14 @@ impl Planner<'_> {
         }
     }
 
-    fn lost(&self, holdings: &[Holding], zone: &str) -> (Failure, String) {
+    fn lost(&self, holdings: &[Holding], zone: &str) -> String {
         let cause = holdings.iter().find_map(|h| h.cause.clone());
         if self.agents_of(zone).next().is_none() {
-            let cause = format!("every agent of zone `{zone}` left while it connected anew");
-            return (Failure::NoAgent, cause);
+            return format!("every agent of zone `{zone}` left while it connected anew");
         }
         let seconds = self.limits.transition.as_secs();
         let cause = cause.unwrap_or_else(|| "its agents do not say why".to_owned());
-        (
-            Failure::Agents,
-            format!("not served for {seconds} s: {cause}"),
-        )
+        format!("not served for {seconds} s: {cause}")
     }
 
     pub(super) fn orphaned(&self) -> Option<Step> {
