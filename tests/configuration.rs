@@ -7,6 +7,7 @@
 use ferry_core::config::{CORE, markdown};
 use ferry_tests::ferry::PATIENCE;
 use ferry_tests::{Agent, wait};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -74,6 +75,39 @@ fn the_page_is_what_the_tables_say() {
     assert!(
         kept == made,
         "docs/configuration.md is stale: run UPDATE=1 cargo test -p ferry-tests --test configuration"
+    );
+}
+
+/// The words of what the contract's table says is documented, as far as they may be keys.
+fn in_the_table() -> BTreeSet<String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("contract/table.tsv");
+    let table = std::fs::read_to_string(file).unwrap();
+    let rows = table.lines().filter(|line| !line.starts_with('#'));
+    let said = rows.filter_map(|line| line.split('\t').nth(1));
+    let words = said.flat_map(|said| said.split([' ', ',', ':', ';', '(', ')']));
+    words.map(|word| bare(word).to_owned()).collect()
+}
+
+/// A key without what says that it is a list, or has anything below it.
+fn bare(key: &str) -> &str {
+    key.trim_end_matches(".*").trim_end_matches("[]")
+}
+
+#[test]
+fn every_documented_key_has_a_line_of_the_contracts_table() {
+    let table = in_the_table();
+    let cores = CORE.keys.iter().chain(CORE.unused);
+    let cores = cores.map(|key| (key.name, key.doc));
+    let older = CORE.aliases.iter().map(|(older, _)| (*older, ""));
+    let agents = ferry_agent::config::KEYS.iter();
+    let agents = agents.map(|key| (key.name, key.doc));
+    let documented = cores.chain(older).chain(agents);
+    let documented = documented.filter(|(_, doc)| !doc.contains("(Ferry's own)"));
+    let missing = documented.filter(|(name, _)| !table.contains(bare(name)));
+    let missing: Vec<&str> = missing.map(|(name, _)| name).collect();
+    assert!(
+        missing.is_empty(),
+        "tests/contract/table.tsv names no test of {missing:#?}: give each a line, or a word in one"
     );
 }
 
