@@ -44,8 +44,8 @@ fn every_set_is_accepted_and_leaves_clouddriver_to_the_sidecar() {
                 assert_eq!(pod["fsGroupChangePolicy"], "OnRootMismatch");
             }
             _ => {
-                let secret = &database["valueFrom"]["secretKeyRef"];
-                assert_eq!(secret, &json!({"name": "ferry-database", "key": "url"}));
+                let url = &database["valueFrom"]["secretKeyRef"];
+                assert_eq!(url, &json!({"name": "ferry-database", "key": "url"}));
                 assert_eq!(strategy, "RollingUpdate");
                 let file = variable(sidecar, "KUBESVC_SECRETS_KEYFILE")["value"].as_str();
                 assert_eq!(file, Some("/etc/ferry/key/key"));
