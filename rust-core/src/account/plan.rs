@@ -183,6 +183,12 @@ impl Planner<'_> {
         (!step.messages.is_empty()).then_some(step)
     }
 
+    /// Whether an agent has it that should not: of another zone, or in a generation that the row does
+    /// not know, as after the database was restored from a backup.
+    fn is_amiss(&self, holding: &Holding, zone: &str) -> bool {
+        holding.zone_id != zone || holding.generation > self.account().generation
+    }
+
     /// Adds to `step` a SaveAccounts for every connected agent of `zone` that `needs` it.
     fn save(&self, step: &mut Step, zone: &str, needs: impl Fn(Option<&Holding>) -> bool) {
         let Some(account) = &step.account else { return };
@@ -284,7 +290,7 @@ impl Planner<'_> {
             }
             return Some(step);
         }
-        if let Some(step) = self.drop_holders(|holding| holding.zone_id != zone) {
+        if let Some(step) = self.drop_holders(|holding| self.is_amiss(holding, zone)) {
             return Some(step);
         }
         let mut step = Step::same(self.view);
@@ -360,12 +366,6 @@ impl Planner<'_> {
     }
 }
 
-#[cfg(test)]
-#[path = "plan_tests.rs"]
-mod tests;
-
-#[cfg(test)]
-#[path = "plan_off_tests.rs"]
 /// Why a zone failed whose agents were sent the account. Those that left count as failed: the account
 /// may be what ends them.
 fn zone_failure(holders: &[&Holding], zone: &str) -> String {
@@ -381,6 +381,12 @@ fn zone_failure(holders: &[&Holding], zone: &str) -> String {
     }
 }
 
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "plan_off_tests.rs"]
 mod off_tests;
 
 #[cfg(test)]

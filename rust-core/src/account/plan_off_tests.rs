@@ -224,3 +224,23 @@ fn what_is_switched_off_and_claimed_says_so_as_long_as_it_is() {
     scene.settle();
     assert_eq!(scene.message(), "taken over", "that is not ours");
 }
+
+#[test]
+fn one_that_an_agent_of_its_own_zone_brings_is_handed_over() {
+    let mut scene = active();
+    scene.connect("a2", "A");
+    assert_eq!(scene.settle(), ["save a2"]);
+    scene.reports("a2", HoldingState::Failed, "it has one of its own");
+    scene.settle();
+    assert_eq!(scene.status(), Status::Active);
+    scene.view.claimed = true;
+    assert_eq!(scene.settle(), ["delete a1", "delete a2"]);
+    for agent in ["a1", "a2"] {
+        scene.releases(agent);
+    }
+    scene.settle();
+    assert_eq!(
+        (scene.status(), scene.message()),
+        (Status::Inactive, CLAIMED)
+    );
+}

@@ -453,3 +453,31 @@ fn an_account_that_ends_its_agent_each_time_has_no_more_than_its_attempts() {
     scene.connect("a1", "A");
     assert_eq!(scene.after(3600), [""; 0], "no attempts are left");
 }
+
+#[test]
+fn a_try_is_newer_than_what_agents_hold_although_the_row_is_from_a_backup() {
+    let mut scene = scene(Status::Orphaned);
+    scene.view.account.zone_id = Some("A".to_owned());
+    scene = scene.held("a1", "A", HoldingState::Ready);
+    scene.holding("a1").generation += 9;
+    let held = scene.holding("a1").generation;
+    scene.connect("a1", "A");
+    assert_eq!(scene.settle(), ["save a1"]);
+    assert_eq!(scene.view.account.generation, held + 1);
+    assert_eq!(scene.holding("a1").generation, held + 1);
+}
+
+#[test]
+fn what_is_held_in_a_generation_that_nobody_knows_is_dropped_and_sent_anew() {
+    for status in [Status::Active, Status::Activating] {
+        let mut scene = active();
+        scene.view.account.status = status;
+        scene.holding("a1").generation += 9;
+        let known = scene.view.account.generation;
+        assert_eq!(scene.settle(), ["delete a1", "save a1"]);
+        assert_eq!(scene.holding("a1").generation, known);
+        scene.reports("a1", HoldingState::Ready, "");
+        assert_eq!(scene.after(60), [""; 0]);
+        assert_eq!(scene.status(), Status::Active);
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::model::{Account, Holding, Limits, View};
 use super::state::{HoldingState, Status};
-use super::transition::{self, Event, Facts, Illegal, To};
+use super::transition::{self, Effect, Event, Facts, Illegal, To};
 
 /// A message to an agent that follows from a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +85,14 @@ impl Step {
         let mut step = Step::same(view);
         step.event = Some(event);
         step.account = transition::follow(&view.account, rule, limits, view.now);
+        if let Some(account) = &mut step.account
+            && rule.effects.contains(&Effect::NewGeneration)
+        {
+            // Agents hold newer ones than the row after the database was restored from a backup.
+            let held = view.holdings.iter().map(|held| held.generation).max();
+            let newer = held.map_or(0, |newest| newest.saturating_add(1));
+            account.generation = account.generation.max(newer);
+        }
         step.tombstone = match event {
             Event::Delete => Tombstone::Laid,
             Event::Succeed => Tombstone::Cleared,

@@ -11,7 +11,7 @@ impl Planner<'_> {
     pub(super) fn active(&self) -> Option<Step> {
         let account = self.account();
         let zone = account.zone_id.as_deref().unwrap_or_default();
-        if let Some(step) = self.drop_holders(|holding| holding.zone_id != zone) {
+        if let Some(step) = self.drop_holders(|holding| self.is_amiss(holding, zone)) {
             return Some(step);
         }
         let mut step = Step::same(self.view);
