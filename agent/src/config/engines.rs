@@ -26,8 +26,7 @@ pub(super) fn read(document: &Document) -> Result<Engines, ConfigError> {
 
 fn vault(document: &Document) -> Result<VaultSettings, ConfigError> {
     let url = document.text("secrets.vault.url")?.unwrap_or_default();
-    let url = VaultSettings::address(&url, false)
-        .ok_or_else(|| {
+    let url = VaultSettings::address(&url, false).ok_or_else(|| {
         let expected = "https://host:port; http:// reaches this host alone";
         document.wrong("secrets.vault.url", expected)
     })?;
