@@ -98,7 +98,7 @@ impl Store {
                         message: row.account.message.as_deref(),
                     });
                 }
-                steps::audit(&mut tx, entries, &Actor::ferry(), now).await?;
+                steps::audit(&mut tx, entries, &Actor::ferry()).await?;
             }
         )
     }

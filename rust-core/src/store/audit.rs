@@ -6,7 +6,7 @@ use super::{Store, StoreError};
 use crate::sql::{Record, sql};
 use std::time::Duration;
 
-/// Longer than a transaction takes.
+/// Longer than a transaction takes from its rows of the audit, which it writes last, to its end.
 const SETTLING: Duration = Duration::from_secs(10);
 
 /// A row of the audit.

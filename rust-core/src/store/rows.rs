@@ -104,9 +104,9 @@ impl Store {
                 for (account, _) in made.values() {
                     entries.extend(begun(account));
                 }
-                steps::audit(&mut tx, entries, actor, now).await?;
                 let ends = names.iter().map(|name| (*name, Outcome::Made));
                 outcomes::keep(&mut tx, actor, ends, now).await?;
+                steps::audit(&mut tx, entries, actor).await?;
                 made.into_keys().map(str::to_owned).collect()
             }
         )

@@ -106,8 +106,8 @@ impl Store {
                 holdings.extend(end_holdings(&mut tx, change, here).await?);
             }
             write_holdings(&mut tx, holdings.into_iter(), now).await?;
-            audit(&mut tx, entries, actor, now).await?;
             operations::begin(&mut tx, &messages, &self.core_id, now).await?;
+            audit(&mut tx, entries, actor).await?;
             written
         })
     }
@@ -411,12 +411,17 @@ const AUDIT: [&str; 9] = [
     "at",
 ];
 
+/// Last of what a transaction writes, and by the clock of then: nothing waits for a lock between the
+/// time that rows bear and their commit, or who reads the audit on and on would miss them.
 pub(super) async fn audit(
     tx: &mut Tx,
     entries: Vec<Entry<'_>>,
     actor: &Actor,
-    now: i64,
 ) -> Result<(), StoreError> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let now = tx.now().await?;
     let status = |status: Option<Status>| Value::text(status.map(Status::as_str));
     let rows = entries.into_iter().map(|entry| {
         [
