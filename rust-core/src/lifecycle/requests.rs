@@ -80,9 +80,11 @@ impl Verb {
             (Verb::Succeed(_, wanted), Some(account)) => account.next = Some(*wanted),
             (Verb::Activate(asked), Some(account)) => asked.edit(account),
             (Verb::Revise(_, file), Some(account)) => account.kubeconfig_file.clone_from(file),
-            // Its old definition is no reason any longer.
-            (Verb::Update(_) | Verb::Refresh, Some(account)) => account.failure = None,
             _ => {}
+        }
+        // Its old definition is no reason any longer.
+        if let (Event::Update, Some(account)) = (self.event(), &mut step.account) {
+            account.failure = None;
         }
     }
 
@@ -161,11 +163,11 @@ pub enum Refusal {
     /// A definition that does not fit what is kept.
     #[error("{0}")]
     Unfit(String),
-    /// The definition cannot be sealed or opened.
-    #[error(transparent)]
     /// What is kept of it, here or at Clouddriver, cannot be read now.
     #[error("what is kept of it cannot be read, so that nothing was done: {0}")]
     Unreadable(String),
+    /// The definition cannot be sealed or opened.
+    #[error(transparent)]
     Secret(#[from] SecretError),
     /// The database.
     #[error(transparent)]
