@@ -54,10 +54,14 @@ impl Sidecar {
     fn with_database(folder: &Path, upstream: &str, database: &str, more: &str) -> Sidecar {
         std::fs::create_dir_all(folder).unwrap();
         let [listen, admin, grpc] = [free_port(), free_port(), free_port()];
+        let address = match more.contains("server.address") {
+            true => "",
+            false => "kubesvc.grpc.server.address: 127.0.0.1\n",
+        };
         let config = format!(
             "sidecar.listen: 127.0.0.1:{listen}\nsidecar.admin.listen: 127.0.0.1:{admin}\n\
              sidecar.upstream: {upstream}\nsidecar.database: {database}\n\
-             kubesvc.grpc.server.port: {grpc}\n{more}\n"
+             {address}kubesvc.grpc.server.port: {grpc}\n{more}\n"
         );
         std::fs::write(folder.join("ferry.yml"), config).unwrap();
         Sidecar {

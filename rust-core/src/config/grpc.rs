@@ -191,5 +191,9 @@ pub(super) fn heartbeat(values: &mut Values, account_cleanup: Duration) -> Optio
         );
         values.refuse("kubesvc.heartbeat.period", reason);
     }
+    if heartbeat < Duration::from_secs(1) {
+        let reason = format!("{heartbeat:?} is less than a second, and agents count in seconds");
+        values.refuse("kubesvc.heartbeat.period", reason);
+    }
     Some(heartbeat)
 }

@@ -6,15 +6,11 @@ use super::key::{Key, Table};
 use super::name;
 use std::fmt::Write;
 
-/// A paragraph for each key of `tables`; of a key that two tables have, the earlier one's.
+/// A paragraph for each key of `tables`.
 pub fn help(tables: &[Table]) -> String {
     let mut text = String::new();
-    let mut seen = Vec::new();
     for key in tables.iter().flat_map(|table| table.keys) {
-        if !seen.contains(&key.name) {
-            seen.push(key.name);
-            describe(key, &mut text);
-        }
+        describe(key, &mut text);
     }
     text.push_str("Known, without effect here, and why:\n\n");
     for key in tables.iter().flat_map(|table| table.unused) {

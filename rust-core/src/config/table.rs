@@ -199,7 +199,7 @@ const USED: &[Key] = &[
         "kubesvc.grpc.server.address",
         Kind::Address,
         "*",
-        "Where agents connect to.",
+        "Where agents connect to; * for every IPv4 address, :: for IPv6, too.",
     ),
     key(
         "kubesvc.grpc.server.healthServiceEnabled",

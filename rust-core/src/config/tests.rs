@@ -336,7 +336,7 @@ fn values_of_the_wrong_kind_say_what_is_right() {
 }
 
 #[test]
-fn a_heartbeat_slower_than_the_cleanup_is_refused() {
+fn a_heartbeat_slower_than_the_cleanup_or_faster_than_agents_count_is_refused() {
     let error = mistakes("kubesvc.heartbeat: {period: 10, periodUnit: minutes}\n");
     assert_eq!(
         error,
@@ -349,8 +349,13 @@ fn a_heartbeat_slower_than_the_cleanup_is_refused() {
         i64::MAX
     );
     assert!(mistakes(&huge).contains("is not below"));
-    let text = "kubesvc.heartbeat: {period: 500, periodUnit: MILLISECONDS}";
-    assert_eq!(config(text).heartbeat, Some(Duration::from_millis(500)));
+    let of_millis =
+        |millis: u32| format!("kubesvc.heartbeat: {{period: {millis}, periodUnit: MILLISECONDS}}");
+    assert!(mistakes(&of_millis(999)).contains("999ms is less than a second"));
+    assert_eq!(
+        config(&of_millis(1000)).heartbeat,
+        Some(Duration::from_secs(1))
+    );
     assert_eq!(
         config("kubesvc.heartbeat: {enabled: false, period: 9999}").heartbeat,
         None

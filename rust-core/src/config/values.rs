@@ -53,8 +53,7 @@ struct Candidate {
 type Rank = (bool, bool, bool);
 
 impl Values {
-    /// Reads `file`, if there is one, and `environment` over it. Where two tables have the same
-    /// key the earlier one's default counts.
+    /// Reads `file`, if there is one, and `environment` over it.
     pub fn read(
         tables: &[Table],
         file: Option<&Path>,

@@ -3,7 +3,7 @@
 
 use ferry_core::config::{Key, Kind, Table};
 
-/// What begins with `sidecar.`, and what has another default here than in the core.
+/// What begins with `sidecar.`.
 pub(super) const OWN: Table = Table {
     roots: &["sidecar"],
     shared_roots: &[],
@@ -130,13 +130,6 @@ pub(super) const OWN: Table = Table {
             Kind::SECONDS,
             "300",
             "Seconds that Clouddriver may take to begin its answer; then 504.",
-        ),
-        // The core's key with a default of our own: without TLS agents connect from this host.
-        key(
-            "kubesvc.grpc.server.address",
-            Kind::Address,
-            "127.0.0.1",
-            "Where agents connect to; * for every IPv4 address.",
         ),
     ],
     unused: &[
