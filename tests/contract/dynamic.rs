@@ -10,6 +10,7 @@ at_each_door!(
     post_of_wrong_dynamic_accounts,
     put_of_a_dynamic_account,
     put_of_what_is_not_dynamic,
+    dry_runs_of_dynamic_accounts,
 );
 // Where there is a key to seal it with: the embedded database makes one.
 at_each_door!(a_kubeconfig_in_the_request: sidecar_on_sqlite, sidecar_on_mariadb,
@@ -115,6 +116,28 @@ fn put_of_what_is_not_dynamic(place: &Place) {
         talk.ask("PUT", PATH, &json!({"name": name, "kubeconfigFile": "/k"}));
     }
     talk.is("put_of_what_is_not_dynamic");
+}
+
+fn dry_runs_of_dynamic_accounts(place: &Place) {
+    let account = |name: &str| json!({"name": name, "kubeconfigFile": "/kubeconfigfiles/none"});
+    let made = place.request("POST", PATH, Some(&account("rehearsed-1")));
+    assert_eq!(made.unwrap().status, 202);
+    let mut talk = Talk::at(place);
+    let path = &format!("{PATH}?dryRun=true");
+    let some = json!([
+        account("rehearsed-1"),
+        account("rehearsed-2"),
+        {"name": "rehearsed-3"},
+        account("on-premises"),
+    ]);
+    talk.ask("POST", path, &some);
+    let active = json!({"name": "rehearsed-1", "state": "ACTIVE", "zoneId": "zone-a"});
+    talk.ask("PATCH", path, &json!([active]));
+    // Without a dry run, of one that an agent brings.
+    let refused = json!([{"name": "on-premises", "state": "ACTIVE"}]);
+    talk.ask("PATCH", PATH, &refused);
+    talk.get("/armory/accounts?name=rehearsed-");
+    talk.is("dry_runs_of_dynamic_accounts");
 }
 
 fn a_kubeconfig_in_the_request(place: &Place) {

@@ -3,6 +3,7 @@
 //! and a Clouddriver without Ferry. Cases of one place run side by side, with account names of
 //! their own.
 
+use crate::document;
 use ferry_tests::database::{Database, Kind, Schema};
 use ferry_tests::ferry::PATIENCE;
 use ferry_tests::{Agent, Answer, Clouddriver, Cluster, Door, clouddriver, http, wait};
@@ -123,7 +124,9 @@ impl Place {
     /// Waits until this agent is connected.
     pub fn connected(&self, id: &str) {
         let connected = wait::until(PATIENCE, || {
-            let agents = self.request("GET", "/armory/agents", None)?.json();
+            // One place asks for it.
+            let token = ("Authorization", "Bearer contract-api-token");
+            let agents = self.send("GET", "/armory/agents", &[token], "").json();
             let mut ids = agents.as_array().unwrap().iter();
             match ids.any(|agent| agent["agentId"] == id) {
                 true => Ok(()),
@@ -186,9 +189,11 @@ impl Place {
         self.schema.as_ref().unwrap().query(sql)
     }
 
-    /// Sends a request as it is given.
+    /// Sends a request as it is given; the answer is one that is documented.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        http::send(method, &format!("{}{path}", self.url), headers, body).unwrap()
+        let answer = http::send(method, &format!("{}{path}", self.url), headers, body).unwrap();
+        document::holds(method, path, &answer);
+        answer
     }
 }
 
@@ -201,7 +206,8 @@ impl Deref for Place {
 }
 
 /// The five places, two where the feature is switched off, two that record every write, two where
-/// Clouddriver keeps no accounts, two that let writes pass, and two that activate what is written.
+/// Clouddriver keeps no accounts, two that let writes pass, two that activate what is written, two whose
+/// tables go, and one that asks for a token.
 pub mod places {
     use super::{Clouddriver, Door, Kind, OnceLock, Path, Place, Schema, configured, quick};
     use crate::keys::without_effect;
@@ -252,6 +258,11 @@ kubesvc.dynamicAccounts:
             &folder.join("before"),
         ));
         Door::plugin(schema.unwrap(), folder, &without_storage())
+    }
+
+    /// Asks everybody for a token.
+    fn asking(schema: Option<&Schema>, folder: &Path) -> Door {
+        Door::sidecar(schema, folder, "sidecar.api.token: contract-api-token\n")
     }
 
     /// Migrates nothing that is written.
@@ -335,6 +346,9 @@ kubesvc.dynamicAccounts:
         plugin_that_lets_pass: plugin_passing, Some(Kind::MariaDb);
         sidecar_that_activates: sidecar_eager, None;
         plugin_that_activates: plugin_eager, Some(Kind::Postgres);
+        sidecar_that_loses_its_tables: sidecar, Some(Kind::MariaDb);
+        plugin_that_loses_its_tables: plugin_with_a_key, Some(Kind::MariaDb);
+        sidecar_with_a_token: asking, None;
     }
 }
 

@@ -105,8 +105,13 @@ impl Route {
             refusals.extend((!own).then_some(409));
             refusals.push(422);
         }
-        refusals.push(503);
+        refusals.extend(self.reads_database().then_some(503));
         refusals
+    }
+
+    fn reads_database(&self) -> bool {
+        let own = [Operation::ListPoolSettings, Operation::ShowOpenapi];
+        self.answers != UNPUBLISHED && !own.contains(&self.operation)
     }
 
     /// Whether it changes something, so that an Idempotency-Key counts.
