@@ -6,7 +6,7 @@ SHELL := bash
 .NOTPARALLEL:
 .PHONY: help demo bench test lint fmt cluster host plugin jar clean
 
-SUITES = lint unit agent cluster java integration api fuzz jar
+SUITES = lint unit agent cluster java integration api fuzz jar images
 GOFLAGS ?= -mod=readonly
 export GOFLAGS
 

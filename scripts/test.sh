@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # test.sh SUITE...: runs suites in stages, says how long each took, and ends with one line that
 # counts every test of all of them. A stage that fails does not keep the others from running.
-# Suites: lint unit agent cluster java integration api fuzz jar demo.
+# Suites: lint unit agent cluster java integration api fuzz jar images demo.
 #
-# In lint, for the demo, the contract's table and each fuzz target, a check counts as one. A build counts only when it fails.
+# In lint, for the demo, the images, the contract's table and each fuzz target, a check counts as one. A build counts only when it fails.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 export CARGO_TERM_COLOR=never GOFLAGS=-mod=readonly
@@ -159,6 +159,16 @@ platforms() {
   FERRY_LIBC=$libc scripts/zig.sh cargo test --locked --workspace --test=platforms -- --ignored
 }
 
+# What the images of this machine's kind hold, and that it starts.
+images() {
+  local architecture=amd64 program
+  [ "$(uname -m)" = x86_64 ] || architecture=arm64
+  scripts/images.sh "$architecture" || return
+  for program in ferry-sidecar ferry-agent; do
+    env -i "${CARGO_TARGET_DIR:-target}/images/$architecture/$program" --version || return
+  done
+}
+
 shell_style() {
   shellcheck .ci/run scripts/*.sh tests/cluster/build.sh tests/database/serve.sh \
     tests/clouddriver-host/src/main/scripts/clouddriver-host
@@ -215,6 +225,7 @@ suite() {
     stage demo-sidecar check make --no-print-directory demo ONCE=1
     stage demo-plugin check make --no-print-directory demo ONCE=1 DOOR=plugin
     ;;
+  images) stage images check images ;;
   jar)
     stage build-jar build make -s --no-print-directory jar
     stage jar junit jar_test
@@ -234,8 +245,8 @@ case " $* " in *" api "*) programs+=(python-venv) ;; esac
 case " $* " in *" unit "* | *" java "* | *" integration "* | *" demo "*) programs+=(mariadb postgresql) ;; esac
 case " $* " in *" integration "*) programs+=(tinyproxy) ;; esac
 case " $* " in *" fuzz "*) programs+=(c++) ;; esac
+case " $* " in *" jar "* | *" images "*) programs+=(rustup python-venv objdump) ;; esac
 case " $* " in *" jar "*)
-  programs+=(rustup python-venv objdump)
   if [ "$(uname -m)" = x86_64 ]; then
     programs+=(qemu-aarch64-static)
   else
