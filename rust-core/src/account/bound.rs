@@ -38,7 +38,9 @@ pub fn no_nul(text: &str) -> Result<(), &'static str> {
 /// reference to a secret.
 pub fn kubeconfig_file(text: &str) -> Result<(), &'static str> {
     if is_open(text) || is_kubeconfig(text) {
-        return Err("holds the kubeconfig itself: give a path at the agent, or a reference to a secret");
+        return Err(
+            "holds the kubeconfig itself: give a path at the agent, or a reference to a secret",
+        );
     }
     no_nul(text)
 }
@@ -64,7 +66,12 @@ mod tests {
         assert!(name(" a").is_ok() && optional("zone ").is_err());
         assert!(optional(&longer).is_err() && optional("\0").is_err());
         assert!(kubeconfig_file("encryptedFile:vault!e:kv!p:a!k:b").is_ok());
-        for wrong in ["/k\0", "encrypted:noop!v:s3cret", "{\"users\": []}", "users:\n- a"] {
+        for wrong in [
+            "/k\0",
+            "encrypted:noop!v:s3cret",
+            "{\"users\": []}",
+            "users:\n- a",
+        ] {
             assert!(kubeconfig_file(wrong).is_err(), "{wrong:?}");
         }
     }

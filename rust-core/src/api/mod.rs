@@ -154,9 +154,7 @@ impl Api {
             return Err(Failure::too_large(self.max_body));
         }
         match asker::header(call.headers, "content-type") {
-            Some(media) if !call.body.is_empty() && !is_json(&media) => {
-                Err(Failure::media(&media))
-            }
+            Some(media) if !call.body.is_empty() && !is_json(&media) => Err(Failure::media(&media)),
             _ => Ok(()),
         }
     }

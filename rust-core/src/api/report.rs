@@ -142,7 +142,10 @@ impl Report {
     /// The failure that keeps it from being said of these what they are; all others are told of.
     pub(super) fn cut_short(&mut self, names: Vec<String>, failure: Failure) -> Failure {
         for name in names {
-            let reason = format!("{}; what it is instead cannot be said now", Refusal::Unknown);
+            let reason = format!(
+                "{}; what it is instead cannot be said now",
+                Refusal::Unknown
+            );
             self.wrong(&name, reason);
         }
         let failure = match self.done.is_empty() {
