@@ -43,10 +43,6 @@ ferry_failpoint::failpoints! {
     LOST_SENDING = "agent.report.lost.sending";
     /// A report that an account's cluster is lost has been sent.
     LOST_SENT = "agent.report.lost.sent";
-    /// A report that an account is not dropped is about to be sent.
-    REFUSED_SENDING = "agent.report.refused.sending";
-    /// A report that an account is not dropped has been sent.
-    REFUSED_SENT = "agent.report.refused.sent";
     /// A report that an account was dropped is about to be sent.
     DROPPED_SENDING = "agent.report.dropped.sending";
     /// A report that an account was dropped has been sent.

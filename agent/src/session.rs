@@ -332,8 +332,10 @@ impl Session {
             Some(State::Ready(_)) => (failpoint::READY_SENDING, failpoint::READY_SENT),
             Some(State::Failed(_)) => (failpoint::FAILED_SENDING, failpoint::FAILED_SENT),
             Some(State::Lost(_)) => (failpoint::LOST_SENDING, failpoint::LOST_SENT),
-            Some(State::Refused(_)) => (failpoint::REFUSED_SENDING, failpoint::REFUSED_SENT),
-            Some(State::Dropped(_)) => (failpoint::DROPPED_SENDING, failpoint::DROPPED_SENT),
+            // This agent refuses to drop none.
+            Some(State::Dropped(_) | State::Refused(_)) => {
+                (failpoint::DROPPED_SENDING, failpoint::DROPPED_SENT)
+            }
         };
         hit(sending);
         send(up, Up::Report(report)).await?;

@@ -179,7 +179,7 @@ async fn the_program_passes_every_failpoint_tells_no_secret_and_ends_on_sigterm(
         State::Connecting(_)
     ));
     session.delete(&["own"]).await;
-    assert!(matches!(session.state_of("own").await, State::Refused(_)));
+    assert!(matches!(session.state_of("own").await, State::Dropped(_)));
     assert_eq!(get(port, "/health").await["agentId"], "agent-of-the-walk");
     match session.probe(account("tried", 0, &kubeconfig)).await {
         Outcome::Reached(reached) => assert_eq!(reached.lacking, [""; 0]),

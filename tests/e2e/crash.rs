@@ -108,15 +108,8 @@ impl Walk {
                 "  dynamicAccounts:\n    namePatterns: ['.*-scan']\n    scanFrequencySeconds: 1\n";
             settings = settings.replace("  dynamicAccounts:\n", patterns);
         }
-        let mut pair = Pair::new(&settings);
-        if matches!(when, When::At(point) if point.contains("report.refused")) {
-            let own = format!("{}-own", pair.name);
-            pair.configure_agent(&format!(
-                "kubernetes: {{accounts: [{{name: {own}, kubeconfigFile: none}}]}}\n"
-            ));
-        }
         Walk {
-            pair,
+            pair: Pair::new(&settings),
             victim,
             when,
             died: false,

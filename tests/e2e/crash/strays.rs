@@ -1,7 +1,7 @@
 //! The side ways of the walk, each for the failpoints that lie on it alone.
 
 use super::{Walk, When, scans};
-use crate::ground::{PLANTED, dead_kubeconfig, ground, kubeconfig_of};
+use crate::ground::{PLANTED, ground, kubeconfig_of};
 use ferry_tests::{Agent, Cluster, clouddriver, http};
 use serde_json::json;
 use std::net::TcpListener;
@@ -31,7 +31,6 @@ impl Walk {
             Some("core.send.refuse") => self.refused(),
             Some("agent.report.connecting") => self.saved_twice(),
             Some("agent.report.lost") => self.lost(),
-            Some("agent.report.refused") => self.not_dropped(),
             _ => Ok(()),
         }
     }
@@ -117,25 +116,5 @@ impl Walk {
         cluster.restart();
         self.is_served(&name)?;
         self.delete(&name)
-    }
-
-    /// A row says that the agent has an account which is the agent's own: it is not given up there.
-    pub(super) fn not_dropped(&mut self) -> Result<(), String> {
-        let own = format!("{}-own", self.pair.name);
-        self.create(&own, &dead_kubeconfig())?;
-        self.change(
-            "INSERT INTO kubesvc_ferry_holdings
-             (account, agent_id, zone_id, generation, state, since)
-             SELECT a.name, s.agent_id, s.zone_id, a.generation, 'READY', a.last_updated
-             FROM kubesvc_accounts a JOIN kubesvc_ferry_static_accounts s ON s.name = a.name
-             WHERE a.name = ?",
-            &own,
-        );
-        self.ask("DELETE", &format!("/credentials/{own}"), None, &[200, 404])?;
-        let row = "SELECT COUNT(*) FROM kubesvc_accounts WHERE name = ?";
-        self.until(|walk| match walk.count(row, &own) {
-            0 => Ok(()),
-            _ => Err(format!("{own} still has its row")),
-        })
     }
 }
