@@ -6,7 +6,7 @@ SHELL := bash
 .NOTPARALLEL:
 .PHONY: help demo bench test lint fmt cluster host plugin jar clean
 
-SUITES = lint unit agent cluster java integration api fuzz jar images
+SUITES = lint unit agent cluster java integration api fuzz jar
 GOFLAGS ?= -mod=readonly
 export GOFLAGS
 

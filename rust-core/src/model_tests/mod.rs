@@ -37,7 +37,7 @@ const GRACE: i64 = 600;
 /// After so many seconds of silence the core ends a session.
 const SILENCE: i64 = 90;
 /// How many lives `make test` takes.
-const CASES: u32 = 30;
+const CASES: u32 = 20;
 
 const NAMES: [&str; 3] = ["a", "b", "scan-1"];
 const AGENTS: [(&str, &str); 3] = [("a1", "A"), ("a2", "A"), ("b1", "B")];
