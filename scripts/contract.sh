@@ -16,8 +16,8 @@ ran() {
   awk '/^ +Running .*\/deps\/.*\)$/ { program = $NF; sub(/.*\//, "", program); sub(/-[0-9a-f]+\)$/, "", program) }
     /^test [^ ]+ \.\.\. (ok|FAILED)$/ { print $4 "\t" program "::" $2 }' \
     "$logs"/{unit,unit-outside,agent,integration}.log
-  awk '/^\| [+'\''`]-- [A-Za-z]+ \[OK\]/ { class = $3 }
-    /^\| [| ] [+'\''`]-- [A-Za-z0-9]+\(.*\) \[OK\]/ { sub(/.*-- /, ""); sub(/\(.*/, ""); print "ok\tjava::" class "::" $0 }' \
+  awk '/^\| [+'\''`]-- [A-Za-z]+( [0-9]+ ms)? \[OK\]/ { class = $3 }
+    /^\| [| ] [+'\''`]-- [A-Za-z0-9]+\(.*\)( [0-9]+ ms)? \[OK\]/ { sub(/.*-- /, ""); sub(/\(.*/, ""); print "ok\tjava::" class "::" $0 }' \
     "$logs/java.log"
 }
 
