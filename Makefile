@@ -19,9 +19,6 @@ plugin_sources := $(shell find $(plugin)/src/main $(plugin)/build.gradle build.g
 
 DOOR := sidecar
 demo_plugin := $(filter plugin,$(DOOR))
-# Libraries, too, and always the same: what is built with them is built otherwise, so that neither
-# demo (nor the bench) builds it anew for the other.
-demo_crates := -p ferry-sidecar -p ferry-agent -p ferry-tests -p ferry-ffi
 $(if $(filter-out sidecar plugin,$(DOOR)),$(error DOOR is sidecar or plugin, not $(DOOR)))
 
 help: ## this list
@@ -31,9 +28,10 @@ help: ## this list
 demo: ## one account's way, on real parts; DOOR=plugin, ONCE=1 ends by itself, KUBECONFIG=FILE takes your cluster
 	@scripts/need.sh cargo cc go javac gradle flock curl $(if $(demo_plugin),mariadb)
 	@$(MAKE) -s --no-print-directory cluster host
-	@cargo build --locked --release $(demo_crates)
-	@$(if $(demo_plugin),gradle --no-daemon --console=plain -q :jvm-bridge:jar -PcargoProfile=release)
-	@exec $(release)/ferry-demo $(if $(demo_plugin),--plugin) $(if $(ONCE),--once)
+	@# With a test: cargo then chooses features as it does for all tests, and nothing is built twice.
+	@cargo build --locked --workspace --lib --bins --test configuration
+	@$(if $(demo_plugin),gradle --no-daemon --console=plain -q :jvm-bridge:jar)
+	@exec $(target)/debug/ferry-demo $(if $(demo_plugin),--plugin) $(if $(ONCE),--once)
 
 bench: ## how long things take, each beside a peer; BENCHES="credentials accounts" runs some
 	@scripts/need.sh cargo cc go javac gradle flock mariadb postgresql
@@ -77,7 +75,7 @@ $(plugin)/build/bare: $(plugin_sources) Cargo.toml
 jar: ## the plugin for Clouddriver, with its native libraries, into jvm-bridge/build/libs
 	@scripts/need.sh cargo cc javac gradle
 	@scripts/native.sh
-	@gradle --no-daemon --console=plain -q :jvm-bridge:assemble -PnativeDir=$(abspath $(target))/native
+	@gradle --no-daemon --console=plain -q :jvm-bridge:assemble -PnativeDir=$(abspath $(target))/native/library
 	@ls -lh jvm-bridge/build/libs/ferry-plugin-*[0-9].jar
 
 clean: ## removes what was built here; ~/.cache/ferry stays

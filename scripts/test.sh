@@ -10,6 +10,7 @@ export CARGO_TERM_COLOR=never GOFLAGS=-mod=readonly
 
 logs=${CARGO_TARGET_DIR:-target}/stages
 fuzzed=$(realpath -m "${CARGO_TARGET_DIR:-target}")/fuzz
+native=$(realpath -m "${CARGO_TARGET_DIR:-target}")/native/library-unoptimized
 cache=${FERRY_CACHE:-$HOME/.cache/ferry}
 passed=0 failed=0 summary=() broken=()
 # Ctrl-C ends everything, not just the stage.
@@ -124,21 +125,21 @@ fuzz_build() {
     cargo install --quiet --locked --root "$home" "cargo-fuzz@$version" || return
   fi
   # No sanitizer, so no nightly: the variable is for the coverage alone.
-  (cd tests/fuzz && PATH=$home/bin:$PATH RUSTC_BOOTSTRAP=1 cargo fuzz build --sanitizer none \
+  (cd tests/fuzz && PATH=$home/bin:$PATH RUSTC_BOOTSTRAP=1 cargo fuzz build --dev --sanitizer none \
     --fuzz-dir . --target-dir "$fuzzed")
 }
 
 # fuzz TARGET: 20 s from the corpus that is checked in; what it finds stays below the target folder.
 fuzz() {
   mkdir -p "$fuzzed/found/$1" "$fuzzed/work/$1"
-  "$fuzzed/$(rustc -vV | sed -n 's/^host: //p')/release/$1" -seed=1 -max_total_time=20 \
+  "$fuzzed/$(rustc -vV | sed -n 's/^host: //p')/debug/$1" -seed=1 -max_total_time=20 \
     -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 -artifact_prefix="$fuzzed/found/$1/" \
     "$fuzzed/work/$1" "tests/fuzz/seeds/$1"
 }
 
+# The jar for release, but without optimization, and by another name.
 jar_test() {
-  gradle --no-daemon --console=plain :jvm-bridge:jarTest \
-    -PnativeDir="$(realpath "${CARGO_TARGET_DIR:-target}")/native"
+  gradle --no-daemon --console=plain :jvm-bridge:jarTest -PnativeDir="$native" -Psuffix=-unoptimized
 }
 
 # The API against its own OpenAPI document.
@@ -156,7 +157,7 @@ api() {
 platforms() {
   local libc
   libc=$(scripts/libc.sh) || return
-  FERRY_LIBC=$libc scripts/zig.sh cargo test --locked --workspace --test=platforms -- --ignored
+  FERRY_LIBC=$libc FERRY_NATIVE=$native scripts/zig.sh cargo test --locked --workspace --test=platforms -- --ignored
 }
 
 # What the images of this machine's kind hold, and that it starts.
@@ -203,10 +204,7 @@ suite() {
     mapfile -t tests < <(targets rust-core/*/tests rust-core/tests sidecar/tests 2>/dev/null)
     stage unit-outside cargo cargo_tests "${tests[@]}"
     ;;
-  agent)
-    mapfile -t tests < <(targets agent/tests)
-    stage agent cargo cargo_tests "${tests[@]}"
-    ;;
+  agent) stage agent cargo cargo_tests agent ;;
   cluster) stage cluster go go_tests ;;
   java) stage java junit gradle --no-daemon --console=plain --continue check ;;
   integration)
@@ -227,7 +225,7 @@ suite() {
     ;;
   images) stage images check images ;;
   jar)
-    stage build-jar build make -s --no-print-directory jar
+    stage build-native build scripts/native.sh library-unoptimized
     stage jar junit jar_test
     stage platforms cargo platforms
     ;;

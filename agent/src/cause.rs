@@ -36,12 +36,6 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
-/// Whether what should be the path of a file is the content of one. It may be secret: it is not shown.
-pub(crate) fn is_content(text: &str) -> bool {
-    let text = text.trim();
-    text.contains(['\n', '\r']) || text.starts_with('{') || text.starts_with("-----BEGIN")
-}
-
 /// A line and a column, from 1, of a text that must not be quoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
@@ -305,22 +299,6 @@ pub enum Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_content_of_a_file_is_no_path() {
-        for content in [
-            "-----BEGIN PRIVATE KEY----- MIIE",
-            " -----BEGIN CERTIFICATE-----",
-            "apiVersion: v1\nkind: Config",
-            "a\rb",
-            r#"{"apiVersion": "v1"}"#,
-        ] {
-            assert!(is_content(content), "{content}");
-        }
-        for path in ["/a b/{c}", "relative", "/with-a-line-end\n"] {
-            assert!(!is_content(path), "{path}");
-        }
-    }
 
     #[test]
     fn outside_text_is_cut_and_has_no_control_characters() {

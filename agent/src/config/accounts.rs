@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use ferry_reference::is_reference;
+use ferry_reference::{is_content, is_open, is_reference};
 use ferry_wire::MAX_ACCOUNT_BYTES;
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use super::ConfigError;
 use super::read::Document;
 use crate::accounts::FixedAccount;
 use crate::accounts::definition::Definition;
-use crate::cause::{is_content, printable};
+use crate::cause::printable;
 use crate::kubeconfig::Source;
 
 const KEY: &str = "kubernetes.accounts";
@@ -88,11 +88,4 @@ fn source(entry: &Value) -> Result<Source, String> {
         (Some(_), true) => Err("kubeconfigFile and serviceAccount exclude each other".into()),
         (None, false) => Err("kubeconfigFile or serviceAccount: true is missing".into()),
     }
-}
-
-/// Whether a reference holds the secret itself: it would be told to the core with the account.
-fn is_open(text: &str) -> bool {
-    let text = text.trim_start();
-    let engine = text.split([':', '!']).nth(1).unwrap_or_default();
-    is_reference(text) && engine.eq_ignore_ascii_case("noop")
 }

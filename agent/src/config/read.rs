@@ -6,11 +6,12 @@
 use std::fmt::Display;
 use std::path::PathBuf;
 
+use ferry_reference::is_content;
 use secrecy::SecretString;
 use serde_json::Value;
 
 use super::ConfigError;
-use crate::cause::{is_content, printable};
+use crate::cause::printable;
 
 const HIDDEN: &str = "[redacted]";
 

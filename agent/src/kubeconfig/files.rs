@@ -4,10 +4,11 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use ferry_reference::is_content;
 use secrecy::SecretString;
 
 use super::Trust;
-use crate::cause::{Names, Refusal, is_content, printable};
+use crate::cause::{Names, Refusal, printable};
 
 /// The largest kubeconfig, certificate or key that is read.
 const LARGEST: u64 = 1024 * 1024;

@@ -2,6 +2,7 @@
 //! not: the public part is kept, shown and sent as JSON with `[redacted]` in place of each secret
 //! value; the secret part goes to `secret` and nowhere else.
 
+use ferry_reference::{is_content, is_open};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
@@ -85,12 +86,7 @@ fn is_secret(field: &str) -> bool {
 /// Whether it is the kubeconfig that stands where its path is expected: so Clouddriver shows what an
 /// `encryptedFile:` names.
 fn is_resolved(field: &str, value: &Value) -> bool {
-    field.eq_ignore_ascii_case("kubeconfigFile") && value.as_str().is_some_and(is_kubeconfig)
-}
-
-/// Whether a text that is to name a kubeconfig is one.
-pub fn is_kubeconfig(text: &str) -> bool {
-    text.contains('\n') || text.starts_with('{')
+    field.eq_ignore_ascii_case("kubeconfigFile") && value.as_str().is_some_and(is_content)
 }
 
 fn redact(object: &mut Map<String, Value>, path: &str, secrets: &mut Map<String, Value>) {
@@ -130,14 +126,6 @@ pub fn is_reference(text: &str) -> bool {
         .iter()
         .any(|prefix| text.starts_with(prefix))
         && !is_open(text)
-}
-
-/// Whether a value is written as a reference and holds the secret itself, as of Spinnaker's engine for
-/// tests.
-pub fn is_open(text: &str) -> bool {
-    ["encrypted:noop!", "encryptedFile:noop!"]
-        .iter()
-        .any(|prefix| text.starts_with(prefix))
 }
 
 #[cfg(test)]

@@ -181,7 +181,7 @@ impl Lifecycle {
                 account = name,
                 "nobody knows the account: dropped there"
             );
-            self.drop_at(agent_id, name, 0).await;
+            self.drop_at(agent_id, name).await;
         }
         self.ended(&gone.ended);
         self.queue.add(gone.affected);

@@ -3,11 +3,12 @@
 
 use super::Lifecycle;
 use crate::account::Account;
-use crate::account::definition::{Definition, is_open, is_reference};
+use crate::account::definition::{Definition, is_reference};
 use crate::error::causes;
 use crate::secret::{Keyring, Sealed, SecretError};
 use crate::source;
 use crate::store::{Content, StoreError};
+use ferry_reference::is_open;
 use ferry_wire::MAX_ACCOUNT_BYTES;
 use ferry_wire::v1;
 use ferry_wire::v1::account::Kubeconfig;

@@ -170,9 +170,9 @@ impl Lifecycle {
         }
     }
 
-    /// Tells one agent to drop one account, which we take it to have in this generation.
-    pub(super) async fn drop_at(&self, agent_id: &str, name: &str, generation: i64) {
-        self.registry.send(agent_id, drop(name, generation)).await;
+    /// Tells one agent to drop an account, in whichever generation it has it.
+    pub(super) async fn drop_at(&self, agent_id: &str, name: &str) {
+        self.registry.send(agent_id, drop(name, 0)).await;
     }
 
     /// How long an agent may take: what is left of the deadline, less the way back.

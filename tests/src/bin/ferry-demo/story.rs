@@ -153,7 +153,10 @@ impl Story<'_> {
 
     /// Memory of both programs, and the time of it all.
     fn weigh(&mut self, begin: Instant) -> Result<(), String> {
-        self.step("What it costs", "Resident memory, idle.");
+        self.step(
+            "What it costs",
+            "Resident memory, idle. These programs are built without optimization.",
+        );
         let mib = |kib: u64| format!("{:.1} MiB", kib as f64 / 1024.0);
         let (name, note) = match self.parts.door {
             Door::Sidecar(..) => ("ferry-sidecar", ""),

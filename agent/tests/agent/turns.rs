@@ -1,13 +1,10 @@
 //! Many clusters, and slow ones: none holds up another.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::time::{Duration, Instant};
 
+use crate::support::{Agent, Core, CoreSession, Terms, account, dead, mute};
 use ferry_wire::v1::Account;
 use ferry_wire::v1::account_report::State;
-use support::{Agent, Core, CoreSession, Terms, account, dead, mute};
 
 /// So much at once leaves little for heartbeats, which are not what this is about.
 const TERMS: Terms = Terms {

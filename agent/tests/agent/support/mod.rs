@@ -1,5 +1,4 @@
 //! What the agent's tests share: a core on a socket of its own, and an agent in this process.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 pub mod apiserver;
 

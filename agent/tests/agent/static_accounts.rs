@@ -1,19 +1,16 @@
 //! Accounts of the agent's own configuration: local files, used as the operator wrote them.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::support::apiserver::{Authority, SECRET, kubeconfig, tls};
+use crate::support::{Agent, Core, CoreSession, Terms, dead};
 use ferry_agent::config::{Config, Environment, Files};
 use ferry_agent::dial::Dialer;
 use ferry_tests::vault::Vault;
 use ferry_wire::v1::account_report::State;
 use http::StatusCode;
-use support::apiserver::{Authority, SECRET, kubeconfig, tls};
-use support::{Agent, Core, CoreSession, Terms, dead};
 
 /// Serves pods to whoever has the token.
 fn pods(path: &str) -> (StatusCode, String) {

@@ -1,5 +1,4 @@
 //! armory-agent.yml: what it means, and what is said when it means nothing.
-#![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,18 +1,15 @@
 //! Keys of `kubernetes`, as an API server sees them: what is asked again, when, and for which kinds.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::support::apiserver::{Answers, Authority, kubeconfig, tls};
+use crate::support::{Agent, Core, Terms, account, until};
 use ferry_wire::v1::Account;
 use ferry_wire::v1::account_report::State;
 use http::StatusCode;
-use support::apiserver::{Answers, Authority, kubeconfig, tls};
-use support::{Agent, Core, Terms, account, until};
 
 const EMPTY_LIST: &str = r#"{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"9"},"items":[]}"#;
 

@@ -1,13 +1,10 @@
 //! What people, probes and logs are told.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::process::{Command, Stdio};
 
+use crate::support::apiserver::Authority;
+use crate::support::{Agent, Core, Program, Terms, account, dead, get, page};
 use ferry_tests::place::free_port;
-use support::apiserver::Authority;
-use support::{Agent, Core, Program, Terms, account, dead, get, page};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]

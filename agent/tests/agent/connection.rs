@@ -1,16 +1,13 @@
 //! How a session comes about, and when it is begun anew.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use crate::support::apiserver::Authority;
+use crate::support::{Agent, Core, Program, Terms, account, dead, mute};
 use ferry_agent::config::{Config, Environment};
 use ferry_wire::v1::account_report::State;
-use support::apiserver::Authority;
-use support::{Agent, Core, Program, Terms, account, dead, mute};
 
 #[tokio::test]
 async fn a_refusal_is_not_the_end() {

@@ -1,15 +1,12 @@
 //! The agent's side of the session: what it registers, obeys, reports, and does when the core is gone.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::support::{Agent, Core, Terms, account, dead, mute, until};
 use ferry_wire::v1::account_report::State;
 use ferry_wire::v1::core_message::Kind as Down;
 use ferry_wire::v1::{DeleteAccounts, Deletion};
-use support::{Agent, Core, Terms, account, dead, mute, until};
 
 #[tokio::test]
 async fn it_registers_what_it_has_and_beats() {

@@ -1,20 +1,17 @@
 //! Every way in which a cluster or a kubeconfig fails, and the sentence that the core gets for it.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::support::apiserver::{Authority, SECRET, kubeconfig, plain, tls};
+use crate::support::{Agent, Core, CoreSession, Terms, account};
 use ferry_tests::place::free_port;
 use ferry_wire::v1::Account;
 use ferry_wire::v1::account::Kubeconfig;
 use ferry_wire::v1::account_report::State;
 use http::StatusCode;
-use support::apiserver::{Authority, SECRET, kubeconfig, plain, tls};
-use support::{Agent, Core, CoreSession, Terms, account};
 use tokio::net::TcpSocket;
 
 fn healthy(path: &str) -> (StatusCode, String) {

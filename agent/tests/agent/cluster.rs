@@ -1,19 +1,16 @@
 //! The agent against a real cluster: `tests/cluster` builds one, and every test here runs one.
-#![allow(clippy::unwrap_used)]
-
-mod support;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::{Agent, Core, Terms, ZONE, account, get};
 use aws_lc_rs::digest::{SHA256, digest};
 use ferry_tests::place::free_port;
 use ferry_wire::v1::account_report::State;
 use ferry_wire::v1::probed::Outcome;
 use ferry_wire::v1::{Account, Ready};
-use support::{Agent, Core, Terms, ZONE, account, get};
 
 /// How many TCP connections to this port this process has; the API server has some to itself.
 fn connections(port: &str) -> usize {
