@@ -135,7 +135,8 @@ impl Pair {
     /// PATCHes an account to `state`.
     pub fn patch(&self, name: &str, state: &str) {
         let answer = self.sidecar.patch(name, state).unwrap();
-        assert_eq!((answer.status, answer.body.as_str()), (202, ""));
+        let said = (answer.status, answer.body.as_str());
+        assert_eq!(said, (202, ""), "{name}:\n{}", self.sidecar.log());
     }
 
     /// The account as KubesvcAccount; `Err` with what came instead.

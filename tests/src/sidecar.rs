@@ -96,6 +96,12 @@ impl Sidecar {
         self.process.as_mut().expect("the sidecar was started")
     }
 
+    /// What it has logged since it was started last.
+    pub fn log(&self) -> String {
+        let process = self.process.as_ref().expect("the sidecar was started");
+        process.log()
+    }
+
     /// Its database.
     pub fn database(&self) -> PathBuf {
         self.folder.join("ferry.db")

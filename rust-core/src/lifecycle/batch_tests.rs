@@ -117,6 +117,24 @@ impl Ground {
     }
 }
 
+/// SQLite has one connection that writes: it may be with who notes a reference that was resolved.
+#[tokio::test]
+async fn accounts_with_references_hold_up_no_other() {
+    let ground = Ground::open().await;
+    ground
+        .run(
+            "UPDATE kubesvc_accounts SET kubeconfig_file = 'encryptedFile:vault!e:kv!p:it!k:it'
+              WHERE name > 'account-2'",
+        )
+        .await;
+    let reconciled = tokio::time::timeout(Duration::from_secs(4), ground.reconcile());
+    assert!(reconciled.await.unwrap().is_empty());
+    let others = ground.statuses_but("").await;
+    let one = |status: &Status| others.iter().filter(|other| *other == status).count();
+    assert_eq!(one(&Status::Activating), 3, "{others:?}");
+    assert!(ground.account("account-3").await.message.is_some());
+}
+
 #[tokio::test]
 async fn a_row_that_cannot_be_read_holds_up_no_other() {
     let ground = Ground::open().await;

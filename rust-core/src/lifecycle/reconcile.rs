@@ -10,9 +10,10 @@ use crate::account::{Account, View};
 use crate::store::{Actor, Change, StoreError};
 use ferry_wire::v1::core_message::Kind;
 use ferry_wire::v1::{self, DeleteAccounts, Deletion, SaveAccounts};
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeMap, BTreeSet};
+use tokio::sync::mpsc;
 
 /// More steps than any account can take in a row; more would be a circle.
 const MAX_STEPS: usize = 100;
@@ -47,23 +48,33 @@ impl Lifecycle {
         let planned: Vec<(View, Step)> = planned.collect();
         let saved = planned.iter().filter(|(_, step)| step.saves());
         let saved: Vec<&str> = saved.map(|(view, _)| view.account.name.as_str()).collect();
-        let kept = self.kept(&saved).await?;
-        let prepared = stream::iter(planned)
-            .map(|(view, step)| self.prepared(view, step, &kept))
-            .buffer_unordered(TOGETHER)
-            .try_filter_map(async |prepared| Ok(prepared))
-            .ready_chunks(TOGETHER);
-        let mut prepared = std::pin::pin!(prepared);
-        let mut again = Vec::new();
-        while let Some(ready) = prepared.next().await {
-            let ready: Vec<Prepared> = ready.into_iter().collect::<Result<_, _>>()?;
-            again.extend(
-                ready
+        let kept = &self.kept(&saved).await?;
+        // Unbounded, and never awaited in turns: who prepares may have the connection that who writes
+        // waits for.
+        let (done, mut ready) = mpsc::unbounded_channel();
+        let prepare = async move {
+            let prepared = stream::iter(planned)
+                .map(|(view, step)| self.prepared(view, step, kept))
+                .buffer_unordered(TOGETHER)
+                .try_filter_map(async |prepared| Ok(prepared));
+            let mut prepared = std::pin::pin!(prepared);
+            while let Some(one) = prepared.try_next().await? {
+                done.send(one).ok();
+            }
+            Ok::<_, StoreError>(())
+        };
+        let write = async {
+            let (mut chunk, mut again) = (Vec::new(), Vec::new());
+            while ready.recv_many(&mut chunk, TOGETHER).await > 0 {
+                let names = chunk
                     .iter()
-                    .map(|(change, _)| change.view.account.name.clone()),
-            );
-            self.write(ready).await?;
-        }
+                    .map(|(change, _): &Prepared| &change.view.account.name);
+                again.extend(names.cloned());
+                self.write(std::mem::take(&mut chunk)).await?;
+            }
+            Ok::<_, StoreError>(again)
+        };
+        let ((), again) = try_join(prepare, write).await?;
         Ok(again)
     }
 
