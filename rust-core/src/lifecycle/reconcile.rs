@@ -10,7 +10,7 @@ use crate::account::{Account, View};
 use crate::store::{Actor, Change, StoreError};
 use ferry_wire::v1::core_message::Kind;
 use ferry_wire::v1::{self, DeleteAccounts, Deletion, SaveAccounts};
-use futures_util::future::{join_all, try_join};
+use futures_util::future::{join, join_all};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::mpsc;
@@ -74,8 +74,10 @@ impl Lifecycle {
             }
             Ok::<_, StoreError>(again)
         };
-        let ((), again) = try_join(prepare, write).await?;
-        Ok(again)
+        // What is being written is sent, too, whatever cannot be prepared meanwhile.
+        let (prepared, again) = join(prepare, write).await;
+        prepared?;
+        again
     }
 
     /// A step with its message; `None`: there is nothing to do.
