@@ -1,7 +1,8 @@
 //! How long a text may be that every database is to keep, and what it may not hold. Whatever comes in
 //! by a name passes here: accounts, zones, agents, who asked.
 
-use ferry_reference::{is_content, is_open};
+use super::definition::is_kubeconfig;
+use ferry_reference::is_open;
 
 /// The longest name or id, in characters, as Clouddriver's own table counts.
 const LONGEST: usize = 255;
@@ -37,7 +38,7 @@ pub fn no_nul(text: &str) -> Result<(), &'static str> {
 /// Refuses what cannot say where a kubeconfig is, which is kept and shown as it is: a path, or a
 /// reference to a secret.
 pub fn kubeconfig_file(text: &str) -> Result<(), &'static str> {
-    if is_open(text) || is_content(text) {
+    if is_open(text) || is_kubeconfig(text) {
         return Err(
             "holds the kubeconfig itself: give a path at the agent, or a reference to a secret",
         );

@@ -86,7 +86,12 @@ fn is_secret(field: &str) -> bool {
 /// Whether it is the kubeconfig that stands where its path is expected: so Clouddriver shows what an
 /// `encryptedFile:` names.
 fn is_resolved(field: &str, value: &Value) -> bool {
-    field.eq_ignore_ascii_case("kubeconfigFile") && value.as_str().is_some_and(is_content)
+    field.eq_ignore_ascii_case("kubeconfigFile") && value.as_str().is_some_and(is_kubeconfig)
+}
+
+/// Whether a text that is to name a kubeconfig is one, or a part of one: a path has no line end.
+pub fn is_kubeconfig(text: &str) -> bool {
+    text.contains('\n') || is_content(text)
 }
 
 fn redact(object: &mut Map<String, Value>, path: &str, secrets: &mut Map<String, Value>) {
