@@ -75,7 +75,7 @@ $(plugin)/build/bare: $(plugin_sources) Cargo.toml
 jar: ## the plugin for Clouddriver, with its native libraries, into jvm-bridge/build/libs
 	@scripts/need.sh cargo cc javac gradle
 	@scripts/native.sh
-	@gradle --no-daemon --console=plain -q :jvm-bridge:assemble -PnativeDir=$(abspath $(target))/native
+	@gradle --no-daemon --console=plain -q :jvm-bridge:assemble -PnativeDir=$(abspath $(target))/native/library
 	@ls -lh jvm-bridge/build/libs/ferry-plugin-*[0-9].jar
 
 clean: ## removes what was built here; ~/.cache/ferry stays

@@ -10,6 +10,7 @@ export CARGO_TERM_COLOR=never GOFLAGS=-mod=readonly
 
 logs=${CARGO_TARGET_DIR:-target}/stages
 fuzzed=$(realpath -m "${CARGO_TARGET_DIR:-target}")/fuzz
+native=$(realpath -m "${CARGO_TARGET_DIR:-target}")/native/library-unoptimized
 cache=${FERRY_CACHE:-$HOME/.cache/ferry}
 passed=0 failed=0 summary=() broken=()
 # Ctrl-C ends everything, not just the stage.
@@ -136,9 +137,9 @@ fuzz() {
     "$fuzzed/work/$1" "tests/fuzz/seeds/$1"
 }
 
+# The jar for release, but without optimization, and by another name.
 jar_test() {
-  gradle --no-daemon --console=plain :jvm-bridge:jarTest \
-    -PnativeDir="$(realpath "${CARGO_TARGET_DIR:-target}")/native"
+  gradle --no-daemon --console=plain :jvm-bridge:jarTest -PnativeDir="$native" -Psuffix=-unoptimized
 }
 
 # The API against its own OpenAPI document.
@@ -156,7 +157,7 @@ api() {
 platforms() {
   local libc
   libc=$(scripts/libc.sh) || return
-  FERRY_LIBC=$libc scripts/zig.sh cargo test --locked --workspace --test=platforms -- --ignored
+  FERRY_LIBC=$libc FERRY_NATIVE=$native scripts/zig.sh cargo test --locked --workspace --test=platforms -- --ignored
 }
 
 # What the images of this machine's kind hold, and that it starts.
@@ -224,7 +225,7 @@ suite() {
     ;;
   images) stage images check images ;;
   jar)
-    stage build-jar build make -s --no-print-directory jar
+    stage build-native build scripts/native.sh library-unoptimized
     stage jar junit jar_test
     stage platforms cargo platforms
     ;;

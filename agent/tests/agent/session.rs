@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use crate::support::{Agent, Core, Terms, account, dead, mute, until};
 use ferry_wire::v1::account_report::State;
-use ferry_wire::v1::core_message::Kind as Down;
-use ferry_wire::v1::{DeleteAccounts, Deletion};
 
 #[tokio::test]
 async fn it_registers_what_it_has_and_beats() {
@@ -47,14 +45,7 @@ async fn it_registers_what_it_has_and_beats() {
     })
     .await;
 
-    let deletion = Deletion {
-        name: "fixed".into(),
-        generation: 2,
-    };
-    let accounts = vec![deletion];
-    session
-        .send(Down::DeleteAccounts(DeleteAccounts { accounts }))
-        .await;
+    session.delete_of(&["fixed"], 2).await;
     let report = session.report().await;
     // It answers the deletion, and says nothing of the static account.
     assert_eq!((report.account.as_str(), report.generation), ("fixed", 2));
@@ -111,14 +102,7 @@ async fn operations_are_idempotent_and_the_newest_generation_counts() {
     );
 
     // A deletion that a newer SaveAccounts overtook: what is held counts, and stays.
-    let deletion = Deletion {
-        name: "a".into(),
-        generation: 5,
-    };
-    let accounts = vec![deletion];
-    session
-        .send(Down::DeleteAccounts(DeleteAccounts { accounts }))
-        .await;
+    session.delete_of(&["a"], 5).await;
     let report = session.report().await;
     assert_eq!(report.generation, 6);
     assert!(matches!(report.state, Some(State::Failed(_))), "{report:?}");

@@ -5,15 +5,18 @@
 // all zero or filled by the library.
 #![allow(clippy::undocumented_unsafe_blocks)]
 
+#[path = "support/built.rs"]
+mod built;
 mod support;
 #[path = "support/walk.rs"]
 mod walk;
 
+use built::library;
 use ferry_ffi::c::*;
 use ferry_ffi::fault::{Fault, arm};
 use std::process::Command;
 use std::time::{Duration, Instant};
-use support::{clouddriver_database, config, library};
+use support::{clouddriver_database, config};
 use walk::walk;
 
 #[test]

@@ -4,11 +4,14 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[path = "support/built.rs"]
+mod built;
 mod support;
 
+use built::library;
 use std::path::Path;
 use std::process::{Command, Output};
-use support::{clouddriver_database, config, library, repository, run};
+use support::{clouddriver_database, config, repository, run};
 
 /// Compiles the plugin's three classes and the tests' programs into `folder`.
 fn compile(folder: &Path) {

@@ -11,7 +11,7 @@ mod walk;
 
 use std::path::PathBuf;
 use std::process::Command;
-use support::{library, run};
+use support::run;
 use walk::walk;
 
 /// What a library may need: the C library's own parts and the loader. musl's are all in one.
@@ -35,18 +35,12 @@ struct Machine {
 impl Machine {
     /// The library as `scripts/native.sh` leaves it.
     fn library(&self) -> PathBuf {
-        let deps = library();
-        let target = deps.ancestors().nth(3).unwrap();
+        let native = std::env::var_os("FERRY_NATIVE").expect("FERRY_NATIVE is native.sh's folder");
         let classifier = format!("linux-{}-{}", self.processor, self.libc);
-        let library = target
-            .join("native")
+        let library = PathBuf::from(native)
             .join(classifier)
             .join("libferry_ffi.so");
-        assert!(
-            library.exists(),
-            "{} is not built: make jar",
-            library.display()
-        );
+        assert!(library.exists(), "{} is not built", library.display());
         library
     }
 

@@ -32,6 +32,8 @@ use crate::source::Source;
 use crate::store::{Actor, Claim, Store};
 use answer::Failure;
 use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use routes::{Found, Operation};
 use std::borrow::Cow;
@@ -159,46 +161,49 @@ impl Api {
         }
     }
 
-    async fn operate(
-        &self,
+    /// Boxed, so that a caller's stack has room for one operation, not for each of them.
+    fn operate<'a>(
+        &'a self,
         operation: Operation,
-        parts: &[&str],
-        call: &Call<'_>,
-    ) -> Result<Response<Bytes>, Failure> {
+        parts: &[&'a str],
+        call: &'a Call<'_>,
+    ) -> BoxFuture<'a, Result<Response<Bytes>, Failure>> {
         let part = parts.first().copied().unwrap_or_default();
         match operation {
-            Operation::ListAccounts => self.list(call).await,
-            Operation::MigrateAccounts => self.migrate(call).await,
-            Operation::PatchAccounts => self.patch(call).await,
-            Operation::DeleteAccounts => self.delete(call).await,
-            Operation::ShowAccount => self.account(part, call).await,
-            Operation::ListAudit => self.audit(part, call).await,
-            Operation::ExportAudit => self.export(call).await,
-            Operation::DeleteAccount => self.delete_one(part, call).await,
-            Operation::ShowKubesvcAccount => self.kubesvc_account(part).await,
-            Operation::ListNamespaces => self.namespaces(part).await,
-            Operation::ListAgents => self.agents().await,
-            Operation::ShowAgent => self.agent(part).await,
-            Operation::DisconnectAgent => self.disconnect(part, call).await,
-            Operation::AssignAccounts => self.assign(call).await,
-            Operation::ListOperations => self.operations(call).await,
-            Operation::ShowOperationRecord => self.operation(part).await,
+            Operation::ListAccounts => self.list(call).boxed(),
+            Operation::MigrateAccounts => self.migrate(call).boxed(),
+            Operation::PatchAccounts => self.patch(call).boxed(),
+            Operation::DeleteAccounts => self.delete(call).boxed(),
+            Operation::ShowAccount => self.account(part, call).boxed(),
+            Operation::ListAudit => self.audit(part, call).boxed(),
+            Operation::ExportAudit => self.export(call).boxed(),
+            Operation::DeleteAccount => self.delete_one(part, call).boxed(),
+            Operation::ShowKubesvcAccount => self.kubesvc_account(part).boxed(),
+            Operation::ListNamespaces => self.namespaces(part).boxed(),
+            Operation::ListAgents => self.agents().boxed(),
+            Operation::ShowAgent => self.agent(part).boxed(),
+            Operation::DisconnectAgent => self.disconnect(part, call).boxed(),
+            Operation::AssignAccounts => self.assign(call).boxed(),
+            Operation::ListOperations => self.operations(call).boxed(),
+            Operation::ShowOperationRecord => self.operation(part).boxed(),
             Operation::ForwardRequest | Operation::ForwardResult | Operation::ForwardDatabase => {
-                Err(Failure::unpublished())
+                ready(Err(Failure::unpublished())).boxed()
             }
-            Operation::ListClouddrivers => self.clouddrivers().await,
-            Operation::ShowClouddriver => self.clouddriver(part).await,
-            Operation::ListKeys => self.keys().await,
-            Operation::RotateKeys => self.rotate_keys(call).await,
-            Operation::ListPoolSettings => self.pool_settings(),
-            Operation::ShowOpenapi => Ok(answer::json(StatusCode::OK, &openapi::document())),
-            Operation::PostDynamic => self.post_dynamic(call).await,
-            Operation::PutDynamic => self.put_dynamic(call).await,
-            Operation::PatchDynamic => self.patch(call).await,
-            Operation::RollBack => self.rollback(call).await,
-            Operation::ExplainScan => self.scan(part, call).await,
-            Operation::ListNames => self.names(call).await,
-            Operation::ListItems => self.items(call).await,
+            Operation::ListClouddrivers => self.clouddrivers().boxed(),
+            Operation::ShowClouddriver => self.clouddriver(part).boxed(),
+            Operation::ListKeys => self.keys().boxed(),
+            Operation::RotateKeys => self.rotate_keys(call).boxed(),
+            Operation::ListPoolSettings => ready(self.pool_settings()).boxed(),
+            Operation::ShowOpenapi => {
+                ready(Ok(answer::json(StatusCode::OK, &openapi::document()))).boxed()
+            }
+            Operation::PostDynamic => self.post_dynamic(call).boxed(),
+            Operation::PutDynamic => self.put_dynamic(call).boxed(),
+            Operation::PatchDynamic => self.patch(call).boxed(),
+            Operation::RollBack => self.rollback(call).boxed(),
+            Operation::ExplainScan => self.scan(part, call).boxed(),
+            Operation::ListNames => self.names(call).boxed(),
+            Operation::ListItems => self.items(call).boxed(),
         }
     }
 

@@ -203,7 +203,7 @@ impl Lifecycle {
         let listen = self.clone().listen(events);
         tasks.spawn(cut.clone().run_until_cancelled_owned(listen));
         // Each by itself: an agent that takes nothing must not cost the lease.
-        let rounds = [
+        let mut each = vec![
             self.clone().rounds("lease", SWEEP, Self::renew).boxed(),
             self.clone().rounds("sweep", SWEEP, Self::sweep).boxed(),
             self.clone()
@@ -211,21 +211,14 @@ impl Lifecycle {
                 .boxed(),
             self.clone().rounds("evictions", SWEEP, Self::evict).boxed(),
             self.clone().rounds("purge", PURGE, Self::purge).boxed(),
+            self.clone().answer_peers().boxed(),
+            self.clone().take_over_again().boxed(),
+            self.clone().scan().boxed(),
+            self.clone().watch_references().boxed(),
         ];
-        for round in rounds {
-            tasks.spawn(stop.clone().run_until_cancelled_owned(round));
-        }
-        let peers = self.clone().answer_peers();
-        tasks.spawn(stop.clone().run_until_cancelled_owned(peers));
-        let again = self.clone().take_over_again();
-        tasks.spawn(stop.clone().run_until_cancelled_owned(again));
-        let scan = self.clone().scan();
-        tasks.spawn(stop.clone().run_until_cancelled_owned(scan));
-        let references = self.clone().watch_references();
-        tasks.spawn(stop.clone().run_until_cancelled_owned(references));
-        for _ in 0..WORKERS {
-            let work = self.clone().work();
-            tasks.spawn(stop.clone().run_until_cancelled_owned(work));
+        each.extend((0..WORKERS).map(|_| self.clone().work().boxed()));
+        for task in each {
+            tasks.spawn(stop.clone().run_until_cancelled_owned(task));
         }
         Running { stop, cut, tasks }
     }

@@ -244,9 +244,14 @@ impl CoreSession {
     }
 
     pub async fn delete(&self, names: &[&str]) {
+        self.delete_of(names, 0).await;
+    }
+
+    /// Sends a deletion of this generation.
+    pub async fn delete_of(&self, names: &[&str], generation: u64) {
         let deletion = |name: &&str| Deletion {
             name: (*name).to_owned(),
-            generation: 0,
+            generation,
         };
         let accounts = names.iter().map(deletion).collect();
         self.send(Down::DeleteAccounts(DeleteAccounts { accounts }))

@@ -1,20 +1,12 @@
-//! What the tests of both doors share: a database of Clouddriver's, the built library, and commands whose
-//! output is told when they fail.
+//! What the tests of both doors share: a database of Clouddriver's, and commands whose output is
+//! told when they fail.
 
 mod database;
 
 pub use database::clouddriver_database;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
-
-/// The library that `cargo test` built beside the test programs.
-pub fn library() -> PathBuf {
-    let library = std::env::current_exe().unwrap();
-    let library = library.with_file_name("libferry_ffi.so");
-    assert!(library.exists(), "{} is not built", library.display());
-    library
-}
 
 /// The repository.
 pub fn repository() -> &'static Path {
