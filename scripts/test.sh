@@ -103,8 +103,9 @@ go_style() {
   (cd tests/cluster && CGO_ENABLED=0 go vet -trimpath ./...)
 }
 
+# lint vets all of it.
 go_tests() {
-  (cd tests/cluster && CGO_ENABLED=0 go test -trimpath -count=1 -v ./...)
+  (cd tests/cluster && CGO_ENABLED=0 go test -vet=off -trimpath -count=1 -v ./...)
 }
 
 deny() {
@@ -122,7 +123,7 @@ fuzz_build() {
   local version=0.13.2
   local home=$cache/cargo-fuzz-$version
   if [ ! -x "$home/bin/cargo-fuzz" ]; then
-    cargo install --quiet --locked --root "$home" "cargo-fuzz@$version" || return
+    cargo install --quiet --locked --debug --root "$home" "cargo-fuzz@$version" || return
   fi
   # No sanitizer, so no nightly: the variable is for the coverage alone.
   (cd tests/fuzz && PATH=$home/bin:$PATH RUSTC_BOOTSTRAP=1 cargo fuzz build --dev --sanitizer none \

@@ -12,7 +12,8 @@ pub(crate) fn run(folder: &Path) {
     let classes = ["NativeCore", "Reply", "FerryException"];
     let classes = classes.map(|class| bridge.join(class).with_extension("java"));
     let mut javac = Command::new("javac");
-    javac.arg("-d").arg(folder).args(classes);
+    javac.args(["-encoding", "UTF-8", "-d"]);
+    javac.arg(folder).args(classes);
     javac.arg(repository().join("bench/java/NoOp.java"));
     assert!(javac.status().unwrap().success(), "NoOp does not compile");
     let mut java = Command::new("java");

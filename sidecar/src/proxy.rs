@@ -87,8 +87,11 @@ impl Proxy {
 
     async fn route(self: Arc<Self>, client: Client, request: Request<Incoming>) -> Response<Body> {
         match door(request.method(), request.uri()) {
-            Door::Own => own::handle(self, client, request).await,
-            Door::Credentials(path) => credentials::intercept(self, client, path, request).await,
+            // Boxed: what passes through, and a connection that is idle, keep no room for the others.
+            Door::Own => Box::pin(own::handle(self, client, request)).await,
+            Door::Credentials(path) => {
+                Box::pin(credentials::intercept(self, client, path, request)).await
+            }
             Door::Through => {
                 let (parts, body) = request.into_parts();
                 let body = body.map_err(Into::into).boxed_unsync();

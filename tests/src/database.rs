@@ -205,7 +205,8 @@ impl Schema {
         match self.kind {
             Kind::MariaDb => {
                 client = Command::new("mariadb");
-                client.args(["--no-defaults", "-u", "root", "-N", "-B", "-S"]);
+                client.args(["--no-defaults", "--default-character-set=utf8mb4"]);
+                client.args(["-u", "root", "-N", "-B", "-S"]);
                 client.arg(self.folder.join("socket")).args(name);
             }
             Kind::Postgres => {

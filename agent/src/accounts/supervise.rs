@@ -67,7 +67,9 @@ async fn keep(account: Account, publisher: &Publisher) {
             let seconds = u32::try_from(waited.as_secs()).unwrap_or(u32::MAX);
             publisher.publish(connecting(seconds.max(1)), Seen::default());
         };
-        match account.activate(&in_line).await {
+        // Boxed: an account that is watched keeps no room for it.
+        let reached = Box::pin(account.activate(&in_line)).await;
+        match reached {
             Ok(mut active) => {
                 let told = active.namespaces.digest();
                 publisher.publish(State::Ready(active.ready()), active.seen());

@@ -21,6 +21,8 @@ fn compile(folder: &Path) {
     command.args([
         "--release",
         "11",
+        "-encoding",
+        "UTF-8",
         "-Xlint:all",
         "-Werror",
         "-Xlint:-options",

@@ -90,14 +90,16 @@ impl Resolver {
 
     async fn content(&self, text: &str) -> Result<Vec<u8>, Reason> {
         let reference = Reference::parse(text)?;
+        // Boxed, so that nobody who waits for something else keeps room for a read.
         match (reference.engine, &self.vault) {
             ("k8s", _) => {
                 let kubeconfig = self.kubeconfig.as_deref();
                 let read = kubernetes::read(kubeconfig, self.allow_plaintext, &reference);
-                rested("k8s", &self.kubernetes_rests, read).await
+                rested("k8s", &self.kubernetes_rests, Box::pin(read)).await
             }
             ("vault", Some(vault)) => {
-                rested("vault", &self.vault_rests, vault.read(&reference)).await
+                let read = vault.read(&reference);
+                rested("vault", &self.vault_rests, Box::pin(read)).await
             }
             ("vault", None) => Err("set secrets.vault.enabled and secrets.vault.url".to_owned())?,
             (engine, _) => Err(format!(
