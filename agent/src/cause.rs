@@ -263,6 +263,12 @@ pub enum Trouble {
         "{server} answers, but not like a Kubernetes API server ({what}): check the server's URL"
     )]
     NotKubernetes { server: String, what: String },
+    #[error("{server} answered {what} with more than {} MiB, and no API server does: check the server's URL", .limit >> 20)]
+    TooLarge {
+        server: String,
+        what: &'static str,
+        limit: usize,
+    },
     #[error("{server} answers {what} with an error ({code}): check that the API server is healthy")]
     ServerError {
         server: String,

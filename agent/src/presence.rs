@@ -18,8 +18,9 @@ struct Seen {
     core: Option<String>,
     /// Why there is none, as far as that is known.
     cause: Option<String>,
-    /// It sends no heartbeats: that the connection stands is a sign of life.
-    quiet: bool,
+    /// It sends no heartbeats: that the connection stands is a sign of life, and that it is broken is
+    /// noticed so late at most.
+    quiet: Option<Duration>,
     /// When it was last heard; none before the first Registered.
     heard: Option<Instant>,
     grace: Duration,
@@ -34,14 +35,15 @@ impl Presence {
         Self(watch::Sender::new(Seen {
             core: None,
             cause: None,
-            quiet: false,
+            quiet: None,
             heard: None,
             grace: Duration::ZERO,
         }))
     }
 
-    /// A core has answered Register.
-    pub(crate) fn connected(&self, core: String, grace: Duration, quiet: bool) {
+    /// A core has answered Register. `quiet`: it sends no heartbeats, and it is noticed so late that it is
+    /// gone.
+    pub(crate) fn connected(&self, core: String, grace: Duration, quiet: Option<Duration>) {
         self.0.send_replace(Seen {
             core: Some(core),
             cause: None,
@@ -59,8 +61,10 @@ impl Presence {
     /// The connection is gone, or did not come about.
     pub(crate) fn disconnected(&self, cause: String) {
         self.0.send_modify(|seen| {
-            if seen.core.take().is_some() && seen.quiet {
-                seen.heard = Some(Instant::now());
+            if seen.core.take().is_some()
+                && let Some(late) = seen.quiet
+            {
+                seen.heard = seen.heard.max(Instant::now().checked_sub(late));
             }
             seen.cause = Some(cause);
         });
@@ -86,7 +90,7 @@ pub(crate) async fn guard(presence: Presence, accounts: Accounts) {
     loop {
         let (heard, grace) = {
             let seen = seen.borrow_and_update();
-            let vouched = seen.quiet && seen.core.is_some();
+            let vouched = seen.quiet.is_some() && seen.core.is_some();
             (seen.heard.filter(|_| !vouched), seen.grace)
         };
         let Some(heard) = heard else {
@@ -100,6 +104,24 @@ pub(crate) async fn guard(presence: Presence, accounts: Accounts) {
                 warn!(stopped, "no core for {} s: the dynamic accounts are stopped", grace.as_secs());
                 seen.changed().await.ok();
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn without_heartbeats_a_core_may_be_gone_for_a_while_before_it_is_noticed() {
+        let presence = Presence::new();
+        let seconds = Duration::from_secs;
+        for (stood, gone) in [(100, 40), (10, 10)] {
+            presence.connected("core".into(), seconds(600), Some(seconds(40)));
+            tokio::time::advance(seconds(stood)).await;
+            presence.disconnected("cut".into());
+            let heard = presence.0.borrow().heard;
+            assert_eq!(heard.map(|heard| heard.elapsed()), Some(seconds(gone)));
         }
     }
 }

@@ -276,8 +276,11 @@ impl Session {
             "registered"
         );
         let grace = Duration::from_secs(terms.grace_seconds.max(1).into());
+        let link = self.link.core();
+        let pings = link.keep_alive.map(|every| every + link.keep_alive_timeout);
         let quiet = terms.heartbeat_seconds == 0;
-        self.presence.connected(core, grace, quiet);
+        let late = quiet.then_some(pings.unwrap_or(OWN_BEAT * SILENT_HEARTBEATS));
+        self.presence.connected(core, grace, late);
         Ok(terms)
     }
 

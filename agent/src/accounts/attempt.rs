@@ -17,7 +17,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::definition::Definition;
 use super::namespaces::Namespaces;
 use super::turns::{Lane, Turn, Turns};
-use crate::cause::{Cause, Refusal, Trouble};
+use crate::cause::{Cause, Refusal, Trouble, printable};
+use crate::cluster::kinds::{Discovered, KindName};
 use crate::cluster::settings::{Retries, Settings};
 use crate::cluster::watch::Watches;
 use crate::cluster::{Cluster, Identity};
@@ -29,6 +30,9 @@ const SETTLE: Duration = Duration::from_secs(5);
 
 /// How often it is asked whether a reference names another secret by now.
 const LOOK: Duration = Duration::from_secs(20);
+
+/// How often the kinds that a cluster lacked are looked for again.
+const LOOK_FOR_KINDS: Duration = Duration::from_secs(300);
 
 /// What is to be reached.
 pub(super) struct Account {
@@ -54,6 +58,8 @@ pub(super) struct Reached {
     pub(super) identity: Identity,
     pub(super) watches: Watches,
     pub(super) namespaces: Namespaces,
+    /// The selected kinds that it lacked.
+    pub(super) missing: Vec<KindName>,
     pub(super) secret: Option<Fingerprint>,
 }
 
@@ -170,11 +176,11 @@ impl Account {
                 }
             }
         };
-        let kinds = loop {
+        let Discovered { kinds, missing } = loop {
             let asked = turn.step(cluster.discover(&definition.selection, step));
             let what = "asking which kinds there are";
             match clock.within(server, what, asked).await? {
-                Ok(kinds) => break kinds,
+                Ok(discovered) => break discovered,
                 Err(trouble) => {
                     turn.leave();
                     again.or_give_up(trouble, &clock).await?;
@@ -187,10 +193,11 @@ impl Account {
         let what = "listing objects for the first time";
         clock.within(server, what, listed).await??;
         Ok(Reached {
-            namespaces: Namespaces::of(&watches, &definition.selection),
+            namespaces: Namespaces::of(&watches, &missing, &definition.selection),
             cluster,
             identity,
             watches,
+            missing,
             secret,
         })
     }
@@ -208,6 +215,26 @@ impl Account {
                 && Fingerprint::of(&secret) != used
             {
                 return;
+            }
+        }
+    }
+
+    /// Waits until the cluster serves a selected kind that it lacked, and names what it serves now; never
+    /// ends where nothing is missing.
+    pub(super) async fn appeared(&self, cluster: &Cluster, missing: &[KindName]) -> String {
+        let (Ok((_, definition)), false) = (&self.order, missing.is_empty()) else {
+            return pending().await;
+        };
+        let (selection, limit) = (&definition.selection, self.clusters.timeout);
+        loop {
+            sleep(LOOK_FOR_KINDS).await;
+            // Boxed: an account that is watched keeps no room for it.
+            let looked = Box::pin(cluster.appeared(missing, selection, limit)).await;
+            // Whether a cluster that does not answer is lost is found out elsewhere.
+            let kinds = looked.unwrap_or_default();
+            if !kinds.is_empty() {
+                let names: Vec<String> = kinds.into_iter().map(|kind| kind.name).collect();
+                return printable(&names.join(", "));
             }
         }
     }
@@ -257,7 +284,9 @@ impl Account {
         let work = move || {
             let context = definition.context.as_deref();
             let mut access = kubeconfig::access(&source, context, &folders)?;
-            access.config.accept_invalid_certs |= definition.insecure;
+            if definition.insecure {
+                access.accept_any_certificate();
+            }
             Cluster::new(access, step, dialer)
         };
         match tokio::task::spawn_blocking(work).await {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use ferry_wire::v1;
 use tokio::time::sleep;
 
-use crate::cluster::kinds::Selection;
+use crate::cluster::kinds::{KindName, Selection};
 use crate::cluster::objects::Objects;
 use crate::cluster::watch::Watches;
 
@@ -32,21 +32,25 @@ pub(super) struct Namespaces {
     seen: Option<Arc<Objects>>,
     /// Whether they could not be listed for lack of rights.
     forbidden: bool,
+    /// Whether they were to be watched, and the cluster seemed to have no such kind.
+    missing: bool,
     selection: Arc<Selection>,
 }
 
 impl Namespaces {
-    /// Those of a cluster that was just listed for the first time.
-    pub(super) fn of(watches: &Watches, selection: &Selection) -> Self {
+    /// Those of a cluster that was just listed for the first time. `missing`: the kinds that it lacked.
+    pub(super) fn of(watches: &Watches, missing: &[KindName], selection: &Selection) -> Self {
         let watched = watches.of_kind("Namespace");
+        let kind = KindName::parse("Namespace");
         Self {
             forbidden: watched.as_ref().is_some_and(|(_, forbidden)| *forbidden),
+            missing: missing.iter().any(|missing| missing.same(&kind)),
             seen: watched.map(|(objects, _)| objects),
             selection: Arc::new(selection.clone()),
         }
     }
 
-    /// What the core is told; `None`: nothing, since they are not listed yet.
+    /// What the core is told; `None`: nothing, since it is not known which there are.
     pub(super) fn told(&self) -> Option<v1::Namespaces> {
         let (named, omitted) = (&self.selection.namespaces, &self.selection.omit_namespaces);
         let mut names = match &self.seen {
@@ -56,6 +60,8 @@ impl Namespaces {
                 there.cloned().collect()
             }
             Some(_) if !self.forbidden => return None,
+            // Every cluster has some: it is the kind that could not be found.
+            None if self.missing && named.is_empty() => return None,
             Some(_) | None => named.clone(),
         };
         names.retain(|name| !omitted.contains(name));
@@ -101,6 +107,7 @@ mod tests {
         Namespaces {
             seen: seen.map(Arc::new),
             forbidden,
+            missing: false,
             selection: Arc::new(Definition::parse(definition).unwrap().selection),
         }
     }
@@ -142,6 +149,17 @@ mod tests {
             let names = namespaces.told().map(|told| told.names);
             let expected = told.map(|told| told.into_iter().map(str::to_owned).collect());
             assert_eq!(names, expected);
+        }
+    }
+
+    #[test]
+    fn of_a_cluster_whose_kinds_could_not_be_read_only_named_ones_are_told() {
+        for (definition, told) in [("{}", None), (NAMED, Some(vec!["b".into(), "d".into()]))] {
+            let missing = Namespaces {
+                missing: true,
+                ..namespaces(None, false, definition)
+            };
+            assert_eq!(missing.told().map(|told| told.names), told, "{definition}");
         }
     }
 

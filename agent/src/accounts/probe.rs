@@ -121,7 +121,7 @@ impl Account {
         let identity = turn.step(cluster.identify(&certificate, step)).await?;
         let selection = &definition.selection;
         let kinds = match turn.step(cluster.discover(selection, step)).await {
-            Ok(kinds) => kinds,
+            Ok(discovered) => discovered.kinds,
             Err(Trouble::NothingServed { said, .. }) => {
                 return Ok(Reached {
                     cluster: Some(ready(identity, Vec::new())),

@@ -1,5 +1,5 @@
-//! One account's task: reach the cluster, watch it, notice when it is lost or its kubeconfig is another
-//! secret, go on trying.
+//! One account's task: reach the cluster, watch it, notice when it is lost, its kubeconfig is another
+//! secret or it has kinds that it lacked, go on trying.
 //!
 //! `accounts` starts one per account and ends it by dropping it; nothing of it outlives that. What
 //! it finds out goes to its [`Publisher`]. It never talks to the core itself.
@@ -19,6 +19,7 @@ use super::table::{Seen, connecting};
 use crate::backoff::Backoff;
 use crate::cause::Trouble;
 use crate::cluster::Cluster;
+use crate::cluster::watch::Watches;
 
 /// How often a quiet cluster is asked whether it is there.
 const PROBE: Duration = Duration::from_secs(15);
@@ -57,11 +58,11 @@ async fn keep(account: Account, publisher: &Publisher) {
     };
     let mut waits = retry.waits();
     let mut was_ready = false;
-    let mut rotated = false;
+    let mut anew = false;
     loop {
         let in_line = |waited: Duration| {
-            // Until it is known what the new secret comes to, the account is what it was.
-            if rotated {
+            // Until it is known what it comes to, the account is what it was.
+            if anew {
                 return;
             }
             let seconds = u32::try_from(waited.as_secs()).unwrap_or(u32::MAX);
@@ -77,11 +78,17 @@ async fn keep(account: Account, publisher: &Publisher) {
                 waits.reset();
                 let namespaces = active.namespaces.clone();
                 let secret = active.secret.take();
+                let limit = account.clusters.timeout;
                 let trouble = tokio::select! {
-                    trouble = active.hold(account.clusters.timeout) => trouble,
+                    trouble = hold(&mut active.watches, &active.cluster, limit) => trouble,
                     () = account.rotated(secret) => {
                         info!(account = publisher.shown(), "its kubeconfig is another secret now");
-                        rotated = true;
+                        anew = true;
+                        continue;
+                    }
+                    kinds = account.appeared(&active.cluster, &active.missing) => {
+                        info!(account = publisher.shown(), kinds, "kinds that it lacked are served now");
+                        anew = true;
                         continue;
                     }
                     never = namespaces.follow(told, || publisher.again()) => match never {},
@@ -103,7 +110,7 @@ async fn keep(account: Account, publisher: &Publisher) {
                 }
             }
         }
-        rotated = false;
+        anew = false;
         sleep(waits.grow()).await;
     }
 }
@@ -131,29 +138,28 @@ impl Reached {
             namespaces: Some(self.namespaces.clone()),
         }
     }
+}
 
-    /// Watches on until the cluster is lost.
-    async fn hold(&mut self, limit: Duration) -> Trouble {
-        let cluster = &self.cluster;
-        self.watches
-            .run_while(async |changes| {
-                loop {
-                    tokio::select! {
-                        () = changes.failure() => {}
-                        () = sleep(PROBE) => {}
-                    }
-                    if let Err(trouble) = probe(cluster, limit).await {
-                        return trouble;
-                    }
-                    if let Some(trouble) = changes.all_failing() {
-                        return trouble;
-                    }
-                    // However many watches fail at once, one probe answers for them.
-                    sleep(SECOND_LOOK).await;
+/// Watches on until the cluster is lost.
+async fn hold(watches: &mut Watches, cluster: &Cluster, limit: Duration) -> Trouble {
+    watches
+        .run_while(async |changes| {
+            loop {
+                tokio::select! {
+                    () = changes.failure() => {}
+                    () = sleep(PROBE) => {}
                 }
-            })
-            .await
-    }
+                if let Err(trouble) = probe(cluster, limit).await {
+                    return trouble;
+                }
+                if let Some(trouble) = changes.all_failing() {
+                    return trouble;
+                }
+                // However many watches fail at once, one probe answers for them.
+                sleep(SECOND_LOOK).await;
+            }
+        })
+        .await
 }
 
 /// Asks over the connection at hand; when that fails, once more over a new one, which also tells
@@ -163,6 +169,5 @@ async fn probe(cluster: &Cluster, limit: Duration) -> Result<(), Trouble> {
         return Ok(());
     }
     sleep(SECOND_LOOK).await;
-    cluster.certificate(limit).await?;
-    cluster.version(limit).await.map(|_| ())
+    cluster.ask_anew(limit).await
 }

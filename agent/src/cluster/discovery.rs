@@ -1,7 +1,8 @@
 //! Which of the selected kinds a cluster serves, and in which version.
 //!
 //! Asks for the selected groups only: one broken extension server must not spoil the rest. A group
-//! or a kind that is not there, or not allowed, is left out; that nothing is left is an error.
+//! or a kind that is not there, or not allowed, is left out and told as missing; that nothing is left
+//! is an error, and so is a core group that cannot be read for now.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use kube::discovery::ApiResource;
 use tracing::info;
 
 use super::Cluster;
-use super::kinds::{Kind, KindName, Selection};
+use super::kinds::{Discovered, Kind, KindName, Selection};
 use super::trouble::{of_request, said};
 use crate::cause::{Trouble, printable};
 
@@ -20,11 +21,39 @@ pub(super) async fn discover(
     cluster: &Cluster,
     selection: &Selection,
     limit: Duration,
-) -> Result<Vec<Kind>, Trouble> {
-    let wanted = selection.wanted();
+) -> Result<Discovered, Trouble> {
+    let found = look(cluster, &selection.wanted(), selection, limit).await?;
+    let missing: Vec<String> = found.missing.iter().map(ToString::to_string).collect();
+    let missing = printable(&missing.join(", "));
+    if !missing.is_empty() {
+        info!(
+            server = cluster.server,
+            kinds = missing,
+            "kinds that the cluster does not serve are left out"
+        );
+    }
+    if found.kinds.is_empty() {
+        let said = match missing.is_empty() {
+            true => "only cluster-scoped kinds are selected".into(),
+            false => format!("not served: {missing}"),
+        };
+        return Err(Trouble::NothingServed {
+            server: cluster.server.clone(),
+            said,
+        });
+    }
+    Ok(found)
+}
+
+/// Looks for these kinds alone.
+pub(super) async fn look(
+    cluster: &Cluster,
+    wanted: &[KindName],
+    selection: &Selection,
+    limit: Duration,
+) -> Result<Discovered, Trouble> {
     let groups: BTreeSet<&str> = wanted.iter().map(|kind| kind.group.as_str()).collect();
-    let mut found = Vec::new();
-    let mut missing = Vec::new();
+    let mut found = Discovered::default();
     let served = if groups.iter().all(|group| group.is_empty()) {
         Vec::new()
     } else {
@@ -41,28 +70,13 @@ pub(super) async fn discover(
         let lists = resource_lists(cluster, group, &served, &of_group, limit).await?;
         for kind in of_group {
             match lists.iter().find_map(|list| pick(kind, list)) {
-                Some(kind) if kind.namespaced || !selection.only_namespaced => found.push(kind),
+                Some(kind) if kind.namespaced || !selection.only_namespaced => {
+                    found.kinds.push(kind);
+                }
                 Some(_) => {}
-                None => missing.push(kind.to_string()),
+                None => found.missing.push(kind.clone()),
             }
         }
-    }
-    if !missing.is_empty() {
-        let kinds = printable(&missing.join(", "));
-        info!(
-            server = cluster.server,
-            kinds, "kinds that the cluster does not serve are left out"
-        );
-    }
-    if found.is_empty() {
-        let said = match missing.is_empty() {
-            true => "only cluster-scoped kinds are selected".into(),
-            false => format!("not served: {}", printable(&missing.join(", "))),
-        };
-        return Err(Trouble::NothingServed {
-            server: cluster.server.clone(),
-            said,
-        });
     }
     Ok(found)
 }
@@ -76,19 +90,27 @@ async fn resource_lists(
     limit: Duration,
 ) -> Result<Vec<APIResourceList>, Trouble> {
     let client = cluster.clients.first();
+    let core = group.is_empty();
+    let what = match core {
+        true => "/api/v1",
+        false => "a group below /apis",
+    };
     let mut lists: Vec<APIResourceList> = Vec::new();
     for version in versions(group, served) {
-        let answer = if group.is_empty() {
+        let answer = if core {
             let request = client.list_core_api_resources(&version);
-            cluster.ask("/api/v1", limit, request).await?
+            cluster.ask(what, limit, request).await?
         } else {
             let request = client.list_api_group_resources(&version);
-            cluster.ask("a group below /apis", limit, request).await?
+            cluster.ask(what, limit, request).await?
         };
         match answer {
             Ok(list) => lists.push(list),
-            // A group may be forbidden, gone, or its extension server down.
-            Err(kube::Error::Api(status)) if status.code != 401 => {
+            // A group may be forbidden, gone, or its extension server down. For the core group no such
+            // server answers: it is the API server that cannot for now.
+            Err(kube::Error::Api(status))
+                if status.code != 401 && !(core && matches!(status.code, 429 | 500..)) =>
+            {
                 let why = said(&status.message);
                 info!(
                     server = cluster.server,
@@ -98,9 +120,7 @@ async fn resource_lists(
                     "group left out"
                 );
             }
-            Err(error) => {
-                return Err(of_request(&error, &cluster.server, "a group below /apis"));
-            }
+            Err(error) => return Err(of_request(&error, &cluster.server, what)),
         }
         if wanted
             .iter()

@@ -49,7 +49,8 @@ impl KindName {
         }
     }
 
-    fn same(&self, other: &Self) -> bool {
+    /// Whether it is the same kind.
+    pub fn same(&self, other: &Self) -> bool {
         self.kind.eq_ignore_ascii_case(&other.kind) && self.group.eq_ignore_ascii_case(&other.group)
     }
 }
@@ -112,6 +113,15 @@ pub struct Kind {
     pub resource: ApiResource,
     /// Whether its objects lie in namespaces.
     pub namespaced: bool,
+}
+
+/// What a cluster has of the kinds that were looked for.
+#[derive(Debug, Default)]
+pub struct Discovered {
+    /// Those that can be listed and watched.
+    pub kinds: Vec<Kind>,
+    /// Those that it does not serve, and those of a group that could not be read.
+    pub missing: Vec<KindName>,
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! `accounts::supervise` makes a [`Cluster`] from a checked kubeconfig. Every question to it is
 //! bounded in time, and every failure is a [`Trouble`], a sentence of its own.
 
+mod bounded;
 mod connect;
 mod discovery;
 pub mod kinds;
@@ -11,6 +12,7 @@ mod reach;
 mod rights;
 pub mod settings;
 mod stream;
+mod token;
 mod trouble;
 pub mod watch;
 
@@ -23,7 +25,7 @@ use crate::cause::{Cause, Refusal, Trouble};
 use crate::dial::Dialer;
 use crate::kubeconfig::Access;
 use connect::Clients;
-use kinds::{Kind, Selection};
+use kinds::{Discovered, Kind, KindName, Selection};
 use reach::Endpoint;
 
 /// What a cluster says of itself.
@@ -107,8 +109,19 @@ impl Cluster {
         &self,
         selection: &Selection,
         limit: Duration,
-    ) -> Result<Vec<Kind>, Trouble> {
+    ) -> Result<Discovered, Trouble> {
         discovery::discover(self, selection, limit).await
+    }
+
+    /// Looks again for kinds that were missing, and finds those that the cluster serves by now.
+    pub async fn appeared(
+        &self,
+        missing: &[KindName],
+        selection: &Selection,
+        limit: Duration,
+    ) -> Result<Vec<Kind>, Trouble> {
+        let found = discovery::look(self, missing, selection, limit).await?;
+        Ok(found.kinds)
     }
 
     async fn ask<T>(

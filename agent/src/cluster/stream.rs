@@ -75,14 +75,15 @@ impl Watch {
         ));
         let mut listed = Listed::default();
         let mut place = None;
-        let mut first = true;
+        // From kube's Init on, which it says before it asks for the list.
+        let mut listing = false;
         let mut failed = false;
         let mut waits = RETRY.waits();
         loop {
-            if first && place.is_none() {
+            if listing && place.is_none() {
                 place = self.lists.acquire().await.ok();
             }
-            let event = if failed && !first {
+            let event = if failed && !listing {
                 timeout(QUIET, events.next()).await
             } else {
                 Ok(events.next().await)
@@ -97,12 +98,12 @@ impl Watch {
             match event {
                 Ok(event) => {
                     let done = matches!(event, Event::InitDone);
+                    listing = matches!(event, Event::Init | Event::InitApply(_));
                     self.take(event, &mut listed);
                     if done {
-                        first = false;
                         place = None;
                     }
-                    if done || (failed && !first) {
+                    if done || (failed && !listing) {
                         failed = false;
                         waits.reset();
                         self.tell(Signal::Well(self.index)).await;
@@ -180,6 +181,85 @@ impl Watch {
                 },
                 true,
             ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::future::pending;
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+    use http::{Request, Response};
+    use kube::client::Body;
+    use kube::discovery::ApiResource;
+    use tower::BoxError;
+
+    use super::*;
+
+    const LIST: &str = r#"{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"9"},"items":[]}"#;
+    const EXPIRED: &str = r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"too old resource version","reason":"Expired","code":410}}"#;
+
+    /// An API server whose first watch has expired. Counts the lists that it gives.
+    fn server(lists: Arc<AtomicU32>) -> kube::Client {
+        let expired = AtomicBool::new(false);
+        let answer = move |request: Request<Body>| {
+            let query = request.uri().query().unwrap_or_default();
+            let body = if !query.contains("watch=true") {
+                lists.fetch_add(1, Ordering::SeqCst);
+                Some(LIST)
+            } else if !expired.swap(true, Ordering::SeqCst) {
+                Some(EXPIRED)
+            } else {
+                None
+            };
+            async move {
+                match body {
+                    Some(body) => Ok::<_, BoxError>(Response::new(format!("{body}\n"))),
+                    None => pending().await,
+                }
+            }
+        };
+        kube::Client::new(tower::service_fn(answer), "default")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_anew_waits_for_its_place_and_before_its_end_nothing_is_well() {
+        let lists = Arc::new(AtomicU32::new(0));
+        let places = Arc::new(Semaphore::new(1));
+        let (signals, mut told) = mpsc::channel(8);
+        let pods = ApiResource {
+            group: String::new(),
+            version: "v1".into(),
+            api_version: "v1".into(),
+            kind: "Pod".into(),
+            plural: "pods".into(),
+        };
+        let watch = Watch {
+            index: 0,
+            api: Api::all_with(server(lists.clone()), &pods),
+            server: "https://a".into(),
+            kind: "Pod".into(),
+            namespace: None,
+            objects: Arc::default(),
+            lists: places.clone(),
+            signals,
+        };
+        let looking = async {
+            assert!(matches!(told.recv().await, Some(Signal::Well(_))));
+            assert!(matches!(told.recv().await, Some(Signal::Failed(..))));
+            let place = places.try_acquire().unwrap();
+            sleep(Duration::from_secs(60)).await;
+            assert!(told.try_recv().is_err(), "nothing is known yet");
+            assert_eq!(lists.load(Ordering::SeqCst), 1);
+            drop(place);
+            assert!(matches!(told.recv().await, Some(Signal::Well(_))));
+            assert_eq!(lists.load(Ordering::SeqCst), 2);
+        };
+        tokio::select! {
+            () = looking => {}
+            () = watch.run() => unreachable!("watches never end by themselves"),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::io::{self, ErrorKind};
 
 use rustls::CertificateError;
 
+use super::bounded::TooLarge;
 use crate::cause::{Cause, Refusal, Trouble, printable};
 
 /// What an input/output error of a connection means. `name` is that which the certificate must bear.
@@ -84,7 +85,7 @@ pub(super) fn of_request(error: &kube::Error, server: &str, what: &'static str) 
                 what,
                 said: said(&status.message),
             },
-            500.. => Trouble::ServerError {
+            429 | 500.. => Trouble::ServerError {
                 server: owned,
                 what,
                 code: status.code,
@@ -99,27 +100,34 @@ pub(super) fn of_request(error: &kube::Error, server: &str, what: &'static str) 
             what: format!("{what}: no JSON of Kubernetes"),
         },
         kube::Error::Auth(error) => of_credentials(error, owned),
-        error => of_chain(error, server),
+        error => of_chain(error, server, what),
     }
 }
 
 /// What an error below HTTP means: the first input/output error in its chain of sources says it.
-fn of_chain(error: &(dyn Error + 'static), server: &str) -> Trouble {
+fn of_chain(error: &(dyn Error + 'static), server: &str, what: &'static str) -> Trouble {
     let mut link = Some(error);
     while let Some(error) = link {
         if let Some(error) = error.downcast_ref::<kube::client::AuthError>() {
             return of_credentials(error, server.to_owned());
         }
-        if let Some(io) = error.downcast_ref::<io::Error>()
-            // Layers wrap an io::Error in another; the innermost knows.
-            && !io.get_ref().is_some_and(|inner| inner.is::<io::Error>())
+        if let Some(TooLarge(limit)) = error.downcast_ref::<TooLarge>() {
+            return Trouble::TooLarge {
+                server: server.to_owned(),
+                what,
+                limit: *limit,
+            };
+        }
+        let io = error.downcast_ref::<io::Error>();
+        let inner = io.and_then(io::Error::get_ref);
+        // Layers wrap an io::Error in another, and kube what ends a watch; the innermost knows.
+        let wraps = inner.is_some_and(|inner| inner.is::<io::Error>() || inner.is::<kube::Error>());
+        if let Some(io) = io
+            && !wraps
         {
             return of_io(io, server, server);
         }
-        link = match error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref)
-        {
+        link = match inner {
             Some(inner) => Some(inner),
             None => error.source(),
         };

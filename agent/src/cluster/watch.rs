@@ -1,8 +1,8 @@
 //! The watches of one account: metadata of every selected kind, in tables made to be read.
 //!
 //! `accounts::supervise` starts them and asks how they are. All watches of an account run inside of
-//! its one task, so dropping [`Watches`] ends every one of them. Plain list and watch, a few first
-//! lists at a time; a kind that is forbidden costs only itself.
+//! its one task, so dropping [`Watches`] ends every one of them. Plain list and watch, a few lists
+//! at a time; a kind that is forbidden costs only itself.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,8 +18,9 @@ use super::objects::Objects;
 use super::stream::{Signal, Watch, api};
 use crate::cause::Trouble;
 
-/// First lists of one account at a time: a start must not be a storm for its API server.
-const FIRST_LISTS: usize = 4;
+/// Lists of one account at a time: neither a start nor watches that all expired must be a storm for
+/// its API server.
+const LISTS: usize = 4;
 /// A watch that failed this often in a row is not a passing fault.
 const FAILING: u32 = 3;
 
@@ -63,7 +64,7 @@ impl Watches {
         groups: Option<(usize, Duration)>,
     ) -> Self {
         let (send, signals) = mpsc::channel(64);
-        let lists = Arc::new(Semaphore::new(FIRST_LISTS));
+        let lists = Arc::new(Semaphore::new(LISTS));
         let mut watched = Vec::new();
         let mut watches = Vec::new();
         let mut running = Vec::new();

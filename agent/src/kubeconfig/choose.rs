@@ -28,6 +28,15 @@ pub struct Access {
     pub config: kube::Config,
 }
 
+impl Access {
+    /// Lets any certificate of the cluster do: nothing is verified, so the system's authorities, which
+    /// may be missing, are not needed.
+    pub fn accept_any_certificate(&mut self) {
+        self.config.accept_invalid_certs = true;
+        self.config.root_cert.get_or_insert_default();
+    }
+}
+
 /// Chooses in a kubeconfig. `beside` is the folder from which files that it names are relative.
 pub(super) fn choose(
     kubeconfig: Kubeconfig,
@@ -54,30 +63,27 @@ pub(super) fn choose(
     };
     let (server, url) = server_url(&cluster_name, cluster)?;
     let mut config = kube::Config::new(url);
-    config.accept_invalid_certs = cluster.insecure_skip_tls_verify.unwrap_or(false);
     config.tls_server_name = cluster
         .tls_server_name
         .clone()
         .filter(|name| !name.is_empty());
     config.root_cert = authority(&cluster_name, cluster, &files)?;
-    if config.root_cert.is_none() && (config.accept_invalid_certs || !encrypted(&config)) {
-        // Nothing is verified: the system's authorities, which may be missing, need not be loaded.
-        config.root_cert = Some(Vec::new());
-    }
     let user_name = user_name.unwrap_or_default();
     config.auth_info = match user {
         Some(user) => credentials(&user_name, user, cluster, &files)?,
         None => AuthInfo::default(),
     };
-    Ok(Access {
+    let encrypted = config.cluster_url.scheme_str() == Some("https");
+    let mut access = Access {
         server,
         user: printable(&user_name),
         config,
-    })
-}
-
-fn encrypted(config: &kube::Config) -> bool {
-    config.cluster_url.scheme_str() == Some("https")
+    };
+    // Plain http shows no certificate at all.
+    if cluster.insecure_skip_tls_verify == Some(true) || !encrypted {
+        access.accept_any_certificate();
+    }
+    Ok(access)
 }
 
 /// The agent's own service account, by the environment that Kubernetes sets in every pod.

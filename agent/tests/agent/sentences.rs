@@ -62,6 +62,11 @@ fn nothing_there(_: &str) -> (StatusCode, String) {
     (StatusCode::NOT_FOUND, "<html>404</html>".into())
 }
 
+/// More than an answer may have.
+fn endless(_: &str) -> (StatusCode, String) {
+    (StatusCode::OK, " ".repeat((64 << 20) + 1))
+}
+
 /// Sends a kubeconfig, sees it fail within its deadline, and returns the sentence.
 async fn sentence(session: &mut CoreSession, text: &str) -> String {
     let deadline_seconds = 4;
@@ -195,6 +200,21 @@ async fn every_trouble_with_a_cluster_has_its_own_sentence() {
         pods.contains("/api") || pods.contains("status 404"),
         "{pods}"
     );
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_is_not_read_for_ever() {
+    let server = format!("http://{}", plain(endless).await);
+    let mut core = Core::start(Terms::default()).await;
+    let agent = Agent::start(core.address, "");
+    let mut session = core.session().await;
+    session
+        .save(account("a", 1, &kubeconfig(&server, "")))
+        .await;
+    let cause = session.failure_of("a").await;
+    let words = format!("{server} answered /version with more than 64 MiB");
+    assert!(cause.contains(&words), "{cause}");
     agent.stop().await;
 }
 

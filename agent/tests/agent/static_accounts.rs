@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::apiserver::{Authority, SECRET, kubeconfig, tls};
-use crate::support::{Agent, Core, CoreSession, Terms, dead};
+use crate::support::{Agent, Core, CoreSession, Program, Terms, dead};
 use ferry_agent::config::{Config, Environment, Files};
 use ferry_agent::dial::Dialer;
 use ferry_tests::vault::Vault;
@@ -54,7 +55,8 @@ async fn an_operators_kubeconfig_may_name_files_and_run_its_program() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     write("ca.pem", &authority.pem);
-    write("token", SECRET);
+    // As `kubectl create token` writes it.
+    write("token", &format!("{SECRET}\n"));
     write(
         "give",
         &format!(
@@ -154,6 +156,44 @@ async fn an_account_may_trust_any_certificate_and_leave_the_proxy_aside() {
     );
     assert!(failure("straight").contains("agent's DNS"), "{states:?}");
     agent.stop().await;
+}
+
+/// The program itself: the system's authorities are a process's own.
+#[tokio::test]
+async fn what_trusts_any_certificate_needs_no_authority_of_the_system() {
+    let authority = Authority::new("good");
+    let address = tls(authority.issue("127.0.0.1", false), pods).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let server = format!("https://{address}");
+    std::fs::write(file("kubeconfig"), kubeconfig(&server, "")).unwrap();
+    let mut core = Core::start(Terms::default()).await;
+    let yaml = format!(
+        "clouddriver: {{grpc: '{}'}}\nserver: {{port: 0}}\nkubernetes:\n  accounts:\n\
+         \x20 - {{name: strict, kubeconfigFile: {path}, namespaces: [a]}}\n\
+         \x20 - {{name: trusting, kubeconfigFile: {path}, namespaces: [a], insecure: true}}\n",
+        core.address,
+        path = file("kubeconfig").display(),
+    );
+    std::fs::write(file("armory-agent.yml"), yaml).unwrap();
+    let _agent = Program(
+        Command::new(env!("CARGO_BIN_EXE_ferry-agent"))
+            .arg("--config")
+            .arg(file("armory-agent.yml"))
+            .env("SSL_CERT_FILE", file("missing"))
+            .env_remove("SSL_CERT_DIR")
+            .env("HOSTNAME", "alone")
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    let states = outcomes(&mut core.session().await).await;
+    let State::Failed(strict) = &states["strict"] else {
+        panic!("{states:?}")
+    };
+    assert!(strict.cause.contains("trusts none"), "{}", strict.cause);
+    let trusting = &states["trusting"];
+    assert!(matches!(trusting, State::Ready(_)), "{trusting:?}");
 }
 
 #[tokio::test]

@@ -72,18 +72,37 @@ pub trait Answers: Fn(&str) -> (StatusCode, String) + Clone + Send + Sync + 'sta
 
 impl<F: Fn(&str) -> (StatusCode, String) + Clone + Send + Sync + 'static> Answers for F {}
 
+/// What a watch brings before it ends, by path; `None`: nothing happens in it, and it goes on.
+pub trait Watches: Fn(&str) -> Option<String> + Clone + Send + Sync + 'static {}
+
+impl<F: Fn(&str) -> Option<String> + Clone + Send + Sync + 'static> Watches for F {}
+
+/// Watches in which nothing happens.
+pub fn quiet(_: &str) -> Option<String> {
+    None
+}
+
 /// Serves over TLS until the test's runtime ends.
 pub async fn tls(config: Arc<ServerConfig>, answers: impl Answers) -> SocketAddr {
+    tls_watched(config, answers, quiet).await
+}
+
+/// The same with these watches.
+pub async fn tls_watched(
+    config: Arc<ServerConfig>,
+    answers: impl Answers,
+    watches: impl Watches,
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             let acceptor = TlsAcceptor::from(config.clone());
-            let answers = answers.clone();
+            let (answers, watches) = (answers.clone(), watches.clone());
             tokio::spawn(async move {
                 if let Ok(stream) = acceptor.accept(stream).await {
-                    serve(TokioIo::new(stream), answers).await;
+                    serve(TokioIo::new(stream), answers, watches).await;
                 }
             });
         }
@@ -98,28 +117,28 @@ pub async fn plain(answers: impl Answers) -> SocketAddr {
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(serve(TokioIo::new(stream), answers.clone()));
+            tokio::spawn(serve(TokioIo::new(stream), answers.clone(), quiet));
         }
     });
     address
 }
 
-async fn serve<S>(stream: S, answers: impl Answers)
+async fn serve<S>(stream: S, answers: impl Answers, watches: impl Watches)
 where
     S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: Request<Incoming>| {
-        let answers = answers.clone();
+        let (answers, watches) = (answers.clone(), watches.clone());
         async move {
-            if request
-                .uri()
-                .query()
-                .is_some_and(|query| query.contains("watch=true"))
-            {
-                // A watch in which nothing happens.
-                std::future::pending::<()>().await;
-            }
-            let (status, body) = answers(request.uri().path());
+            let (path, query) = (request.uri().path(), request.uri().query());
+            let watch = query.is_some_and(|query| query.contains("watch=true"));
+            let (status, body) = match watch {
+                false => answers(path),
+                true => match watches(path) {
+                    Some(events) => (StatusCode::OK, events),
+                    None => std::future::pending().await,
+                },
+            };
             Response::builder()
                 .status(status)
                 .body(Full::new(Bytes::from(body)))
