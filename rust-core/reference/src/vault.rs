@@ -10,6 +10,8 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -70,6 +72,24 @@ impl VaultSettings {
     }
 }
 
+/// The file with the certificates that this system trusts.
+fn system() -> Option<PathBuf> {
+    let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    named.or_else(|| SYSTEM.iter().map(PathBuf::from).find(|path| path.exists()))
+}
+
+/// What is in this file, in which there must be certificates; an error is a sentence.
+fn authorities(file: Option<PathBuf>) -> Result<Vec<u8>, String> {
+    const SET: &str = "set secrets.vault.caFile to that of Vault's certificate";
+    let file = file.ok_or_else(|| format!("this system trusts no authority: {SET}"))?;
+    let shown = file.display();
+    let pem = std::fs::read(&file).map_err(|error| format!("{shown} cannot be read: {error}"))?;
+    match CertificateDer::pem_slice_iter(&pem).next() {
+        Some(_) => Ok(pem),
+        None => Err(format!("{shown} has no authority in it: {SET}")),
+    }
+}
+
 pub(super) struct Vault {
     settings: VaultSettings,
     tls: Arc<ClientConfig>,
@@ -91,14 +111,9 @@ impl Vault {
                 "secrets travel from Vault in the clear: give it a certificate"
             );
         }
-        let file = settings.authority.clone().or_else(|| {
-            let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-            named.or_else(|| SYSTEM.iter().map(PathBuf::from).find(|path| path.exists()))
-        });
-        let pem = match file.filter(|_| secure) {
-            None => Vec::new(),
-            Some(path) => std::fs::read(&path)
-                .map_err(|error| format!("{} cannot be read: {error}", path.display()))?,
+        let pem = match secure {
+            true => authorities(settings.authority.clone().or_else(system))?,
+            false => Vec::new(),
         };
         Ok(Vault {
             tls: https::trusting(&pem)?,
@@ -208,5 +223,34 @@ impl Vault {
             .map_err(|_| format!("{url} is no URL"))?;
         let (status, body) = https::send(request, &self.tls).await?;
         Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn without_an_authority_there_is_no_vault_by_tls() {
+        let folder = tempfile::tempdir().unwrap();
+        let empty = folder.path().join("ca.pem");
+        std::fs::write(&empty, "\n").unwrap();
+        let vault = |url: &str| {
+            let vault = Vault::new(VaultSettings {
+                url: url.to_owned(),
+                login: VaultLogin::Token("t0ken".into()),
+                authority: Some(empty.clone()),
+            });
+            vault.map(drop)
+        };
+        let refused = [
+            vault("https://127.0.0.1:8200").unwrap_err(),
+            authorities(None).unwrap_err(),
+        ];
+        for said in refused {
+            assert!(said.contains("set secrets.vault.caFile"), "{said}");
+        }
+        assert_eq!(vault("http://127.0.0.1:8200"), Ok(()));
     }
 }
