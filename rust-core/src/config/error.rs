@@ -116,6 +116,18 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// Whether it is about the value of this key.
+    pub(super) fn is_of(&self, name: &str) -> bool {
+        match self {
+            ConfigError::Value { key, .. }
+            | ConfigError::Pattern { key, .. }
+            | ConfigError::Refused { key, .. } => *key == name,
+            _ => false,
+        }
+    }
+}
+
 /// Everything that is wrong, a line each.
 #[derive(Debug)]
 pub struct ConfigErrors(

@@ -15,6 +15,7 @@ mod key;
 mod login;
 mod name;
 mod pattern;
+mod stand_in;
 mod table;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -116,8 +116,9 @@ const USED: &[Key] = &[
         "kubesvc.dynamicAccounts.interceptor.strict",
         Kind::Flag,
         "false",
-        "A write to /credentials that Ferry cannot record is refused before it reaches Clouddriver, \
-         with 503, or 400 where it never can; false: it passes (Ferry's own).",
+        "A write to /credentials that Ferry cannot record is refused before it reaches Clouddriver: with \
+         503, with 400 where it never can, by the sidecar with 413 above 32 MiB; false: it passes \
+         (Ferry's own).",
     ),
     key(
         "kubesvc.dynamicAccounts.maxRetries",

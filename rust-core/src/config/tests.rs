@@ -4,6 +4,7 @@ use super::*;
 use std::io::Write;
 
 mod shapes;
+mod stand_ins;
 
 const SEED_STORAGE: &str = "- account:
   - storage:
@@ -301,6 +302,16 @@ fn what_kubernetes_sets_for_a_service_of_our_name_is_ignored() {
         ("KUBESVC_PORT_9091_TCP_ADDR", "10.0.0.1"),
     ];
     read("", &environment).unwrap();
+}
+
+#[test]
+fn a_port_by_a_wrong_name_is_no_service() {
+    assert_eq!(
+        read("", &[("KUBESVC_GRPC_PORT", "9443")]).unwrap_err(),
+        "KUBESVC_GRPC_PORT (environment variable KUBESVC_GRPC_PORT): there is no such key; \
+         did you mean KUBESVC_GRPC_SERVER_PORT?"
+    );
+    read("", &[("KUBESVC_GRPC_PORT", "tcp://10.0.0.1:9443")]).unwrap();
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::accounts::{self, Accounts};
 use super::error::{ConfigError, ConfigErrors, Origin};
 use super::key::{self, Key, Kind, Table};
 use super::name::{self, Name};
-use super::{pattern, yaml};
+use super::{pattern, stand_in, yaml};
 use regex::Regex;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -130,24 +130,17 @@ impl Values {
     /// Sets one key from the properties that may do so, unless one of them is wrong.
     fn take(&mut self, name: &'static str, candidates: Vec<Candidate>) {
         let key = self.key(name);
-        let is_unset = |value: &str| !key.kind.has_empty() && value.trim().is_empty();
-        let is_right = |value: &str| is_unset(value) || key.kind.accepts(value);
         let mut properties = candidates.iter().map(|candidate| &candidate.property);
-        if let Some(wrong) = properties.find(|property| !is_right(&property.value)) {
-            self.errors.push(ConfigError::Value {
-                key: name,
-                origin: wrong.origin.clone(),
-                value: wrong.value.clone(),
-                expectation: key.kind.expectation(),
-            });
+        if let Some(error) = properties.find_map(|property| self.mistake(&key, property)) {
+            self.errors.push(error);
             return;
         }
         // Indexed entries in their order; of whole values the last one.
         let mut indexed: Vec<_> = candidates.iter().filter(|c| c.index.is_some()).collect();
         indexed.sort_by_key(|candidate| candidate.index);
         let last = candidates.last().expect("a key is found with its property");
-        if is_unset(&last.property.value) {
-            return; // What Spring makes of a key without a value in YAML.
+        if is_unset(&key, &last.property.value) {
+            return;
         }
         let entries: Vec<String> = match (indexed.is_empty(), key.kind.is_list()) {
             (false, _) => indexed.iter().map(|c| c.property.value.clone()).collect(),
@@ -160,6 +153,29 @@ impl Values {
             return;
         }
         self.set.insert(name, Set { entries, origin });
+    }
+
+    /// What is wrong with a value by itself.
+    fn mistake(&self, key: &Key, property: &Property) -> Option<ConfigError> {
+        let Property { value, origin, .. } = property;
+        let is_right = is_unset(key, value) || key.kind.accepts(value);
+        if is_right && self.unused().any(|unused| unused.name == key.name) {
+            return None;
+        }
+        let origin = origin.clone();
+        if let Some(reason) = stand_in::refusal(key, property) {
+            return Some(ConfigError::Refused {
+                key: key.name,
+                origin,
+                reason,
+            });
+        }
+        (!is_right).then(|| ConfigError::Value {
+            key: key.name,
+            origin,
+            value: value.clone(),
+            expectation: key.kind.expectation(),
+        })
     }
 
     fn compile(&mut self, key: &'static str, patterns: &[String], origin: &Origin) -> bool {
@@ -208,7 +224,7 @@ impl Values {
                 return Found::Key(key.name, rank, name.index);
             }
         }
-        if shared || (from_environment && is_service_link(&property.path)) {
+        if shared || (from_environment && is_service_link(property)) {
             return Found::Foreign;
         }
         let mut keys = self.keys();
@@ -249,6 +265,10 @@ impl Values {
         self.tables
             .iter()
             .flat_map(|table| table.keys.iter().chain(table.unused))
+    }
+
+    fn unused(&self) -> impl Iterator<Item = &Key> {
+        self.tables.iter().flat_map(|table| table.unused)
     }
 
     fn key(&self, name: &str) -> Key {
@@ -342,9 +362,13 @@ impl Values {
             .ok()
     }
 
-    /// Refuses the value of `name` for a reason that only its reader knows.
+    /// Refuses the value of `name` for a reason that only its reader knows, unless that was done
+    /// before: a value that is wrong by itself reads as unset, which is no second mistake.
     pub fn refuse(&mut self, name: &str, reason: impl Into<String>) {
         let key = self.key(name).name;
+        if self.errors.iter().any(|error| error.is_of(key)) {
+            return;
+        }
         let origin = self
             .set
             .get(name)
@@ -361,8 +385,8 @@ impl Values {
         if !self.errors.is_empty() {
             return Err(ConfigErrors(self.errors));
         }
-        let unused = self.tables.iter().flat_map(|table| table.unused);
-        Ok(unused
+        Ok(self
+            .unused()
             .filter_map(|key| {
                 let origin = &self.set.get(key.name)?.origin;
                 Some(format!("{} ({origin}): {}", key.name, key.doc))
@@ -388,6 +412,11 @@ fn fits(key: &Key, name: &Name) -> bool {
     (name.index.is_none() || key.kind.is_list()) && (!name.through_list || key.name.contains("[]"))
 }
 
+/// Whether it is what Spring makes of a key without a value in YAML.
+fn is_unset(key: &Key, value: &str) -> bool {
+    !key.kind.has_empty() && value.trim().is_empty()
+}
+
 fn entries_of(value: &str) -> Vec<String> {
     let entries = value.split(',').map(str::trim);
     entries
@@ -398,13 +427,14 @@ fn entries_of(value: &str) -> Vec<String> {
 
 /// Variables that Kubernetes sets in every pod for a Service that happens to be called like one
 /// of our roots: nobody's configuration.
-fn is_service_link(variable: &str) -> bool {
-    let after = |marker: &str| variable.split_once(marker).map(|(_, rest)| rest);
-    variable.ends_with("_SERVICE_HOST")
+fn is_service_link(Property { path, value, .. }: &Property) -> bool {
+    let after = |marker: &str| path.split_once(marker).map(|(_, rest)| rest);
+    path.ends_with("_SERVICE_HOST")
         || after("_SERVICE_PORT").is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        // Without a URL it is a port that somebody set, by a wrong name.
+        || path.ends_with("_PORT") && value.contains("://")
         || after("_PORT").is_some_and(|rest| {
-            rest.is_empty()
-                || rest.ends_with("_TCP")
+            rest.ends_with("_TCP")
                 || rest.contains("_TCP_")
                 || rest.ends_with("_UDP")
                 || rest.contains("_UDP_")

@@ -10,7 +10,7 @@ fn unused_of(text: &str) -> Vec<String> {
 }
 
 /// From Clouddriver's properties.
-fn of_clouddriver(properties: &[(&str, &str)]) -> Result<(Config, Vec<String>), String> {
+pub(super) fn of_clouddriver(properties: &[(&str, &str)]) -> Result<(Config, Vec<String>), String> {
     let owned = properties.iter();
     let owned = owned.map(|(name, value)| (name.to_string(), value.to_string()));
     let mut values = Values::of_clouddriver(&[CORE], owned);
