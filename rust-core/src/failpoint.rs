@@ -157,6 +157,10 @@ ferry_failpoint::failpoints! {
     GONE_BEFORE = "core.store.gone.before";
     /// After rows were marked as gone from the source, or as there again.
     GONE_AFTER = "core.store.gone.after";
+    /// Before accounts that are left to Clouddriver are marked.
+    BURY_BEFORE = "core.store.bury.before";
+    /// After accounts that are left to Clouddriver were marked.
+    BURY_AFTER = "core.store.bury.after";
     /// Before marks of deleted accounts are cleared.
     UNBURY_BEFORE = "core.store.unbury.before";
     /// After marks of deleted accounts were cleared.

@@ -2,18 +2,22 @@
 //! one transaction, one statement and one row. Statements are written with `?`; the few words that
 //! differ stand in [`Dialect`]. `store` and `source` use it.
 
+mod answer;
 mod pool;
 mod statement;
 mod text;
+mod transaction;
 
-pub(crate) use pool::Pool;
+pub(crate) use answer::{ANSWER, within};
 pub use pool::PoolSettings;
+pub(crate) use pool::{Connections, Pool};
 pub(crate) use statement::{CHUNK, Statement, insert, insert_or, sql};
+pub(crate) use transaction::Tx;
 
 use sqlx::mysql::MySqlRow;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Decode, MySql, Postgres, Row, Sqlite, Transaction, Type};
+use sqlx::{Decode, MySql, Postgres, Row, Sqlite, Type};
 
 /// Which database it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +28,15 @@ pub(crate) enum Dialect {
 }
 
 impl Dialect {
+    /// The database's name.
+    fn name(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => "sqlite",
+            Dialect::MySql => "mysql",
+            Dialect::Postgres => "postgresql",
+        }
+    }
+
     /// The database's clock in Unix milliseconds, as an expression.
     pub(crate) fn now(self) -> &'static str {
         match self {
@@ -123,40 +136,6 @@ impl Dialect {
             }
         }
         numbered
-    }
-}
-
-/// A transaction; dropped without [`Tx::commit`] it changes nothing.
-pub(crate) enum Tx {
-    Sqlite(Transaction<'static, Sqlite>),
-    MySql(Transaction<'static, MySql>),
-    Postgres(Transaction<'static, Postgres>),
-}
-
-impl Tx {
-    pub(crate) fn dialect(&self) -> Dialect {
-        match self {
-            Tx::Sqlite(_) => Dialect::Sqlite,
-            Tx::MySql(_) => Dialect::MySql,
-            Tx::Postgres(_) => Dialect::Postgres,
-        }
-    }
-
-    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
-        match self {
-            Tx::Sqlite(tx) => tx.commit().await?,
-            Tx::MySql(tx) => tx.commit().await?,
-            Tx::Postgres(tx) => tx.commit().await?,
-        }
-        Ok(())
-    }
-
-    /// The database's clock, in Unix milliseconds.
-    pub(crate) async fn now(&mut self) -> Result<i64, sqlx::Error> {
-        sql(format!("SELECT {} AS now", self.dialect().now()))
-            .one(self)
-            .await?
-            .get("now")
     }
 }
 

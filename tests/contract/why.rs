@@ -47,7 +47,10 @@ fn why_the_scan_takes_none(place: &Place) {
     talk.is("why_the_scan_takes_none");
     let answer = place.send("GET", "/armory/accounts/why-deleted/scan", &[], "");
     let reason = answer.json()["reason"].as_str().unwrap().to_owned();
-    assert!(reason.starts_with("ann deleted it here at "), "{reason}");
+    assert!(
+        reason.starts_with("ann left it to Clouddriver at "),
+        "{reason}"
+    );
 }
 
 fn why_not_an_account_of_another_type(place: &Place) {

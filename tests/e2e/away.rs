@@ -51,6 +51,12 @@ fn outlive(kind: Kind) {
     database.signal("STOP");
     is_away(&sidecar, &before);
     post(&sidecar, &frozen);
+    // Another core may have taken it over by then.
+    let given_up = wait::until(PATIENCE, || match sidecar.log() {
+        log if log.contains("no database for 15 s") => Ok(()),
+        log => Err(log),
+    });
+    given_up.unwrap();
     database.signal("CONT");
     is_back(&sidecar);
     sidecar.reaches(&asked, "ACTIVE");

@@ -14,13 +14,14 @@ use std::sync::Mutex;
 /// One core has no other's messages to send: `replicas` dies there. On a file no start leaves
 /// anything half done: `first` dies there. Nothing of Armory's plugin is there: `adoption` dies there.
 /// No definition refers to a secret: `references` and `written` die there. No key is changed: `keys` dies there.
-/// No zone is rolled back: `keyed` dies there. No other core has an agent to try an account: `peers`
+/// No zone is rolled back, and nothing that is not migrated: `keyed` dies there. No other core has an agent to try an account: `peers`
 /// dies there.
-const ELSEWHERE: [&str; 13] = [
+const ELSEWHERE: [&str; 14] = [
     "core.store.try.",
     "core.store.tried.",
     "core.store.trial-end.",
     "core.store.meant.",
+    "core.store.bury.",
     "core.store.sent.",
     "core.store.undone.",
     "core.store.reshape.",

@@ -19,7 +19,7 @@ struct Write {
 
 const EVERY: &[&str] = &["core.store.key.", "core.store.answer."];
 
-const WRITES: [Write; 4] = [
+const WRITES: [Write; 5] = [
     Write {
         name: "post",
         points: &["core.store.create."],
@@ -52,6 +52,14 @@ const WRITES: [Write; 4] = [
         request: |prefix| {
             let zone = json!({"zoneId": format!("{prefix}zone")});
             ("POST", "/armory/accounts/rollback", zone)
+        },
+    },
+    Write {
+        name: "leave",
+        points: &["core.store.bury."],
+        request: |prefix| {
+            let names = json!({"names": [format!("{prefix}new")]});
+            ("POST", "/armory/accounts/rollback", names)
         },
     },
 ];
@@ -170,7 +178,7 @@ fn die_everywhere(kind: Kind) {
             }
         }
     }
-    assert_eq!(runs.len(), 4 * 4 + 5 * 2);
+    assert_eq!(runs.len(), 5 * 4 + 6 * 2);
     let waiting = Mutex::new(runs);
     std::thread::scope(|scope| {
         for _ in 0..4 {

@@ -18,7 +18,8 @@ pub struct Relay {
 #[derive(Debug)]
 struct State {
     closed: AtomicBool,
-    swallows: AtomicBool,
+    /// Of so many of the first connections nothing goes on.
+    silent: AtomicUsize,
     taken: AtomicUsize,
 }
 
@@ -30,7 +31,7 @@ impl Relay {
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
             closed: AtomicBool::new(false),
-            swallows: AtomicBool::new(false),
+            silent: AtomicUsize::new(0),
             taken: AtomicUsize::new(0),
         });
         let known = state.clone();
@@ -39,9 +40,9 @@ impl Relay {
                 if known.closed.load(Ordering::SeqCst) {
                     continue;
                 }
-                known.taken.fetch_add(1, Ordering::SeqCst);
+                let number = known.taken.fetch_add(1, Ordering::SeqCst);
                 if let Ok(far) = TcpStream::connect(target) {
-                    relay(&stream, &far, idle, &known);
+                    relay(number, &stream, &far, idle, &known);
                 }
             }
         });
@@ -55,7 +56,12 @@ impl Relay {
 
     /// From now on nothing that comes goes on, and nobody is told.
     pub fn swallow(&self) {
-        self.state.swallows.store(true, Ordering::SeqCst);
+        self.state.silent.store(usize::MAX, Ordering::SeqCst);
+    }
+
+    /// New connections are relayed again; what comes over the others goes on to nobody, as before.
+    pub fn forward(&self) {
+        self.state.silent.store(self.taken(), Ordering::SeqCst);
     }
 
     /// How many connections it took.
@@ -64,13 +70,19 @@ impl Relay {
     }
 }
 
-fn relay(near: &TcpStream, far: &TcpStream, idle: Option<Duration>, state: &Arc<State>) {
+fn relay(
+    number: usize,
+    near: &TcpStream,
+    far: &TcpStream,
+    idle: Option<Duration>,
+    state: &Arc<State>,
+) {
     let heard = Arc::new(Mutex::new(Instant::now()));
     for (from, to) in [(near, far), (far, near)] {
         let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
         let (heard, state) = (heard.clone(), state.clone());
         std::thread::spawn(move || {
-            copy(&from, &to, &heard, idle, &state);
+            copy(number, &from, &to, &heard, idle, &state);
             from.shutdown(Shutdown::Both).ok();
             to.shutdown(Shutdown::Both).ok();
         });
@@ -79,6 +91,7 @@ fn relay(near: &TcpStream, far: &TcpStream, idle: Option<Duration>, state: &Arc<
 
 /// Until either side ends, or nothing came from both for too long.
 fn copy(
+    number: usize,
     mut from: &TcpStream,
     mut to: &TcpStream,
     heard: &Mutex<Instant>,
@@ -91,7 +104,7 @@ fn copy(
     loop {
         match from.read(&mut bytes) {
             Ok(0) => return,
-            Ok(_) if state.swallows.load(Ordering::SeqCst) => {}
+            Ok(_) if number < state.silent.load(Ordering::SeqCst) => {}
             Ok(count) => {
                 *heard.lock().unwrap() = Instant::now();
                 if to.write_all(&bytes[..count]).is_err() {

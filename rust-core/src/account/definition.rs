@@ -9,6 +9,14 @@ use serde_json::{Map, Value};
 /// What stands in the place of a secret value.
 pub const REDACTED: &str = "[redacted]";
 
+/// By which a cluster is reached; the third is another spelling of the second.
+pub const KUBECONFIGS: [&str; 4] = [
+    "kubeconfigContents",
+    "kubeconfigFile",
+    "kubeConfigFile",
+    "serviceAccount",
+];
+
 /// Names of fields whose values are secret wherever they stand, and whatever is in them: letters and
 /// digits alone, in lower case.
 const SECRET_FIELDS: &[&str] = &["kubeconfig", "kubeconfigcontents"];
@@ -74,6 +82,26 @@ impl Definition {
             .get(field)
             .and_then(Value::as_bool)
             .unwrap_or(false)
+    }
+}
+
+/// How many of [`KUBECONFIGS`] a definition names. One that is empty or `false` names none.
+pub fn kubeconfigs(object: &Map<String, Value>) -> usize {
+    let names = |field: &&&str| match object.get(**field) {
+        Some(Value::String(text)) => !text.is_empty(),
+        Some(value) => value == &Value::Bool(true),
+        None => false,
+    };
+    KUBECONFIGS.iter().filter(names).count()
+}
+
+/// Whether `[redacted]` stands anywhere in it.
+pub fn has_redacted(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text == REDACTED,
+        Value::Array(items) => items.iter().any(has_redacted),
+        Value::Object(object) => object.values().any(has_redacted),
+        _ => false,
     }
 }
 

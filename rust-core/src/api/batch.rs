@@ -2,7 +2,7 @@
 //! 409, and an answer of either says which accounts it is about.
 
 use super::answer::Failure;
-use super::body::body;
+use super::body::{body, item};
 use super::report::Report;
 use super::{Api, Call, dry_run};
 use crate::account::bound;
@@ -11,7 +11,8 @@ use crate::lifecycle::{Ask, Asked, Refusal, Verb};
 use bytes::Bytes;
 use http::Response;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many accounts are sealed before others have their turn on the thread.
@@ -156,8 +157,16 @@ impl Api {
     /// DELETE /armory/accounts with names in the body.
     pub(super) async fn delete(&self, call: &Call<'_>) -> Result<Response<Bytes>, Failure> {
         self.require_enabled()?;
-        let names: Vec<String> = array(call, "an array of account names")?;
-        self.delete_all(names.into_iter().collect(), call).await
+        let mut report = Report::of(call)?;
+        let mut names = BTreeSet::new();
+        let items: Vec<Box<RawValue>> = array(call, "an array of account names")?;
+        for (index, raw) in items.iter().enumerate() {
+            match item::<String>(raw, index) {
+                Ok(name) => drop(names.insert(name)),
+                Err(reason) => report.wrong(&format!("entry {index}"), reason),
+            }
+        }
+        self.delete_all(names, report, call).await
     }
 
     /// DELETE /armory/accounts/{name}.
@@ -167,16 +176,16 @@ impl Api {
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
         self.require_enabled()?;
-        self.delete_all(BTreeSet::from([name.to_owned()]), call)
-            .await
+        let names = BTreeSet::from([name.to_owned()]);
+        self.delete_all(names, Report::of(call)?, call).await
     }
 
     async fn delete_all(
         &self,
         names: BTreeSet<String>,
+        mut report: Report,
         call: &Call<'_>,
     ) -> Result<Response<Bytes>, Failure> {
-        let mut report = Report::of(call)?;
         let mut asks = Vec::with_capacity(names.len());
         for name in names {
             // Not every database can be asked for such a name.
@@ -256,16 +265,30 @@ fn names<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<&'a str> {
     entries.map(|entry| entry.name.as_str()).collect()
 }
 
-/// The entries of a batch: identical ones once, contradicting ones refused by name.
+/// The entries of a batch: identical ones once; malformed and contradicting ones are refused by name.
 fn entries(call: &Call<'_>, report: &mut Report) -> Result<Vec<Entry>, Failure> {
+    let expected = "an array of {name, state, zoneId, kubeconfigFile}";
     let mut entries: Vec<Entry> = Vec::new();
     let mut at: BTreeMap<String, usize> = BTreeMap::new();
-    let mut contradicting = BTreeSet::new();
-    for entry in array::<Entry>(call, "an array of {name, state, zoneId, kubeconfigFile}")? {
+    let mut refused: BTreeMap<String, String> = BTreeMap::new();
+    let items: Vec<Box<RawValue>> = array(call, expected)?;
+    for (index, raw) in items.iter().enumerate() {
+        let entry: Entry = match item(raw, index) {
+            // An array of the fields' values would do, too.
+            Ok(entry) if raw.get().starts_with('{') => entry,
+            other => {
+                let reason = other.err();
+                let reason = reason.unwrap_or_else(|| format!("[{index}]: it is no object"));
+                let name = name_in(raw).unwrap_or_else(|| format!("entry {index}"));
+                refused.insert(name, reason);
+                continue;
+            }
+        };
         match at.get(&entry.name) {
             Some(earlier) if entries[*earlier].asks_the_same_as(&entry) => {}
             Some(_) => {
-                contradicting.insert(entry.name);
+                let reason = "the batch has it more than once, with contradicting values";
+                refused.insert(entry.name, reason.to_owned());
             }
             None => {
                 at.insert(entry.name.clone(), entries.len());
@@ -273,21 +296,22 @@ fn entries(call: &Call<'_>, report: &mut Report) -> Result<Vec<Entry>, Failure> 
             }
         }
     }
-    for name in &contradicting {
-        report.wrong(
-            name,
-            "the batch has it more than once, with contradicting values",
-        );
-    }
-    entries.retain(|entry| !contradicting.contains(&entry.name));
-    entries.retain(|entry| match entry.unfit() {
-        Some(reason) => {
-            report.wrong(&entry.name, reason);
-            false
+    for entry in &entries {
+        if let Some(reason) = entry.unfit() {
+            refused.entry(entry.name.clone()).or_insert(reason);
         }
-        None => true,
-    });
+    }
+    entries.retain(|entry| !refused.contains_key(&entry.name));
+    for (name, reason) in refused {
+        report.wrong(&name, reason);
+    }
     Ok(entries)
+}
+
+/// Whom a malformed entry is about.
+fn name_in(raw: &RawValue) -> Option<String> {
+    let entry: Value = serde_json::from_str(raw.get()).ok()?;
+    Some(entry.get("name")?.as_str()?.to_owned())
 }
 
 /// The body as an array that is not empty.

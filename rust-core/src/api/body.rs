@@ -5,6 +5,7 @@ use super::Call;
 use super::answer::Failure;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use serde_json::value::RawValue;
 
 /// The body; `expected` says what it should be. Nesting is bounded by the parser, at 128.
 pub(super) fn body<T: DeserializeOwned>(call: &Call<'_>, expected: &str) -> Result<T, Failure> {
@@ -25,6 +26,21 @@ pub(super) fn body<T: DeserializeOwned>(call: &Call<'_>, expected: &str) -> Resu
     })?;
     json.end().map_err(|error| bad(reason(&error)))?;
     Ok(parsed)
+}
+
+/// The item of the body's array at this index; an error says where in it what is wrong.
+pub(super) fn item<T: DeserializeOwned>(raw: &RawValue, index: usize) -> Result<T, String> {
+    let mut json = serde_json::Deserializer::from_str(raw.get());
+    serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let reason = reason(error.inner());
+        // The line would be that in the item.
+        let reason = (reason.rsplit_once(" at line ")).map_or(reason.as_str(), |(said, _)| said);
+        match error.path().to_string().as_str() {
+            "." | "?" => format!("[{index}]: {reason}"),
+            path if path.starts_with('[') => format!("[{index}]{path}: {reason}"),
+            path => format!("[{index}].{path}: {reason}"),
+        }
+    })
 }
 
 /// Without the value that is wrong.

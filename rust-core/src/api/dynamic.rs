@@ -5,7 +5,7 @@ use super::answer::Failure;
 use super::report::Report;
 use super::{Api, Call, dry_run};
 use crate::account::bound;
-use crate::account::definition::{Definition, REDACTED};
+use crate::account::definition::{Definition, REDACTED, has_redacted, kubeconfigs};
 use crate::lifecycle::{Asked, Refusal};
 use bytes::Bytes;
 use http::Response;
@@ -143,8 +143,8 @@ impl Api {
         let (mut objects, mut contradicting) = (BTreeMap::new(), BTreeSet::new());
         for (at, item) in items.into_iter().enumerate() {
             let Value::Object(object) = item else {
-                let message = format!("entry {at} of the array is no object: an account is one");
-                return Err(Failure::bad(message));
+                report.wrong(&format!("entry {at}"), "it is no object: an account is one");
+                continue;
             };
             match name_of(&object) {
                 Err(reason) => report.wrong(&format!("entry {at}"), reason),
@@ -253,23 +253,5 @@ impl Entry {
             shown["zoneId"] = json!(zone_id);
         }
         shown
-    }
-}
-
-fn kubeconfigs(object: &Object) -> usize {
-    let text = |field: &str| {
-        let text = object.get(field).and_then(Value::as_str);
-        usize::from(text.is_some_and(|text| !text.is_empty()))
-    };
-    let own = object.get("serviceAccount").and_then(Value::as_bool);
-    text("kubeconfigContents") + text("kubeconfigFile") + usize::from(own == Some(true))
-}
-
-fn has_redacted(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text == REDACTED,
-        Value::Array(items) => items.iter().any(has_redacted),
-        Value::Object(object) => object.values().any(has_redacted),
-        _ => false,
     }
 }

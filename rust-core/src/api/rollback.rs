@@ -66,7 +66,7 @@ impl Api {
                 Err(refusal) => report.refused(&ask.name, ASKED, refusal)?,
             }
         }
-        self.without_row(rowless, &mut report).await?;
+        self.without_row(rowless, &mut report, call).await?;
         self.without_source(nowhere, &mut report).await?;
         report.accepted()
     }
@@ -97,13 +97,30 @@ impl Api {
         Ok(names)
     }
 
-    /// Clouddriver has them, and there is no row: it has never ceased to care for them, or an agent
-    /// brings them by its own configuration.
-    async fn without_row(&self, names: Vec<&str>, report: &mut Report) -> Result<(), Failure> {
+    /// Clouddriver has them, and there is no row: it has never ceased to care for them, and is to go on; or
+    /// an agent brings them by its own configuration.
+    async fn without_row(
+        &self,
+        names: Vec<&str>,
+        report: &mut Report,
+        call: &Call<'_>,
+    ) -> Result<(), Failure> {
         let brought = self.store.known(&names).await?;
-        for name in names {
-            match brought.contains(name) {
-                true => report.refused(name, ASKED, Refusal::Static)?,
+        let (brought, absent): (Vec<&str>, Vec<&str>) =
+            names.into_iter().partition(|name| brought.contains(*name));
+        for name in brought {
+            report.refused(name, ASKED, Refusal::Static)?;
+        }
+        if absent.is_empty() {
+            return Ok(());
+        }
+        let made = self.store.bury(&absent, &call.actor()).await?;
+        for name in absent {
+            match made.contains(name) {
+                true => {
+                    let reason = "it was migrated meanwhile; ask again";
+                    report.conflict(name, ASKED, None, reason);
+                }
                 false => report.absent(name),
             }
         }

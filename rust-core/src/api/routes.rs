@@ -167,7 +167,7 @@ pub(super) static ROUTES: &[Route] = &[
         BATCH,
     )
     .query(REPORT)
-    .body("Names"),
+    .body("NamesInBatch"),
     route(
         Method::GET,
         "/armory/accounts/{name}",
@@ -291,7 +291,7 @@ pub(super) static ROUTES: &[Route] = &[
         "Sees to it that an available agent caches each of these accounts",
         ASSIGNED,
     )
-    .body("Names"),
+    .body("NamesInBatch"),
     route(
         Method::GET,
         "/armory/agent/operations",
@@ -386,7 +386,7 @@ pub(super) static ROUTES: &[Route] = &[
         "The list's items of these names",
         &[(200, "")],
     )
-    .body("Names"),
+    .body("NamesInBatch"),
 ];
 
 /// What is found for a method and the decoded segments of a path.
@@ -439,6 +439,19 @@ fn parts<'a>(path: &str, segments: &[&'a str]) -> Option<Vec<&'a str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_that_is_an_array_is_not_empty() {
+        let schemas: serde_json::Value =
+            serde_json::from_str(include_str!("schemas.json")).unwrap();
+        let bodies = ROUTES.iter().filter(|route| !route.body.is_empty());
+        for body in bodies.map(|route| &schemas[route.body]) {
+            let inner = body["anyOf"].as_array().map_or(&[][..], Vec::as_slice);
+            for shape in inner.iter().chain([body]) {
+                assert!(shape["type"] != "array" || shape["minItems"] == 1, "{body}");
+            }
+        }
+    }
 
     #[test]
     fn every_route_is_found_by_its_own_path() {

@@ -100,10 +100,10 @@ impl Api {
     async fn buried(&self, name: &str) -> Result<String, Failure> {
         let buried = self.store.buried(name).await?;
         Ok(buried.map_or_else(
-            || "it was deleted here".to_owned(),
+            || "it was left to Clouddriver".to_owned(),
             |buried| {
                 format!(
-                    "{} deleted it here at {}; POST it to /armory/accounts to have it again",
+                    "{} left it to Clouddriver at {}; POST it to /armory/accounts to have it again",
                     buried.who,
                     answer::instant(buried.at)
                 )

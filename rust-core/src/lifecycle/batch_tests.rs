@@ -251,9 +251,7 @@ async fn what_another_core_left_is_not_sent_when_something_newer_was_decided_mea
              WHERE account = 'account-3'",
         )
         .await;
-    for unsent in &left {
-        ground.lifecycle.send_left(unsent).await.unwrap();
-    }
+    ground.lifecycle.send_left(&left).await;
     let mut sent = Vec::new();
     while let Ok(message) = line.inbox.try_recv() {
         if let Some(Kind::SaveAccounts(save)) = message.unwrap().kind {

@@ -2,15 +2,12 @@
 
 use super::{Asked, Lifecycle, Moved, Refusal, Verb};
 use crate::account::View;
-use crate::account::definition::{Definition, REDACTED};
+use crate::account::definition::{Definition, KUBECONFIGS, REDACTED, has_redacted, kubeconfigs};
 use crate::account::transition::Event;
 use crate::secret::Sealed;
 use crate::store::{Actor, Content, NewRow};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
-
-/// By which a cluster is reached.
-const KUBECONFIGS: [&str; 3] = ["kubeconfigContents", "kubeconfigFile", "serviceAccount"];
 
 impl Lifecycle {
     /// The row of a new account of a request's. Nothing is written.
@@ -70,14 +67,26 @@ impl Lifecycle {
         actor: &Actor,
     ) -> Result<Option<Moved>, Refusal> {
         let name = view.account.name.clone();
-        let before = self.open(&name, &content).await;
-        let before = before.map_err(Refusal::Unreadable)?;
+        let keeps_kubeconfig = kubeconfigs(&object) == 0;
+        let keeps_secrets = object.values().any(has_redacted);
+        let before = match self.open(&name, &content).await {
+            Ok(before) => before,
+            Err(cause) if keeps_kubeconfig || keeps_secrets => {
+                return Err(Refusal::Unreadable(cause));
+            }
+            // What does not open is replaced as a whole.
+            Err(_) => Definition {
+                public: serde_json::from_str(&content.definition).unwrap_or_default(),
+                secrets: None,
+            },
+        };
         let kept_secrets = secrets(&before);
-        if !KUBECONFIGS.iter().any(|field| object.contains_key(*field)) {
+        if keeps_kubeconfig {
             for field in KUBECONFIGS {
-                if let Some(value) = before.public.get(field) {
-                    object.insert(field.to_owned(), value.clone());
-                }
+                match before.public.get(field) {
+                    Some(value) => object.insert(field.to_owned(), value.clone()),
+                    None => object.remove(field),
+                };
             }
         }
         restore(&mut object, "", &kept_secrets).map_err(Refusal::Unfit)?;

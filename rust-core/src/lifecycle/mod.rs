@@ -5,6 +5,7 @@
 mod events;
 mod inline;
 mod keys;
+mod lease;
 mod peers;
 mod prepare;
 mod probes;
@@ -36,10 +37,11 @@ use crate::source::Source;
 use crate::store::{Ended, Retention, Store, StoreError};
 use futures_util::FutureExt;
 use queue::Queue;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -142,6 +144,8 @@ pub struct Lifecycle {
     follows: bool,
     /// Every account that is not at rest is to be looked at, whether due or not.
     look_at_all: AtomicBool,
+    /// When this core's lease was last renewed.
+    renewed: Mutex<Instant>,
 }
 
 /// The tasks of a running engine.
@@ -185,6 +189,7 @@ impl Lifecycle {
             rules,
             follows,
             look_at_all: AtomicBool::new(true),
+            renewed: Mutex::new(Instant::now()),
         }
     }
 
@@ -205,6 +210,7 @@ impl Lifecycle {
         // Each by itself: an agent that takes nothing must not cost the lease.
         let mut each = vec![
             self.clone().rounds("lease", SWEEP, Self::renew).boxed(),
+            self.clone().give_up().boxed(),
             self.clone().rounds("sweep", SWEEP, Self::sweep).boxed(),
             self.clone()
                 .rounds("peers", SWEEP, Self::send_for_peers)
@@ -237,14 +243,6 @@ impl Lifecycle {
                 tracing::error!(what, error = crate::error::causes(&error), "a round failed");
             }
         }
-    }
-
-    async fn renew(&self) -> Result<(), StoreError> {
-        if self.store.seen(&self.core_id, &self.limits).await? {
-            self.look_at_all.store(true, Ordering::Relaxed);
-            self.announce_keys().await?;
-        }
-        Ok(())
     }
 
     async fn sweep(&self) -> Result<(), StoreError> {

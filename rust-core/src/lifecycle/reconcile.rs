@@ -59,11 +59,14 @@ impl Lifecycle {
                 .try_filter_map(async |prepared| Ok(prepared));
             let mut prepared = std::pin::pin!(prepared);
             while let Some(one) = prepared.try_next().await? {
-                done.send(one).ok();
+                // Refused once something could not be written: the rest is left to the next sweep.
+                if done.send(one).is_err() {
+                    break;
+                }
             }
             Ok::<_, StoreError>(())
         };
-        let write = async {
+        let write = async move {
             let (mut chunk, mut again) = (Vec::new(), Vec::new());
             while ready.recv_many(&mut chunk, TOGETHER).await > 0 {
                 let names = chunk

@@ -147,7 +147,7 @@ impl Lifecycle {
         let followers: Vec<&str> = names.iter().copied().filter(follows).collect();
         let contents = self.store.contents(&followers).await?;
         let configured = self.configured(&names, None).await?;
-        let mut back = Vec::new();
+        let (mut back, mut changed) = (Vec::new(), Vec::new());
         for (name, account) in page {
             let unfit = configured.get(&name);
             match facts.get(&name) {
@@ -165,7 +165,9 @@ impl Lifecycle {
                 if !self.is_kept(&name, kept, &definition)
                     && self.serves(&name, unfit.and_then(Option::as_ref)).await?
                 {
-                    self.follow_source(&name, &definition).await?;
+                    memory.again.insert(name.clone());
+                    changed.push(name);
+                    continue;
                 }
             }
             let leaves =
@@ -176,6 +178,17 @@ impl Lifecycle {
         }
         if !back.is_empty() {
             self.store.mark_gone(&back, false).await?;
+        }
+        if !changed.is_empty() {
+            // A request may have brought what is newer than the page.
+            let now = self.at_clouddriver(&changed, None).await?;
+            self.follow_source(now, &scanner()).await?;
+            // Or than this: they are compared once more.
+            let now = self.at_clouddriver(&changed, None).await?;
+            let again = self.follow_source(now, &scanner()).await?;
+            for name in changed.iter().filter(|name| !again.contains(*name)) {
+                memory.again.remove(name);
+            }
         }
         Ok(())
     }
@@ -225,20 +238,36 @@ impl Lifecycle {
         Ok(false)
     }
 
-    async fn follow_source(&self, name: &str, definition: &Definition) -> Result<(), StoreError> {
-        match self.update(name, definition, &scanner()).await {
-            Ok(()) => {
-                self.metrics.scanned("updated", 1);
-                tracing::info!(account = name, "changed at Clouddriver: followed");
-                Ok(())
+    /// Updates those rows that differ from these accounts, which are as Clouddriver has them now. Answers
+    /// which did.
+    pub(super) async fn follow_source(
+        &self,
+        accounts: BTreeMap<String, Account>,
+        actor: &Actor,
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let names: Vec<&String> = accounts.keys().collect();
+        let contents = self.store.contents(&names).await?;
+        let mut followed = BTreeSet::new();
+        for (name, account) in accounts {
+            let definition = Definition::part(account);
+            let kept = contents.get(&name);
+            if kept.is_none_or(|kept| kept.inline || self.is_kept(&name, kept, &definition)) {
+                continue;
             }
-            Err(Refusal::Store(error)) => Err(error),
-            // It is on its way out, or its secret cannot be sealed.
-            Err(refusal) => {
-                tracing::warn!(account = name, reason = causes(&refusal), "not followed");
-                Ok(())
+            match self.update(&name, &definition, actor).await {
+                Ok(()) => {
+                    self.metrics.scanned("updated", 1);
+                    tracing::info!(account = name, "changed at Clouddriver: followed");
+                    followed.insert(name);
+                }
+                Err(Refusal::Store(error)) => return Err(error),
+                // It is on its way out, or its secret cannot be sealed.
+                Err(refusal) => {
+                    tracing::warn!(account = name, reason = causes(&refusal), "not followed");
+                }
             }
         }
+        Ok(followed)
     }
 
     /// Takes the next accounts that match, in one transaction, and sends them on to ACTIVE.
@@ -277,8 +306,9 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// Removes those accounts again, just made as Clouddriver had them, that it has no longer: whoever
-    /// deleted them there meanwhile found no row here. `user` is who asks.
+    /// Removes those accounts again, just made as Clouddriver had them, that it has no longer, and makes the
+    /// others what they are there now: whoever wrote or deleted them meanwhile found no row here. `user` is
+    /// who asks.
     pub async fn remove_gone(&self, made: &BTreeSet<String>, user: Option<&str>, actor: &Actor) {
         if made.is_empty() {
             return;
@@ -297,6 +327,7 @@ impl Lifecycle {
                 ..actor.clone()
             };
             self.ask_all(&asks.collect::<Vec<_>>(), &actor).await?;
+            self.follow_source(there, &actor).await?;
             Ok::<_, Unread>(())
         };
         if let Err(error) = removed.await {

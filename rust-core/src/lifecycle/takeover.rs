@@ -2,15 +2,16 @@
 //! its definition's secrets sealed. The core does so before anything else moves an account, and goes
 //! on as long as it runs: while Clouddrivers are replaced one by one, their plugin still adds some.
 
-use super::Lifecycle;
 use super::prepare::sealed_content;
+use super::{Lifecycle, Unread};
 use crate::account::Limits;
 use crate::account::armory::{self, ArmoryRow};
 use crate::account::definition::Definition;
 use crate::error::causes;
 use crate::secret::{Keyring, SecretError};
 use crate::source::{Source, SourceError};
-use crate::store::{Adopted, Store, StoreError};
+use crate::store::{Actor, Adopted, Store, StoreError};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,25 +46,47 @@ pub enum TakeoverError {
     Store(#[from] StoreError),
 }
 
-/// How often a table that was Armory's is looked at.
+/// How often it is looked whether their plugin has added some.
 const AGAIN: Duration = Duration::from_secs(60);
 
 impl Lifecycle {
     /// Takes over what Armory's plugin adds while it is still there.
     pub(super) async fn take_over_again(self: Arc<Self>) {
-        if !self.store.was_armorys().await {
-            return;
-        }
+        let mut behind = BTreeSet::new();
         loop {
             tokio::time::sleep(AGAIN).await;
             match take_over(&self.store, &self.keyring, &self.source, &self.limits).await {
-                Ok(names) => self.queue.add(names),
+                Ok(names) => {
+                    behind.extend(names.iter().cloned());
+                    self.queue.add(names);
+                }
                 Err(error) => {
                     let error = causes(&error);
                     tracing::error!(error, "accounts of Armory's plugin are not taken over yet");
                 }
             }
+            if let Err(error) = self.catch_up(&mut behind).await {
+                let error = causes(&error);
+                tracing::warn!(
+                    error,
+                    "what was taken over is compared with Clouddriver later"
+                );
+            }
         }
+    }
+
+    /// Makes of accounts just taken over what Clouddriver stores: whoever wrote them there meanwhile
+    /// found no row of ours. Those that differed are left to be compared once more, since a write may
+    /// have come in between.
+    async fn catch_up(&self, behind: &mut BTreeSet<String>) -> Result<(), Unread> {
+        if behind.is_empty() || !self.follows {
+            behind.clear();
+            return Ok(());
+        }
+        let names: Vec<String> = behind.iter().cloned().collect();
+        let stored = self.stored_at_clouddriver(&names, None).await?;
+        *behind = self.follow_source(stored, &Actor::ferry()).await?;
+        Ok(())
     }
 }
 

@@ -5,9 +5,12 @@ use super::*;
 use crate::account::{HoldingState, Status};
 use crate::lifecycle::Parts;
 use crate::source::test_source::TestSource;
-use crate::store::{ARMORY_AGENTS, Location};
+use crate::store::{
+    ARMORY_AGENTS, AccountDetail, Filter, Held, Location, Registration, StaticAccount,
+};
 use ferry_tests::armory::{Changelog, populate};
 use ferry_tests::database::{Database, Kind, Schema, User};
+use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -23,6 +26,11 @@ const SERVERS: [Kind; 2] = [Kind::MariaDb, Kind::Postgres];
 
 fn kubeconfig() -> String {
     format!("apiVersion: v1\nusers: [{{name: it, user: {{token: {TOKEN}}}}}]\n")
+}
+
+/// As their definitions have it.
+fn encoded() -> String {
+    base64::Engine::encode(&base64::engine::general_purpose::STANDARD, kubeconfig())
 }
 
 struct Left {
@@ -58,6 +66,19 @@ impl Left {
             .await
             .unwrap();
         store
+    }
+
+    /// What their plugin adds while it is still there: an account that it was asked for, and one that
+    /// an agent of theirs brings.
+    fn add(&self) {
+        self.schema.query(&format!(
+            "INSERT INTO kubesvc_accounts (name, last_updated, kube_host, cert_fingerprint,
+             max_watch_age_seconds, zone_id, dynamic, status, definition, failed_count, connections)
+             VALUES ('later', 1, '', '', 1, 'zone-a', TRUE, 'TO_MIGRATE',
+             '{{\"name\":\"later\",\"kubeconfigContents\":\"{}\"}}', 0, 0),
+             ('Static', 1, '', '', 1, 'zone-a', FALSE, NULL, NULL, 0, 7)",
+            encoded()
+        ));
     }
 
     /// Every row of a table as text by its columns.
@@ -212,8 +233,7 @@ async fn become_ours(left: &Left, changelog: Changelog) {
     assert_eq!(definition.public["namespaces"], json!(["default"]));
     let everything = left.everything();
     assert!(!everything.contains(TOKEN));
-    let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, kubeconfig());
-    assert!(!everything.contains(&encoded[..40]));
+    assert!(!everything.contains(&encoded()[..40]));
 
     // Again, as by the next start: nothing is left to do.
     left.taken().await;
@@ -273,24 +293,111 @@ async fn without_a_key_no_secret_is_lost() {
     }
 }
 
+/// An agent of ours with an account of its own by the name that one of theirs brought.
+fn with_static() -> Registration {
+    let held = Held {
+        account: "Static".to_owned(),
+        generation: 0,
+        state: Some(HoldingState::Ready),
+        cause: None,
+        cluster: Default::default(),
+        namespaces: None,
+    };
+    let definition = "{}".to_owned();
+    Registration {
+        agent_id: "agent".to_owned(),
+        zone_id: "zone-a".to_owned(),
+        agent_version: "1".to_owned(),
+        takes_dynamic: true,
+        core_id: "core".to_owned(),
+        session_id: "s".to_owned(),
+        static_accounts: vec![StaticAccount { definition, held }],
+        held: Vec::new(),
+    }
+}
+
 #[tokio::test]
-async fn what_their_plugin_adds_when_it_is_back_is_taken_over_next() {
+async fn what_their_plugin_adds_is_nobodys_until_it_is_taken_over() {
     for kind in SERVERS {
         let left = Left::new(kind, Changelog::Classpath).await;
-        left.taken().await;
-        left.schema.query(
-            "INSERT INTO kubesvc_accounts (name, last_updated, kube_host, cert_fingerprint,
-             max_watch_age_seconds, dynamic, status, definition, failed_count, connections)
-             VALUES ('later', 1, '', '', 1, TRUE, 'INACTIVE', '{\"name\":\"later\"}', 0, 0),
-             ('Static', 1, '', '', 1, FALSE, 'ACTIVE', NULL, 0, 7)",
-        );
         let store = left.taken().await;
-        assert_eq!(stands(&store, "later").await, Some(Status::Inactive));
+        let counted = async || {
+            let mut counted = store.count_by_status().await.unwrap();
+            counted.sort();
+            counted
+        };
+        let names = ["later", "Static"];
+        let is_new = |name: &String| names.contains(&name.as_str());
+        let listed = async || {
+            let listed = store.names(&Filter::default()).await.unwrap();
+            let names = listed.into_iter().map(|listed| listed.name);
+            names.filter(is_new).collect::<Vec<_>>()
+        };
+        let before = counted().await;
+        left.add();
+        let added = left.rows("kubesvc_accounts");
+        assert_eq!(counted().await, before);
+        assert_eq!(listed().await, [""; 0]);
+        assert!(store.details(&names).await.unwrap().is_empty());
+        assert!(store.views(&names).await.unwrap().is_empty());
+        let unsettled = store.unsettled().await.unwrap();
+        assert!(!unsettled.contains(&"later".to_owned()));
+
+        let gone = store.register(&with_static()).await.unwrap();
+        assert!(!gone.affected.contains(&"later".to_owned()));
+        let due = store.due(1000).await.unwrap();
+        assert!(!due.contains(&"later".to_owned()));
+        assert_eq!(listed().await, ["Static"], "the agent's");
+        let now = left.rows("kubesvc_accounts");
+        for name in names {
+            let name = format!("={name}");
+            assert_eq!(now[&name], added[&name]);
+        }
+
+        left.taken().await;
+        assert_eq!(stands(&store, "later").await, Some(Status::ToMigrate));
+        let content = store.content("later").await.unwrap().unwrap();
+        assert!(content.secret.is_some());
+        assert!(!left.everything().contains(&encoded()[..40]));
         let apart = left.rows("kubesvc_ferry_armory_static");
         assert_eq!(
             (apart.len(), apart["=Static"]["connections"].as_str()),
             (2, "=7")
         );
+        assert!(!left.rows("kubesvc_accounts").contains_key("=Static"));
+        assert!(matches!(
+            store.detail("Static").await.unwrap(),
+            Some(AccountDetail::Static { .. })
+        ));
+    }
+}
+
+#[tokio::test]
+async fn what_clouddriver_was_told_meanwhile_is_followed() {
+    for kind in SERVERS {
+        let left = Left::new(kind, Changelog::Bare).await;
+        let store = left.taken().await;
+        let keyring = Keyring::beside(&left.folder.path().join("key")).unwrap();
+        let parts = Parts::for_tests(store.clone(), keyring, left.source.source());
+        let lifecycle = Lifecycle::new(parts);
+        left.add();
+        let account = json!({"kubeconfigFile": "/later"});
+        left.source.put("later", account);
+        left.taken().await;
+        let all = || BTreeSet::from(["later".to_owned(), "active".to_owned()]);
+        let mut behind = all();
+        left.source.answer(Some(StatusCode::SERVICE_UNAVAILABLE));
+        lifecycle.catch_up(&mut behind).await.unwrap_err();
+        assert_eq!(behind, all(), "it is asked again");
+        left.source.answer(None);
+        lifecycle.catch_up(&mut behind).await.unwrap();
+        let content = store.content("later").await.unwrap().unwrap();
+        assert_eq!(content.secret, None);
+        assert!(content.definition.contains("/later"), "{content:?}");
+        let names: Vec<&String> = behind.iter().collect();
+        assert_eq!(names, ["later"], "Clouddriver has no other");
+        lifecycle.catch_up(&mut behind).await.unwrap();
+        assert!(behind.is_empty(), "nothing came in between");
     }
 }
 

@@ -66,3 +66,21 @@ fn what_one_core_left_to_be_sent_is_not_sent_when_it_was_deleted_meanwhile() {
         lives(settings, &[&happenings, sends].concat());
     }
 }
+
+#[test]
+fn what_goes_back_before_it_was_migrated_is_not_taken_by_a_scan() {
+    let settings = Settings {
+        activate: false,
+        scans: true,
+        replicas: false,
+    };
+    let happenings = [
+        Write(Write::Delete, "scan-1", Fate::Answered),
+        Quiet,
+        // Clouddriver has another of its name.
+        Edit("scan-1"),
+        RollBack(vec!["scan-1"]),
+        Scan,
+    ];
+    lives(settings, &happenings);
+}

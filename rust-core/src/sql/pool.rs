@@ -1,11 +1,20 @@
 //! The connections to one database.
 
-use super::{Dialect, Tx};
+use super::transaction::Connection;
+use super::{ANSWER, Dialect, Tx};
 use sqlx::{MySqlPool, PgPool, SqlitePool};
+use std::time::Duration;
+
+/// The connections to one database, and how long an answer is waited for.
+#[derive(Debug, Clone)]
+pub(crate) struct Pool {
+    connections: Connections,
+    answer: Duration,
+}
 
 /// The connections to one database.
 #[derive(Debug, Clone)]
-pub(crate) enum Pool {
+pub(crate) enum Connections {
     /// SQLite has one writer at a time: one connection waits in line instead of failing as busy.
     Sqlite {
         writer: SqlitePool,
@@ -16,52 +25,67 @@ pub(crate) enum Pool {
 }
 
 impl Pool {
+    pub(crate) fn new(connections: Connections) -> Pool {
+        Pool {
+            connections,
+            answer: ANSWER,
+        }
+    }
+
+    /// The same connections for a test that waits for no answer as long.
+    #[cfg(test)]
+    pub(crate) fn answering_within(self, answer: Duration) -> Pool {
+        Pool { answer, ..self }
+    }
+
     /// A transaction that only reads.
     pub(crate) async fn read(&self) -> Result<Tx, sqlx::Error> {
-        Ok(match self {
-            Pool::Sqlite { reader, .. } => Tx::Sqlite(reader.begin().await?),
-            Pool::MySql(pool) => Tx::MySql(pool.begin().await?),
-            Pool::Postgres(pool) => Tx::Postgres(pool.begin().await?),
-        })
+        let connection = match &self.connections {
+            Connections::Sqlite { reader, .. } => Connection::Sqlite(reader.acquire().await?),
+            Connections::MySql(pool) => Connection::MySql(pool.acquire().await?),
+            Connections::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+        };
+        Tx::begin(connection, "BEGIN", self.answer).await
     }
 
     /// A transaction that writes.
     pub(crate) async fn write(&self) -> Result<Tx, sqlx::Error> {
-        Ok(match self {
-            Pool::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Pool::MySql(pool) => Tx::MySql(pool.begin().await?),
-            Pool::Postgres(pool) => Tx::Postgres(pool.begin().await?),
-        })
+        let Connections::Sqlite { writer, .. } = &self.connections else {
+            return self.read().await;
+        };
+        let connection = Connection::Sqlite(writer.acquire().await?);
+        Tx::begin(connection, "BEGIN IMMEDIATE", self.answer).await
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
-        match self {
-            Pool::Sqlite { .. } => Dialect::Sqlite,
-            Pool::MySql(_) => Dialect::MySql,
-            Pool::Postgres(_) => Dialect::Postgres,
+        match &self.connections {
+            Connections::Sqlite { .. } => Dialect::Sqlite,
+            Connections::MySql(_) => Dialect::MySql,
+            Connections::Postgres(_) => Dialect::Postgres,
         }
     }
 
     /// What each pool may and does hold.
     pub(crate) fn settings(&self) -> Vec<PoolSettings> {
-        match self {
-            Pool::Sqlite { writer, reader } => vec![
-                PoolSettings::of("writer", "sqlite", writer),
-                PoolSettings::of("reader", "sqlite", reader),
+        let database = self.dialect().name();
+        match &self.connections {
+            Connections::Sqlite { writer, reader } => vec![
+                PoolSettings::of("writer", database, writer),
+                PoolSettings::of("reader", database, reader),
             ],
-            Pool::MySql(pool) => vec![PoolSettings::of("default", "mysql", pool)],
-            Pool::Postgres(pool) => vec![PoolSettings::of("default", "postgresql", pool)],
+            Connections::MySql(pool) => vec![PoolSettings::of("default", database, pool)],
+            Connections::Postgres(pool) => vec![PoolSettings::of("default", database, pool)],
         }
     }
 
     pub(crate) async fn close(&self) {
-        match self {
-            Pool::Sqlite { writer, reader } => {
+        match &self.connections {
+            Connections::Sqlite { writer, reader } => {
                 reader.close().await;
                 writer.close().await;
             }
-            Pool::MySql(pool) => pool.close().await,
-            Pool::Postgres(pool) => pool.close().await,
+            Connections::MySql(pool) => pool.close().await,
+            Connections::Postgres(pool) => pool.close().await,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! A statement and its values, as every database takes it; and INSERTs of many rows.
 
+use super::transaction::Connection;
 use super::{Record, Tx, Value, text};
 use sqlx::AssertSqlSafe;
 use sqlx::mysql::MySqlArguments;
 use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
+use tokio::time::timeout;
 
 /// How many names one statement asks for, and how many rows it adds: far below every database's
 /// bound on the values of a statement (SQLite's is 32,766), and enough for a round trip to weigh
@@ -17,6 +19,8 @@ const INSERT_BYTES: usize = 1 << 20;
 const TEXT_BYTES: usize = 1 << 20;
 /// A statement of more values than this is not kept prepared: its text hardly comes again.
 const KEPT_VALUES: usize = 64;
+/// How many words of a statement say which it is.
+const WORDS: usize = 8;
 
 /// Adds rows, in as few statements as the databases' bounds allow.
 pub(crate) async fn insert<const N: usize>(
@@ -133,54 +137,72 @@ impl Statement {
         self.values.iter().map(Value::size).sum::<usize>() <= TEXT_BYTES
     }
 
+    /// How it begins, for people: without its values.
+    fn beginning(&self) -> String {
+        let words = self.text.split_whitespace().take(WORDS);
+        words.collect::<Vec<_>>().join(" ")
+    }
+
     /// Runs it; answers how many rows it changed.
     pub(crate) async fn run(self, tx: &mut Tx) -> Result<u64, sqlx::Error> {
-        let text = AssertSqlSafe(tx.dialect().placeholders(&self.text));
+        let (asked, answer) = (self.beginning(), tx.answer());
+        let done = timeout(answer, self.run_on(tx.connection()?)).await;
+        tx.in_time(&asked, done)
+    }
+
+    async fn run_on(self, connection: &mut Connection) -> Result<u64, sqlx::Error> {
+        let text = AssertSqlSafe(connection.dialect().placeholders(&self.text));
         let kept = self.values.len() <= KEPT_VALUES;
-        Ok(match tx {
-            Tx::Sqlite(tx) => {
+        Ok(match connection {
+            Connection::Sqlite(connection) => {
                 let query = sqlx::query_with(text, sqlite(self.values)?).persistent(kept);
-                query.execute(&mut **tx).await?.rows_affected()
+                query.execute(&mut **connection).await?.rows_affected()
             }
-            Tx::MySql(tx) if self.is_text() => {
+            Connection::MySql(connection) if self.is_text() => {
                 let text = AssertSqlSafe(text::with_values(&self.text, &self.values));
                 let query = sqlx::raw_sql(text);
-                query.execute(&mut **tx).await?.rows_affected()
+                query.execute(&mut **connection).await?.rows_affected()
             }
-            Tx::MySql(tx) => {
+            Connection::MySql(connection) => {
                 let query = sqlx::query_with(text, mysql(self.values)?).persistent(false);
-                query.execute(&mut **tx).await?.rows_affected()
+                query.execute(&mut **connection).await?.rows_affected()
             }
-            Tx::Postgres(tx) => {
+            Connection::Postgres(connection) => {
                 let query = sqlx::query_with(text, postgres(self.values)?).persistent(kept);
-                query.execute(&mut **tx).await?.rows_affected()
+                query.execute(&mut **connection).await?.rows_affected()
             }
         })
     }
 
     /// Every row.
     pub(crate) async fn all(self, tx: &mut Tx) -> Result<Vec<Record>, sqlx::Error> {
-        let text = AssertSqlSafe(tx.dialect().placeholders(&self.text));
+        let (asked, answer) = (self.beginning(), tx.answer());
+        let rows = timeout(answer, self.all_on(tx.connection()?)).await;
+        tx.in_time(&asked, rows)
+    }
+
+    async fn all_on(self, connection: &mut Connection) -> Result<Vec<Record>, sqlx::Error> {
+        let text = AssertSqlSafe(connection.dialect().placeholders(&self.text));
         let kept = self.values.len() <= KEPT_VALUES;
-        Ok(match tx {
-            Tx::Sqlite(tx) => {
+        Ok(match connection {
+            Connection::Sqlite(connection) => {
                 let query = sqlx::query_with(text, sqlite(self.values)?).persistent(kept);
-                let rows = query.fetch_all(&mut **tx).await?;
+                let rows = query.fetch_all(&mut **connection).await?;
                 rows.into_iter().map(Record::Sqlite).collect()
             }
-            Tx::MySql(tx) => {
+            Connection::MySql(connection) => {
                 let rows = if self.is_text() {
                     let text = AssertSqlSafe(text::with_values(&self.text, &self.values));
-                    sqlx::raw_sql(text).fetch_all(&mut **tx).await?
+                    sqlx::raw_sql(text).fetch_all(&mut **connection).await?
                 } else {
                     let query = sqlx::query_with(text, mysql(self.values)?).persistent(false);
-                    query.fetch_all(&mut **tx).await?
+                    query.fetch_all(&mut **connection).await?
                 };
                 rows.into_iter().map(Record::MySql).collect()
             }
-            Tx::Postgres(tx) => {
+            Connection::Postgres(connection) => {
                 let query = sqlx::query_with(text, postgres(self.values)?).persistent(kept);
-                let rows = query.fetch_all(&mut **tx).await?;
+                let rows = query.fetch_all(&mut **connection).await?;
                 rows.into_iter().map(Record::Postgres).collect()
             }
         })

@@ -1,6 +1,7 @@
 //! The rows that Armory's plugin left in `kubesvc_accounts`: read, and made ours in place. A row
 //! whose version is 0 is not ours yet; making it so is a compare-and-swap from there, so that what
-//! a core that died left undone the next does, and of two cores one.
+//! a core that died left undone the next does, and of two cores one. Until then nobody else reads,
+//! counts, locks or moves it: its definition may have a kubeconfig in it.
 //!
 //! `lifecycle::takeover` calls it at the start; what becomes of a row is `account::armory`'s.
 
@@ -16,6 +17,33 @@ use crate::sql::{Dialect, Record, Tx, sql};
 /// is over.
 pub const ARMORY_AGENTS: &str = "armory-agents";
 
+/// That a row is ours, as a condition.
+pub(super) const OURS: &str = "version > 0";
+
+/// The same of the alias `a`, for what an index answers that does not have the version: it is asked
+/// only where it can be otherwise.
+pub(super) async fn ours(tx: &mut Tx) -> Result<&'static str, StoreError> {
+    Ok(match was_armorys(tx).await? {
+        true => "a.version > 0",
+        false => "1 = 1",
+    })
+}
+
+/// Whether Armory's plugin made the table.
+async fn was_armorys(tx: &mut Tx) -> Result<bool, StoreError> {
+    let schema = match tx.dialect() {
+        // It never kept its tables in a file.
+        Dialect::Sqlite => return Ok(false),
+        Dialect::MySql => "DATABASE()",
+        Dialect::Postgres => "current_schema()",
+    };
+    let apart = sql(format!(
+        "SELECT COUNT(*) FROM information_schema.tables
+         WHERE table_schema = {schema} AND table_name = ?"
+    ));
+    Ok(apart.text(reshape::STATIC).count(tx).await? > 0)
+}
+
 /// A row as it is to be kept.
 #[derive(Debug, Clone)]
 pub struct Adopted {
@@ -30,20 +58,6 @@ pub struct Adopted {
 }
 
 impl Store {
-    /// Whether the table was made by Armory's plugin.
-    pub async fn was_armorys(&self) -> bool {
-        let probe = async {
-            let mut tx = self.pool.read().await?;
-            sql(format!(
-                "SELECT COUNT(*) FROM {} WHERE 1 = 0",
-                reshape::STATIC
-            ))
-            .count(&mut tx)
-            .await
-        };
-        probe.await.is_ok()
-    }
-
     /// The next rows after `last` that Armory's plugin left, in the order of names, and the
     /// database's clock.
     pub async fn armory_rows(
@@ -53,8 +67,7 @@ impl Store {
     ) -> Result<(Vec<ArmoryRow>, i64), StoreError> {
         let mut tx = self.pool.read().await?;
         let now = tx.now().await?;
-        if tx.dialect() == Dialect::Sqlite {
-            // Their plugin never kept its tables in a file.
+        if !was_armorys(&mut tx).await? {
             return Ok((Vec::new(), now));
         }
         let dynamic = tx.dialect().is_true("dynamic");

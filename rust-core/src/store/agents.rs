@@ -2,6 +2,7 @@
 //! holds in which state. The lifecycle derives its next steps from it; `reports` has what they say
 //! in between.
 
+use super::adopt::OURS;
 use super::cores::millis;
 use super::namespaces::{self, Namespaces, Seen};
 use super::operations::{self, Ended, Told};
@@ -117,12 +118,12 @@ impl Store {
                 ask_others(&mut tx, &over).await?;
                 let seen = seen(registration, &held);
                 namespaces::write(&mut tx, &seen).await?;
-                let served = sql(
-                    "SELECT name FROM kubesvc_accounts WHERE status = 'TO_MIGRATE'
+                let served = sql(format!(
+                    "SELECT name FROM kubesvc_accounts WHERE {OURS} AND (status = 'TO_MIGRATE'
                  OR (status = 'FAILED' AND failure = 'NO_AGENT')
                  OR (status IN ('ACTIVE', 'ORPHANED') AND zone_id = ?)
-                 OR (status = 'ACTIVATING' AND target_zone = ?)",
-                );
+                 OR (status = 'ACTIVATING' AND target_zone = ?))"
+                ));
                 affected.extend(served.texts([zone, zone]).column(&mut tx).await?);
                 Gone {
                     affected: affected.into_iter().collect(),
@@ -311,10 +312,10 @@ pub(super) async fn remove_holding(
 /// holders count as not asked yet, so that it is tried again.
 pub(super) async fn ask_others(tx: &mut Tx, names: &[&str]) -> Result<(), StoreError> {
     for names in names.chunks(CHUNK) {
-        let failed = sql(
-            "SELECT name FROM kubesvc_accounts WHERE status = 'DELETE_FAILED'
-             AND name IN",
-        );
+        let failed = sql(format!(
+            "SELECT name FROM kubesvc_accounts WHERE status = 'DELETE_FAILED' AND {OURS}
+             AND name IN"
+        ));
         let failed = failed.list(names).column(tx).await?;
         if failed.is_empty() {
             continue;
@@ -342,7 +343,8 @@ async fn touch(tx: &mut Tx, names: &BTreeSet<String>) -> Result<BTreeSet<String>
 pub(super) async fn lock(tx: &mut Tx, names: &[&str]) -> Result<BTreeSet<String>, StoreError> {
     let mut known = BTreeSet::new();
     for names in names.chunks(CHUNK) {
-        let mut lock = sql("SELECT name FROM kubesvc_accounts WHERE name IN").list(names);
+        let lock = format!("SELECT name FROM kubesvc_accounts WHERE {OURS} AND name IN");
+        let mut lock = sql(lock).list(names);
         lock.push(" ORDER BY name");
         lock.push(tx.dialect().for_update());
         known.extend(lock.column(tx).await?);
@@ -353,7 +355,9 @@ pub(super) async fn lock(tx: &mut Tx, names: &[&str]) -> Result<BTreeSet<String>
 /// What was decided about these accounts, which are locked, is decided anew.
 pub(super) async fn outdate(tx: &mut Tx, names: &[&str]) -> Result<(), StoreError> {
     for names in names.chunks(CHUNK) {
-        let outdate = sql("UPDATE kubesvc_accounts SET version = version + 1 WHERE name IN");
+        let outdate = sql(format!(
+            "UPDATE kubesvc_accounts SET version = version + 1 WHERE {OURS} AND name IN"
+        ));
         outdate.list(names).run(tx).await?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A core that has not been seen for so long is gone.
-const LEASE: Duration = Duration::from_secs(15);
+pub(crate) const LEASE: Duration = Duration::from_secs(15);
 /// A core that is up is seen every second: after so long a silence of all of them none was.
 const SILENCE: Duration = Duration::from_secs(3);
 
@@ -25,6 +25,11 @@ pub struct CoreRow {
 }
 
 impl Store {
+    /// Whether other cores may have the same database.
+    pub fn is_shared(&self) -> bool {
+        !self.alone
+    }
+
     /// Every core that has not ended, sorted by id.
     pub async fn cores(&self) -> Result<Vec<CoreRow>, StoreError> {
         let mut tx = self.pool.read().await?;
@@ -94,9 +99,12 @@ impl Store {
         })
     }
 
-    /// Removes a core that ends in order.
+    /// Removes a core that ends in order. Nobody takes it over: connections whose end it had no time to
+    /// record end with it.
     pub async fn exit(&self, core_id: &str) -> Result<(), StoreError> {
         transaction!(self, failpoint::EXIT_BEFORE, failpoint::EXIT_AFTER, |tx| {
+            let now = tx.now().await?;
+            end_connections(&mut tx, core_id, now).await?;
             let exit = sql("DELETE FROM kubesvc_ferry_cores WHERE core_id = ?");
             exit.text(core_id).run(&mut tx).await?;
         })

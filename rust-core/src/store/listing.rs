@@ -1,5 +1,6 @@
 //! Reading many accounts: what the API shows of them, what the sweep and the metrics look for.
 
+use super::adopt::{OURS, ours};
 use super::rows::{Content, holdings, read_account, read_cluster, read_content};
 use super::{Store, StoreError, statics, word};
 use crate::account::{Account, Cluster, Holding, HoldingState, Status};
@@ -45,9 +46,10 @@ impl Store {
         let mut tx = self.pool.read().await?;
         let mut known = BTreeSet::new();
         for names in names.chunks(CHUNK) {
-            for table in ["kubesvc_accounts", "kubesvc_ferry_static_accounts"] {
-                let query = sql(format!("SELECT name FROM {table} WHERE name IN"));
-                known.extend(query.list(names).column(&mut tx).await?);
+            let rows = format!("SELECT name FROM kubesvc_accounts WHERE {OURS} AND name IN");
+            let brought = "SELECT name FROM kubesvc_ferry_static_accounts WHERE name IN".to_owned();
+            for query in [rows, brought] {
+                known.extend(sql(query).list(names).column(&mut tx).await?);
             }
         }
         tx.commit().await?;
@@ -103,10 +105,11 @@ impl Store {
     /// and not acted upon is known to SQL alone.
     pub async fn unsettled(&self) -> Result<Vec<String>, StoreError> {
         let mut tx = self.pool.read().await?;
-        let names = sql(
-            "SELECT name FROM kubesvc_accounts WHERE status <> 'INACTIVE'
-             UNION SELECT account FROM kubesvc_ferry_holdings",
-        );
+        let ours = ours(&mut tx).await?;
+        let names = sql(format!(
+            "SELECT a.name FROM kubesvc_accounts a WHERE a.status <> 'INACTIVE' AND {ours}
+             UNION SELECT account FROM kubesvc_ferry_holdings"
+        ));
         let names = names.column(&mut tx).await?;
         tx.commit().await?;
         Ok(names)
@@ -115,7 +118,10 @@ impl Store {
     /// How many accounts stand where.
     pub async fn count_by_status(&self) -> Result<Vec<(Status, i64)>, StoreError> {
         let mut tx = self.pool.read().await?;
-        let rows = sql("SELECT status, COUNT(*) AS n FROM kubesvc_accounts GROUP BY status");
+        let ours = ours(&mut tx).await?;
+        let rows = sql(format!(
+            "SELECT a.status, COUNT(*) AS n FROM kubesvc_accounts a WHERE {ours} GROUP BY a.status"
+        ));
         let rows = rows.all(&mut tx).await?;
         tx.commit().await?;
         rows.iter()
@@ -128,7 +134,8 @@ impl Store {
 /// a value: some database takes no index for one that its clock gives.
 pub(super) fn over(now: i64, limit: u32) -> Statement {
     sql(format!(
-        "SELECT name FROM kubesvc_accounts WHERE due_at <= ? ORDER BY due_at LIMIT {limit}"
+        "SELECT name FROM kubesvc_accounts WHERE due_at <= ? AND {OURS}
+         ORDER BY due_at LIMIT {limit}"
     ))
     .number(now)
 }
@@ -137,14 +144,17 @@ pub(super) fn over(now: i64, limit: u32) -> Statement {
 pub(super) fn sending(limit: u32) -> Statement {
     sql(format!(
         "SELECT name FROM kubesvc_accounts
-         WHERE status IN ('TO_MIGRATE', 'TO_DEACTIVATE', 'DELETING') ORDER BY due_at LIMIT {limit}"
+         WHERE status IN ('TO_MIGRATE', 'TO_DEACTIVATE', 'DELETING') AND {OURS}
+         ORDER BY due_at LIMIT {limit}"
     ))
 }
 
 /// Accounts without an agent, of zones that have one.
 pub(super) fn awaited(zones: &[String], limit: u32) -> Statement {
-    let mut names = sql("SELECT name FROM kubesvc_accounts
-         WHERE status = 'ORPHANED' AND due_at IS NULL AND zone_id IN")
+    let mut names = sql(format!(
+        "SELECT name FROM kubesvc_accounts
+         WHERE status = 'ORPHANED' AND due_at IS NULL AND {OURS} AND zone_id IN"
+    ))
     .list(zones);
     names.push(&format!(" LIMIT {limit}"));
     names
@@ -211,10 +221,11 @@ async fn dynamic_details(
     here: &BTreeSet<String>,
     details: &mut BTreeMap<String, AccountDetail>,
 ) -> Result<(), StoreError> {
-    let rows = sql("SELECT a.*, o.inline_definition FROM kubesvc_accounts a
-         LEFT JOIN kubesvc_ferry_origins o ON o.name = a.name WHERE a.name IN");
-    let rows = rows.list(names);
-    let rows = rows.all(tx).await?;
+    let rows = sql(format!(
+        "SELECT a.*, o.inline_definition FROM kubesvc_accounts a
+         LEFT JOIN kubesvc_ferry_origins o ON o.name = a.name WHERE a.{OURS} AND a.name IN"
+    ));
+    let rows = rows.list(names).all(tx).await?;
     let mut held = holdings(tx, names).await?;
     for row in &rows {
         let account = read_account(row)?;

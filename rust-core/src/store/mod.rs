@@ -42,6 +42,7 @@ pub use answers::Stands;
 pub use audit::{AuditRow, Export};
 pub use connected::AgentRow;
 pub use cores::CoreRow;
+pub(crate) use cores::LEASE;
 pub use journal::Intent;
 pub use keys::{KeyUse, Place, Resealed};
 pub use listing::AccountDetail;
@@ -77,7 +78,7 @@ pub enum StoreError {
          give the user another plugin than caching_sha2_password or sha256_password"
     )]
     NeedsTls,
-    /// The connection broke while it committed.
+    /// The connection broke while it committed, or the answer did not come in time.
     #[error("the database does not say whether it has recorded this")]
     Unsettled(#[source] sqlx::Error),
     /// The tables cannot be made or altered.

@@ -1,18 +1,21 @@
 //! Opening a database: where it is, its tables brought up to date, its pool.
 
 use super::{Store, StoreError, migrate};
-use crate::sql::Pool;
+use crate::sql::{Connections, Pool};
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::ConnectOptions;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 /// How long a request waits for a connection of the pool.
 const ACQUIRE: Duration = Duration::from_secs(5);
+/// How long an idle connection of it may take to show that it still stands: the rest of the wait is for a
+/// new one.
+const STANDS: Duration = Duration::from_secs(2);
 /// Connections to a server.
 const CONNECTIONS: u32 = 10;
 
@@ -132,7 +135,7 @@ fn without_user(mut url: url::Url) -> String {
 impl Store {
     /// Opens the database and brings its tables up to date.
     pub async fn open(location: &Location) -> Result<Store, StoreError> {
-        let pool = match location {
+        let connections = match location {
             Location::Sqlite(path) => {
                 let options = SqliteConnectOptions::new()
                     .filename(path)
@@ -151,7 +154,7 @@ impl Store {
                 let reader = SqlitePoolOptions::new()
                     .max_connections(4)
                     .acquire_timeout(ACQUIRE);
-                Pool::Sqlite {
+                Connections::Sqlite {
                     writer,
                     reader: reader.connect_with(options).await?,
                 }
@@ -161,6 +164,8 @@ impl Store {
                 let pool = MySqlPoolOptions::new()
                     .max_connections(CONNECTIONS)
                     .acquire_timeout(ACQUIRE)
+                    .test_before_acquire(false)
+                    .before_acquire(|connection, _| Box::pin(stands(connection)))
                     .after_connect(|connection, _| {
                         // As on PostgreSQL: no lock on rows that are not there.
                         let sql = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
@@ -171,24 +176,33 @@ impl Store {
                     });
                 // Its log would have the values that are in a statement's text.
                 let service = (**service).clone().disable_statement_logging();
-                Pool::MySql(pool.connect_with(service).await?)
+                Connections::MySql(pool.connect_with(service).await?)
             }
             Location::Postgres { service, migration } => {
                 migrate::postgres(migration).await?;
                 let pool = PgPoolOptions::new()
                     .max_connections(CONNECTIONS)
-                    .acquire_timeout(ACQUIRE);
-                Pool::Postgres(pool.connect_with((**service).clone()).await?)
+                    .acquire_timeout(ACQUIRE)
+                    .test_before_acquire(false)
+                    .before_acquire(|connection, _| Box::pin(stands(connection)));
+                Connections::Postgres(pool.connect_with((**service).clone()).await?)
             }
         };
         let core_id = "".into();
         let alone = matches!(location, Location::Sqlite(_));
         Ok(Store {
-            pool,
+            pool: Pool::new(connections),
             core_id,
             alone,
         })
     }
+}
+
+/// Whether an idle connection still stands. sqlx's own test of one that fell silent takes all the time in
+/// which a new one could be opened.
+async fn stands<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
+    let answered = tokio::time::timeout(STANDS, connection.ping()).await;
+    Ok(matches!(answered, Ok(Ok(()))))
 }
 
 /// A connection's thread begins its name as the runtime's workers do, so that who ends the runtime

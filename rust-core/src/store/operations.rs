@@ -178,20 +178,21 @@ pub(super) async fn begin(
     Ok(insert(tx, "kubesvc_ferry_operations", COLUMNS, rows.collect()).await?)
 }
 
-/// Records that this core sent what another one had begun.
+/// Records that this core sent an agent what another one had begun about these accounts, at least
+/// one and at most [`CHUNK`].
 pub(super) async fn sent(
     tx: &mut Tx,
-    account: &str,
     agent_id: &str,
+    accounts: &[&str],
     core_id: &str,
     now: i64,
 ) -> Result<(), StoreError> {
     let sent = sql(
         "UPDATE kubesvc_ferry_operations SET sent_by = ?, sent_at = ?
-         WHERE agent_id = ? AND ended_at IS NULL AND account = ? AND sent_at IS NULL",
+         WHERE sent_at IS NULL AND ended_at IS NULL AND agent_id = ? AND account IN",
     );
-    let sent = sent.text(core_id).number(now).texts([agent_id, account]);
-    sent.run(tx).await?;
+    let sent = sent.text(core_id).number(now).text(agent_id);
+    sent.list(accounts).run(tx).await?;
     Ok(())
 }
 

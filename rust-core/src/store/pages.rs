@@ -2,6 +2,7 @@
 //! tables, merged by name in byte order. Names and counts come from indexes; definitions are not
 //! looked at. `api` calls it, and then reads what it shows of the names of its page.
 
+use super::adopt::ours;
 use super::{Store, StoreError, statics};
 use crate::account::Status;
 use crate::sql::{Statement, sql};
@@ -64,10 +65,11 @@ impl Store {
     /// The names in our tables, filtered, each once, in byte order.
     pub async fn names(&self, filter: &Filter) -> Result<Vec<Listed>, StoreError> {
         let mut tx = self.pool.read().await?;
+        let ours = ours(&mut tx).await?;
         let mut listed = Vec::new();
         for (source, names) in [
             (Source::StaticAgentConfig, brought(filter)),
-            (Source::Clouddriver, rows(filter)),
+            (Source::Clouddriver, rows(filter, ours)),
         ] {
             let Some(names) = names else { continue };
             let names = names.column(&mut tx).await?;
@@ -88,8 +90,9 @@ impl Store {
         part: Part,
     ) -> Result<(Vec<String>, u64), StoreError> {
         let mut tx = self.pool.read().await?;
+        let ours = ours(&mut tx).await?;
         let (mut streams, mut total) = (Vec::new(), 0);
-        for stream in all(filter, beside) {
+        for stream in all(filter, beside, ours) {
             let mut counted = sql("");
             counted.push_all("SELECT COUNT(*) FROM (", stream.clone(), ") c");
             let count = u64::try_from(counted.count(&mut tx).await?).unwrap_or_default();
@@ -114,7 +117,8 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<String>, StoreError> {
         let mut tx = self.pool.read().await?;
-        let streams: Vec<Statement> = all(filter, beside).collect();
+        let ours = ours(&mut tx).await?;
+        let streams: Vec<Statement> = all(filter, beside, ours).collect();
         let names = match streams.is_empty() {
             true => Vec::new(),
             false => {
@@ -127,10 +131,10 @@ impl Store {
     }
 }
 
-/// The lists that make up the one that is asked for.
-fn all(filter: &Filter, beside: Option<&str>) -> impl Iterator<Item = Statement> {
-    let beside = beside.map(|query| unmigrated(query, filter));
-    [brought(filter), rows(filter), beside]
+/// The lists that make up the one that is asked for; `ours` is what [`ours`] says.
+fn all(filter: &Filter, beside: Option<&str>, ours: &str) -> impl Iterator<Item = Statement> {
+    let beside = beside.map(|query| unmigrated(query, filter, ours));
+    [brought(filter), rows(filter, ours), beside]
         .into_iter()
         .flatten()
 }
@@ -177,12 +181,12 @@ fn brought(filter: &Filter) -> Option<Statement> {
 }
 
 /// The rows that no static account goes before.
-fn rows(filter: &Filter) -> Option<Statement> {
+fn rows(filter: &Filter, ours: &str) -> Option<Statement> {
     if filter.source == Some(Source::StaticAgentConfig) {
         return None;
     }
     let mut names = sql(format!(
-        "SELECT a.name FROM kubesvc_accounts a WHERE NOT EXISTS
+        "SELECT a.name FROM kubesvc_accounts a WHERE {ours} AND NOT EXISTS
          (SELECT 1 FROM kubesvc_ferry_static_accounts s WHERE s.name = a.name AND {})",
         statics::counts("s")
     ));
@@ -207,10 +211,10 @@ fn rows(filter: &Filter) -> Option<Statement> {
 }
 
 /// Those of the source that are in none of our tables.
-fn unmigrated(beside: &str, filter: &Filter) -> Statement {
+fn unmigrated(beside: &str, filter: &Filter, ours: &str) -> Statement {
     let mut names = sql(format!(
         "SELECT u.name FROM ({beside}) u WHERE NOT EXISTS
-         (SELECT 1 FROM kubesvc_accounts a WHERE a.name = u.name) AND NOT EXISTS
+         (SELECT 1 FROM kubesvc_accounts a WHERE a.name = u.name AND {ours}) AND NOT EXISTS
          (SELECT 1 FROM kubesvc_ferry_static_accounts s WHERE s.name = u.name)"
     ));
     begins(&mut names, "u.name", filter);

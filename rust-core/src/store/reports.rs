@@ -233,12 +233,14 @@ fn says(held: &Held, known: Option<&Holding>) -> Says {
     let dropping = known.is_some_and(|known| known.state == HoldingState::Dropping);
     match (held.state, known) {
         (None, Some(known)) => {
-            // Otherwise it is about an earlier life of a holding that was saved anew since.
             let about_this = held.generation >= known.generation;
-            if dropping && about_this {
-                Says::Gone
-            } else {
-                Says::Nothing
+            match (about_this, dropping) {
+                // It is about an earlier life of a holding that was saved anew since.
+                (false, _) => Says::Nothing,
+                (true, true) => Says::Gone,
+                // As when the agent's grace time ended on its way back. Or it was saved anew since: to be
+                // sent what it has does an agent no harm.
+                (true, false) => Says::State(HoldingState::Away),
             }
         }
         // Where nothing was asked to be dropped.

@@ -1,5 +1,6 @@
 //! Reading and making rows of `kubesvc_accounts`.
 
+use super::adopt::OURS;
 use super::outcomes::{self, Outcome};
 use super::steps::{self, Actor, Entry};
 use super::{Store, StoreError, failpoint, next, origins, statics, tombstones, transaction, word};
@@ -77,6 +78,7 @@ impl Store {
                 outcomes::hold(&mut tx, actor, now).await?;
                 let mut taken = BTreeSet::new();
                 for names in names.chunks(CHUNK) {
+                    // Also those that are not ours yet: they keep what Armory's plugin wrote.
                     let query = sql("SELECT name FROM kubesvc_accounts WHERE name IN");
                     taken.extend(query.list(names).column(&mut tx).await?);
                 }
@@ -190,7 +192,7 @@ async fn views(
     names: &[&str],
     found: &mut BTreeMap<String, View>,
 ) -> Result<(), StoreError> {
-    let query = format!("SELECT {DECISION} FROM kubesvc_accounts WHERE name IN");
+    let query = format!("SELECT {DECISION} FROM kubesvc_accounts WHERE {OURS} AND name IN");
     let rows = sql(query).list(names).all(tx).await?;
     let claimed = statics::claimed(tx, names).await?;
     let mut held = holdings(tx, names).await?;
@@ -235,15 +237,12 @@ pub(super) fn read_account(row: &Record) -> Result<Account, StoreError> {
         Some(_) => Some(word(row, ACCOUNTS, &name, "failure")?),
         None => None,
     };
-    // Armory's plugin, as long as it runs beside us, adds rows without it.
-    let toured: Option<String> = row.get("toured")?;
-    let toured = serde_json::from_str(toured.as_deref().unwrap_or("[]")).map_err(|error| {
-        StoreError::Corrupt {
-            table: ACCOUNTS,
-            row: name.clone(),
-            column: "toured",
-            reason: error.to_string(),
-        }
+    let toured: String = row.get("toured")?;
+    let toured = serde_json::from_str(&toured).map_err(|error| StoreError::Corrupt {
+        table: ACCOUNTS,
+        row: name.clone(),
+        column: "toured",
+        reason: error.to_string(),
     })?;
     Ok(Account {
         status: word(row, ACCOUNTS, &name, "status")?,

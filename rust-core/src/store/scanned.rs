@@ -1,5 +1,6 @@
 //! What the scan asks of our tables: which of some names are taken, and by what.
 
+use super::adopt::OURS;
 use super::rows::{Content, read_content};
 use super::{Store, StoreError, failpoint, origins, tombstones, transaction, word};
 use crate::account::Status;
@@ -41,10 +42,11 @@ impl Store {
                 let found = query.list(names).column(&mut tx).await?;
                 facts.extend(found.into_iter().map(|name| (name, what)));
             }
-            let query = sql(
+            let query = sql(format!(
                 "SELECT a.name, a.status, o.inline_definition, o.gone_at FROM kubesvc_accounts a
-                 LEFT JOIN kubesvc_ferry_origins o ON o.name = a.name WHERE a.name IN",
-            );
+                 LEFT JOIN kubesvc_ferry_origins o ON o.name = a.name
+                 WHERE a.{OURS} AND a.name IN"
+            ));
             for row in query.list(names).all(&mut tx).await? {
                 let name: String = row.get("name")?;
                 let gone: Option<i64> = row.get("gone_at")?;
@@ -68,11 +70,11 @@ impl Store {
         let mut contents = BTreeMap::new();
         let mut tx = self.pool.read().await?;
         for names in names.chunks(CHUNK) {
-            let query = sql(
+            let query = sql(format!(
                 "SELECT a.name, a.definition, a.secret, a.secret_key_id, o.inline_definition
                  FROM kubesvc_accounts a LEFT JOIN kubesvc_ferry_origins o ON o.name = a.name
-                 WHERE a.name IN",
-            );
+                 WHERE a.{OURS} AND a.name IN"
+            ));
             for row in query.list(names).all(&mut tx).await? {
                 contents.insert(row.get("name")?, read_content(&row)?);
             }
@@ -115,7 +117,7 @@ impl Store {
         let query = sql(format!(
             "SELECT a.name, o.gone_at FROM kubesvc_accounts a
              LEFT JOIN kubesvc_ferry_origins o ON o.name = a.name
-             WHERE a.name > ? AND COALESCE(o.inline_definition, 0) = 0
+             WHERE a.{OURS} AND a.name > ? AND COALESCE(o.inline_definition, 0) = 0
              ORDER BY a.name LIMIT {limit}"
         ));
         let rows = query.text(after).all(&mut tx).await?;

@@ -1,6 +1,6 @@
 //! Writing a step: row, holdings and audit in one transaction, a compare-and-swap on the version.
 
-use super::agents::remove_holding;
+use super::agents::{lock, remove_holding};
 use super::operations::{self, Told};
 use super::outcomes::{self, Claim, Outcome};
 use super::rows::{Content, read_holding};
@@ -10,8 +10,8 @@ use super::{
 use crate::account::step::{Message, Step};
 use crate::account::transition::Event;
 use crate::account::{Account, Holding, Status, View};
-use crate::sql::{CHUNK, Statement, Tx, Value, insert, insert_or, sql};
-use std::collections::BTreeSet;
+use crate::sql::{CHUNK, Record, Statement, Tx, Value, insert, insert_or, sql};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -112,46 +112,50 @@ impl Store {
         })
     }
 
-    /// Holdings with a message that another core left to be sent to an agent of this one.
+    /// Holdings with a message that another core left to be sent to an agent of this one, sorted by
+    /// account. One that cannot be read waits, and is logged.
     pub async fn unsent(&self, core_id: &str) -> Result<Vec<Unsent>, StoreError> {
         let here = self.sessions(core_id).await?;
         let here: Vec<&str> = here.iter().map(|(agent_id, _)| agent_id.as_str()).collect();
         let mut tx = self.pool.read().await?;
-        let mut rows = Vec::new();
+        let mut unsent = Vec::new();
         for agents in here.chunks(CHUNK) {
-            rows.extend(left(agents).all(&mut tx).await?);
+            for row in left(agents).all(&mut tx).await? {
+                match read_unsent(&row) {
+                    Ok(one) => unsent.push(one),
+                    Err(error) => tracing::error!(%error, "a message that was left waits"),
+                }
+            }
         }
         tx.commit().await?;
-        let unsent = rows.iter().map(|row| {
-            Ok(Unsent {
-                account: row.get("account")?,
-                holding: read_holding(row)?,
-                left_at: row.get("unsent")?,
-            })
-        });
-        unsent.collect()
+        unsent.sort_by(|one, other| one.account.cmp(&other.account));
+        Ok(unsent)
     }
 
-    /// Records that such a message is sent, which it may be then; `false`: it is not what is to be sent
-    /// any longer. Another that was left meanwhile stays to be sent.
-    pub async fn sent(&self, unsent: &Unsent) -> Result<bool, StoreError> {
+    /// Records that such messages are sent, which they may be then, in one transaction; answers which:
+    /// the others are not what is to be sent any longer. Another that was left meanwhile stays to be
+    /// sent.
+    pub async fn sent(&self, unsent: &[&Unsent]) -> Result<Vec<bool>, StoreError> {
         transaction!(self, failpoint::SENT_BEFORE, failpoint::SENT_AFTER, |tx| {
-            let sent = sql("UPDATE kubesvc_ferry_holdings SET unsent = 0
-                 WHERE account = ? AND agent_id = ? AND state = ? AND generation = ? AND unsent = ?");
-            let sent = sent
-                .texts([unsent.account.as_str(), &unsent.holding.agent_id])
-                .text(unsent.holding.state.as_str())
-                .number(unsent.holding.generation)
-                .number(unsent.left_at)
-                .run(&mut tx)
-                .await?;
-            if sent == 0 {
-                return Ok(false);
+            let still = still_left(&mut tx, unsent).await?;
+            if !still.contains(&true) {
+                return Ok(still);
             }
-            let (account, agent_id) = (&unsent.account, &unsent.holding.agent_id);
+            let mut accounts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+            for (unsent, _) in unsent.iter().zip(&still).filter(|(_, still)| **still) {
+                let of_agent = accounts.entry(&unsent.holding.agent_id).or_default();
+                of_agent.push(&unsent.account);
+            }
             let now = tx.now().await?;
-            operations::sent(&mut tx, account, agent_id, &self.core_id, now).await?;
-            true
+            for (agent_id, accounts) in &accounts {
+                for accounts in accounts.chunks(CHUNK) {
+                    let sent = sql("UPDATE kubesvc_ferry_holdings SET unsent = 0
+                         WHERE agent_id = ? AND account IN");
+                    sent.text(*agent_id).list(accounts).run(&mut tx).await?;
+                    operations::sent(&mut tx, agent_id, accounts, &self.core_id, now).await?;
+                }
+            }
+            still
         })
     }
 }
@@ -159,6 +163,45 @@ impl Store {
 /// Holdings with a message that waits for one of these agents.
 pub(super) fn left(agents: &[&str]) -> Statement {
     sql("SELECT * FROM kubesvc_ferry_holdings WHERE unsent > 0 AND agent_id IN").list(agents)
+}
+
+fn read_unsent(row: &Record) -> Result<Unsent, StoreError> {
+    Ok(Unsent {
+        account: row.get("account")?,
+        holding: read_holding(row)?,
+        left_at: row.get("unsent")?,
+    })
+}
+
+/// Which of these messages are still what is to be sent. First the accounts are locked, as by a step,
+/// so that neither waits for the other.
+async fn still_left(tx: &mut Tx, unsent: &[&Unsent]) -> Result<Vec<bool>, StoreError> {
+    let names: BTreeSet<&str> = unsent.iter().map(|unsent| &*unsent.account).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    lock(tx, &names).await?;
+    let mut left = BTreeSet::new();
+    for names in names.chunks(CHUNK) {
+        let query = "SELECT account, agent_id, state, generation, unsent
+             FROM kubesvc_ferry_holdings WHERE account IN";
+        let mut query = sql(query).list(names);
+        query.push(tx.dialect().for_update());
+        for row in query.all(tx).await? {
+            let about: (String, String) = (row.get("account")?, row.get("agent_id")?);
+            let is: (String, i64, i64) = (
+                row.get("state")?,
+                row.get("generation")?,
+                row.get("unsent")?,
+            );
+            left.insert((about, is));
+        }
+    }
+    let still = unsent.iter().map(|unsent| {
+        let holding = &unsent.holding;
+        let about = (unsent.account.clone(), holding.agent_id.clone());
+        let state = holding.state.as_str().to_owned();
+        left.contains(&(about, (state, holding.generation, unsent.left_at)))
+    });
+    Ok(still.collect())
 }
 
 /// Those of the agents that these steps tell something which are still connected by their sessions

@@ -33,6 +33,7 @@ mod sqlite {
     mod scanned;
     mod statics;
     mod sweep;
+    mod untaken;
     mod written;
 }
 
@@ -60,8 +61,10 @@ mod mariadb {
     mod reports;
     mod rows;
     mod scanned;
+    mod silence;
     mod statics;
     mod sweep;
+    mod untaken;
     mod written;
 }
 
@@ -88,8 +91,10 @@ mod postgres {
     mod reports;
     mod rows;
     mod scanned;
+    mod silence;
     mod statics;
     mod sweep;
+    mod untaken;
     mod written;
 }
 

@@ -1,9 +1,10 @@
-//! Marks of accounts that were deleted here while Clouddriver has them: the scan does not take them
-//! again. A POST of the name clears its mark, and so does the scan when the source has it no longer.
+//! Marks of accounts that were deleted here while Clouddriver has them, or are to be left to it: the scan
+//! does not take them. A POST of the name clears its mark, and so does the scan when the source has it no longer.
 
-use super::{Store, StoreError};
+use super::{Actor, Store, StoreError, failpoint, transaction};
 use crate::account::step::Tombstone;
 use crate::sql::{CHUNK, Tx, sql};
+use std::collections::BTreeSet;
 
 /// A mark.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,26 @@ impl Store {
             })
         })
         .transpose()
+    }
+
+    /// Marks those of these accounts that have no row; answers the others.
+    pub async fn bury(
+        &self,
+        names: &[&str],
+        actor: &Actor,
+    ) -> Result<BTreeSet<String>, StoreError> {
+        transaction!(self, failpoint::BURY_BEFORE, failpoint::BURY_AFTER, |tx| {
+            let now = tx.now().await?;
+            let mut rows = BTreeSet::new();
+            for names in names.chunks(CHUNK) {
+                let query = sql("SELECT name FROM kubesvc_accounts WHERE name IN");
+                rows.extend(query.list(names).column(&mut tx).await?);
+            }
+            for name in names.iter().filter(|name| !rows.contains(**name)) {
+                write(&mut tx, name, Tombstone::Laid, &actor.who, now).await?;
+            }
+            rows
+        })
     }
 
     /// Marked names after `after` in byte order, at most `limit`.

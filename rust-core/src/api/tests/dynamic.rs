@@ -232,10 +232,18 @@ async fn a_put_replaces_the_definition_and_keeps_what_it_does_not_tell() {
     assert_eq!(generation().await, before + 1);
     assert_eq!(desk.config("a").await["namespaces"], json!(["other"]));
     assert!(desk.secrets("a").await.contains(TOKEN));
-    // No kubeconfig at all keeps it, too.
-    desk.ask("PUT", PATH, json!({"name": "a", "context": "c"}))
-        .await;
-    assert!(desk.secrets("a").await.contains(TOKEN));
+    // No kubeconfig at all keeps it, too; so Clouddriver shows that there is none of a kind.
+    for none in [
+        json!({}),
+        json!({"serviceAccount": false}),
+        json!({"kubeconfigContents": "", "kubeconfigFile": "", "serviceAccount": false}),
+    ] {
+        let mut object = none.clone();
+        (object["name"], object["context"]) = (json!("a"), json!("c"));
+        let answer = desk.ask("PUT", PATH, object).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+        assert!(desk.secrets("a").await.contains(TOKEN), "{none}");
+    }
     let config = desk.config("a").await;
     assert_eq!(
         (&config["context"], &config["namespaces"]),

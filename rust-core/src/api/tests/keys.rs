@@ -94,6 +94,17 @@ async fn what_does_not_open_is_named_and_stays_as_it_is() {
     let old = old.as_str().unwrap();
     assert!(refused.accounts()[0].1.contains(old), "{}", refused.text);
     assert!(refused.message().contains("2 do not open"));
+    // What keeps something of it waits for the key; a whole new one, as the message asks for, does not.
+    let dynamic = "/armory/accounts/dynamic";
+    let keeps = json!({"name": "b", "context": "c"});
+    let answer = desk.ask("PUT", dynamic, keeps).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    let whole = json!({"name": "b", "kubeconfigContents": "token: another"});
+    let answer = desk.ask("PUT", dynamic, whole).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+    assert!(desk.secret("b").await.contains("another"));
+    let refused = desk.rotate().await;
+    assert_eq!(refused.accounts().len(), 1, "{}", refused.text);
     let desk = desk.rekeyed("ferry.key", &[]).await;
     assert!(desk.secret("a").await.contains(TOKEN));
 }

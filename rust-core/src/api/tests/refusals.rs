@@ -40,11 +40,14 @@ async fn wrong_types_and_unknown_fields_are_refused() {
         for method in ["POST", "PATCH"] {
             let answer = desk.ask(method, "/armory/accounts", body.clone()).await;
             assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{method} {body}");
-            assert!(
-                answer.message().contains("line 1 column"),
-                "{}",
-                answer.message()
-            );
+            let message = answer.message();
+            // In an array each entry is refused by itself.
+            let place = if body.is_array() {
+                ": [0]"
+            } else {
+                "line 1 column"
+            };
+            assert!(message.contains(place), "{message}");
         }
     }
     for body in [json!({"name": "a"}), json!([1]), json!([{"name": "a"}])] {
@@ -305,16 +308,43 @@ async fn a_body_is_bounded_and_json() {
 }
 
 #[tokio::test]
-async fn a_wrong_type_is_told_with_its_path() {
-    let desk = Desk::open().await;
-    let body = json!([{"name": "a"}, {"name": "b", "zoneId": {"secret": TOKEN}}]);
-    let answer = desk.ask("PATCH", "/armory/accounts", body).await;
+async fn a_wrong_type_is_told_with_its_path_and_all_others_are_done() {
+    let desk = Desk::with(&["a", "b"]).await;
+    let body = json!([
+        {"name": "a", "state": "ACTIVE"},
+        {"name": "b", "state": "ACTIVE", "zoneId": {"secret": TOKEN}},
+        {"name": "b", "state": "ACTIVE"},
+        {"name": "c", "stat": "ACTIVE"},
+        {"state": TOKEN},
+        TOKEN,
+        ["a", null, null, "INACTIVE"],
+    ]);
+    let body = body
+        .to_string()
+        .replace("]]", r#"],{"name":"once","name":"twice"}]"#);
+    let answer = desk.say("PATCH", "/armory/accounts", &body).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-    let message = answer.message();
-    assert!(
-        message.contains("[1].zoneId: a value of another type at line 1"),
-        "{message}"
-    );
+    assert!(!answer.text.contains(TOKEN), "{}", answer.text);
+    let accounts = answer.accounts();
+    for ((name, reason), (wrong, says)) in accounts.iter().zip([
+        ("b", "[1].zoneId: a value of another type"),
+        ("c", "[3].stat: unknown field `stat`, expected one of"),
+        ("entry 4", "[4]: missing field `name`"),
+        ("entry 5", "[5]: a value of another type"),
+        ("entry 6", "[6]: it is no object"),
+        ("twice", "[7]: duplicate field `name`"),
+    ]) {
+        assert_eq!(name, wrong);
+        assert!(reason.starts_with(says), "{reason}");
+    }
+    assert_eq!(accounts.len(), 6);
+    assert_eq!(desk.status("a").await, Some(Status::ToMigrate));
+    assert_eq!(desk.status("b").await, Some(Status::Inactive));
+    let body = json!(["a", 7]);
+    let answer = desk.ask("DELETE", "/armory/accounts", body).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert_eq!(answer.accounts()[0].0, "entry 1");
+    assert_ne!(desk.status("a").await, Some(Status::ToMigrate));
     let answer = desk
         .say("DELETE", "/armory/accounts", "[\"a\"] [\"b\"]")
         .await;

@@ -31,6 +31,8 @@ async fn accounts_go_back_to_clouddriver_by_name() {
     assert_eq!(said[2], "unmigrated unchanged none");
     let held = desk.api.store.view("held").await.unwrap().unwrap().account;
     assert_eq!(held.wanted, crate::account::state::Wanted::Deleted);
+    let marks = desk.api.store.tombstones("", 9).await.unwrap();
+    assert!(marks.contains(&"unmigrated".to_owned()), "{marks:?}");
     // Asked again, nothing is refused.
     let again = desk.ask("POST", PATH, names).await;
     assert_eq!(again.status, StatusCode::ACCEPTED, "{}", again.text);

@@ -62,7 +62,7 @@ async fn each_reason_is_told() {
             "prod-gone",
             false,
             Some("prod-.*"),
-            "anna deleted it here at ",
+            "anna left it to Clouddriver at ",
         ),
         ("prod-static", false, Some("prod-.*"), "an agent brings"),
     ] {

@@ -163,8 +163,13 @@ async fn a_report_counts_when_it_is_about_what_was_asked_last() {
         (Dropping, 6, None, "gone"),
         (Dropping, 0, None, "same"),
         (Dropping, 4, None, "same"),
-        (Pending, 5, None, "same"),
-        (Ready, 5, None, "same"),
+        (Pending, 4, None, "same"),
+        (Ready, 4, None, "same"),
+        // It is not there, though nobody asked.
+        (Pending, 5, None, "AWAY 5"),
+        (Ready, 5, None, "AWAY 5"),
+        (Failed, 5, None, "AWAY 5"),
+        (Away, 5, None, "same"),
         // While it is to be dropped, only a refusal says anything.
         (Dropping, 5, Some(Ready), "same"),
         (Dropping, 5, Some(Failed), "same"),

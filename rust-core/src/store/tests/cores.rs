@@ -78,8 +78,9 @@ async fn a_core_whose_lease_is_over_is_taken_over_once() {
     );
     assert_eq!(base.view("a").await.account.version, version + 1);
     assert!(!seen(&base, "two").await);
-    // One that ends in order leaves no lease behind.
+    // One that ends in order leaves no lease behind, and no connection whose end was not recorded.
     base.store.exit("two").await.unwrap();
+    assert!(ids(&base).await.is_empty());
     let cores = base.select(&["core_id"], "FROM kubesvc_ferry_cores").await;
     assert!(cores.is_empty(), "{cores:?}");
 }
@@ -191,12 +192,75 @@ async fn a_message_for_an_agent_of_another_core_is_left_to_it() {
     let agent_id = "far".to_owned();
     step.messages.push(Message::Save { agent_id });
     assert!(base.write(&view, &step).await);
-    assert!(!base.store.sent(left).await.unwrap(), "it is overtaken");
+    let sent = base.store.sent(&[left]).await.unwrap();
+    assert_eq!(sent, [false], "it is overtaken");
     let later = base.store.unsent("there").await.unwrap();
     assert_eq!(later[0].holding.state, Pending);
-    assert!(base.store.sent(&later[0]).await.unwrap());
-    assert!(!base.store.sent(&later[0]).await.unwrap(), "once");
+    assert_eq!(base.store.sent(&[&later[0]]).await.unwrap(), [true]);
+    let again = base.store.sent(&[&later[0]]).await.unwrap();
+    assert_eq!(again, [false], "once");
     assert!(base.store.unsent("there").await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn of_many_messages_that_were_left_those_that_are_overtaken_stay() {
+    let base = Base::open(DATABASE).await;
+    for agent in ["far", "near"] {
+        connect(&base, agent, "there", Vec::new()).await;
+    }
+    for name in ["a", "b", "c"] {
+        base.row(name).await;
+        base.hold(name, &["far", "near"], Pending).await;
+    }
+    base.run("UPDATE kubesvc_ferry_holdings SET unsent = 1")
+        .await;
+    let left = base.store.unsent("there").await.unwrap();
+    assert_eq!(left.len(), 6);
+    for (change, of) in [
+        ("unsent = 2", "account = 'a' AND agent_id = 'far'"),
+        ("state = 'DROPPING'", "account = 'b' AND agent_id = 'far'"),
+        (
+            "generation = generation + 1",
+            "account = 'b' AND agent_id = 'near'",
+        ),
+    ] {
+        let change = format!("UPDATE kubesvc_ferry_holdings SET {change} WHERE {of}");
+        base.run(&change).await;
+    }
+    base.run("DELETE FROM kubesvc_ferry_holdings WHERE account = 'c' AND agent_id = 'near'")
+        .await;
+    let left: Vec<&Unsent> = left.iter().collect();
+    let sent = base.store.sent(&left).await.unwrap();
+    let sent = left.into_iter().zip(sent).filter(|(_, sent)| *sent);
+    let sent: Vec<&Unsent> = sent.map(|(left, _)| left).collect();
+    assert_eq!(about(sent), ["a near", "c far"]);
+    let left = base.store.unsent("there").await.unwrap();
+    assert_eq!(about(&left), ["a far", "b far", "b near"]);
+}
+
+/// Accounts and agents of messages, sorted.
+fn about<'a>(unsent: impl IntoIterator<Item = &'a Unsent>) -> Vec<String> {
+    let about = unsent.into_iter();
+    let about = about.map(|unsent| format!("{} {}", unsent.account, unsent.holding.agent_id));
+    let mut about: Vec<String> = about.collect();
+    about.sort();
+    about
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_keeps_no_other() {
+    let base = Base::open(DATABASE).await;
+    connect(&base, "agent", "there", Vec::new()).await;
+    for name in ["a", "b", "c"] {
+        base.row(name).await;
+        base.hold(name, &["agent"], Pending).await;
+    }
+    base.run("UPDATE kubesvc_ferry_holdings SET unsent = 1")
+        .await;
+    base.run("UPDATE kubesvc_ferry_holdings SET state = 'NONSENSE' WHERE account = 'b'")
+        .await;
+    let left = base.store.unsent("there").await.unwrap();
+    assert_eq!(about(&left), ["a agent", "c agent"]);
 }
 
 #[tokio::test]

@@ -130,7 +130,7 @@ async fn another_core_sends_what_this_one_began() {
     let row = base.store.operations(0, 1).await.unwrap().remove(0);
     assert!(row.sent.is_none(), "{row:?}");
     let left = there.unsent("there").await.unwrap();
-    there.sent(&left[0]).await.unwrap();
+    assert_eq!(there.sent(&[&left[0]]).await.unwrap(), [true]);
     let row = base.store.operation(&row.id).await.unwrap().unwrap();
     assert_eq!(row.sent.unwrap().core_id, "there");
     assert_eq!(row.received.core_id, "core");
