@@ -18,6 +18,12 @@ pub fn is_reference(text: &str) -> bool {
         .any(|prefix| text.starts_with(prefix))
 }
 
+/// Whether a text names a secret as some version of Spinnaker writes it, also in ways that are not resolved here.
+pub fn names_secret(text: &str) -> bool {
+    let others = ["secret://", "secretFile://"];
+    is_reference(text) || others.iter().any(|prefix| text.starts_with(prefix))
+}
+
 /// Whether a reference holds the secret itself, as those of Spinnaker's engine for tests, `noop`, do.
 pub fn is_open(text: &str) -> bool {
     let text = text.trim_start();

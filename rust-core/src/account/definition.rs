@@ -2,7 +2,7 @@
 //! not: the public part is kept, shown and sent as JSON with `[redacted]` in place of each secret
 //! value; the secret part goes to `secret` and nowhere else.
 
-use ferry_reference::{is_content, is_open};
+use ferry_reference::{is_content, is_open, names_secret};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
@@ -155,10 +155,7 @@ fn redact_value(value: &mut Value, path: &str, secrets: &mut Map<String, Value>)
 
 /// Whether a value names a secret in a secret engine, as Spinnaker writes it.
 pub fn is_reference(text: &str) -> bool {
-    ["encrypted:", "encryptedFile:", "secret://", "secretFile://"]
-        .iter()
-        .any(|prefix| text.starts_with(prefix))
-        && !is_open(text)
+    names_secret(text) && !is_open(text)
 }
 
 #[cfg(test)]

@@ -114,7 +114,7 @@ impl Api {
         let rowed: BTreeSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
         let (user, actor) = (call.user(), call.actor());
         let made = self.lifecycle.create(&rows, &actor).await?;
-        self.lifecycle.remove_gone(&made, user, &actor).await;
+        self.lifecycle.follow_made(&made, user, &actor).await;
         let is_present = |entry: &&Entry| {
             known.contains(&entry.name)
                 || rowed.contains(entry.name.as_str()) && !made.contains(&entry.name)

@@ -7,9 +7,7 @@ use super::error::Origin;
 use super::key::{Key, Kind};
 use super::name;
 use super::values::Property;
-
-/// With what a reference begins, in whatever version of Spinnaker.
-const REFERENCES: &[&str] = &["encrypted:", "encryptedFile:", "secret://", "secretFile://"];
+use ferry_reference::names_secret;
 
 /// Why a value must not be taken as written, and what to do: the end of a sentence that begins with its
 /// key. It may be a secret, or have a part of one, and is not shown.
@@ -19,7 +17,7 @@ pub(super) fn refusal(key: &Key, property: &Property) -> Option<String> {
         () if matches!(origin, Origin::File { .. }) && has_placeholder(key.kind, value) => {
             "has a placeholder, ${…}, and those are filled in by Spring alone"
         }
-        () if key.kind != Kind::Patterns && is_reference(value) => {
+        () if key.kind != Kind::Patterns && names_secret(value) => {
             "is a reference to a secret, and those are resolved in definitions of accounts alone"
         }
         () => return None,
@@ -37,8 +35,4 @@ fn has_placeholder(kind: Kind, value: &str) -> bool {
         Kind::Patterns => value.trim_start().starts_with("${"),
         _ => value.contains("${"),
     }
-}
-
-fn is_reference(value: &str) -> bool {
-    REFERENCES.iter().any(|prefix| value.starts_with(prefix))
 }

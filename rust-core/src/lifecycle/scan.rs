@@ -179,16 +179,17 @@ impl Lifecycle {
         if !back.is_empty() {
             self.store.mark_gone(&back, false).await?;
         }
-        if !changed.is_empty() {
-            // A request may have brought what is newer than the page.
+        // A request may have brought what is newer than the page; and then, than what was followed.
+        for _ in 0..2 {
+            if changed.is_empty() {
+                break;
+            }
             let now = self.at_clouddriver(&changed, None).await?;
-            self.follow_source(now, &scanner()).await?;
-            // Or than this: they are compared once more.
-            let now = self.at_clouddriver(&changed, None).await?;
-            let again = self.follow_source(now, &scanner()).await?;
-            for name in changed.iter().filter(|name| !again.contains(*name)) {
+            let followed = self.follow_source(now, &scanner()).await?;
+            for name in changed.iter().filter(|name| !followed.contains(*name)) {
                 memory.again.remove(name);
             }
+            changed = followed.into_iter().collect();
         }
         Ok(())
     }
@@ -295,7 +296,7 @@ impl Lifecycle {
         }
         if !rows.is_empty() {
             let made = self.create(&rows, &scanner()).await?;
-            self.remove_gone(&made, None, &scanner()).await;
+            self.follow_made(&made, None, &scanner()).await;
             self.metrics.scanned("taken", made.len());
             tracing::info!(
                 taken = made.len(),
@@ -309,7 +310,7 @@ impl Lifecycle {
     /// Removes those accounts again, just made as Clouddriver had them, that it has no longer, and makes the
     /// others what they are there now: whoever wrote or deleted them meanwhile found no row here. `user` is
     /// who asks.
-    pub async fn remove_gone(&self, made: &BTreeSet<String>, user: Option<&str>, actor: &Actor) {
+    pub async fn follow_made(&self, made: &BTreeSet<String>, user: Option<&str>, actor: &Actor) {
         if made.is_empty() {
             return;
         }

@@ -19,8 +19,6 @@ const INSERT_BYTES: usize = 1 << 20;
 const TEXT_BYTES: usize = 1 << 20;
 /// A statement of more values than this is not kept prepared: its text hardly comes again.
 const KEPT_VALUES: usize = 64;
-/// How many words of a statement say which it is.
-const WORDS: usize = 8;
 
 /// Adds rows, in as few statements as the databases' bounds allow.
 pub(crate) async fn insert<const N: usize>(
@@ -132,80 +130,20 @@ impl Statement {
         self.values.push(Value::Text(Some(value.to_owned())));
     }
 
-    /// Whether MySQL gets it as text.
-    fn is_text(&self) -> bool {
-        self.values.iter().map(Value::size).sum::<usize>() <= TEXT_BYTES
-    }
-
-    /// How it begins, for people: without its values.
-    fn beginning(&self) -> String {
-        let words = self.text.split_whitespace().take(WORDS);
-        words.collect::<Vec<_>>().join(" ")
-    }
-
     /// Runs it; answers how many rows it changed.
     pub(crate) async fn run(self, tx: &mut Tx) -> Result<u64, sqlx::Error> {
-        let (asked, answer) = (self.beginning(), tx.answer());
-        let done = timeout(answer, self.run_on(tx.connection()?)).await;
-        tx.in_time(&asked, done)
-    }
-
-    async fn run_on(self, connection: &mut Connection) -> Result<u64, sqlx::Error> {
-        let text = AssertSqlSafe(connection.dialect().placeholders(&self.text));
-        let kept = self.values.len() <= KEPT_VALUES;
-        Ok(match connection {
-            Connection::Sqlite(connection) => {
-                let query = sqlx::query_with(text, sqlite(self.values)?).persistent(kept);
-                query.execute(&mut **connection).await?.rows_affected()
-            }
-            Connection::MySql(connection) if self.is_text() => {
-                let text = AssertSqlSafe(text::with_values(&self.text, &self.values));
-                let query = sqlx::raw_sql(text);
-                query.execute(&mut **connection).await?.rows_affected()
-            }
-            Connection::MySql(connection) => {
-                let query = sqlx::query_with(text, mysql(self.values)?).persistent(false);
-                query.execute(&mut **connection).await?.rows_affected()
-            }
-            Connection::Postgres(connection) => {
-                let query = sqlx::query_with(text, postgres(self.values)?).persistent(kept);
-                query.execute(&mut **connection).await?.rows_affected()
-            }
-        })
+        let Statement { text, values } = self;
+        let answer = tx.answer();
+        let done = timeout(answer, run_on(&text, values, tx.connection()?)).await;
+        tx.in_time(&text, done)
     }
 
     /// Every row.
     pub(crate) async fn all(self, tx: &mut Tx) -> Result<Vec<Record>, sqlx::Error> {
-        let (asked, answer) = (self.beginning(), tx.answer());
-        let rows = timeout(answer, self.all_on(tx.connection()?)).await;
-        tx.in_time(&asked, rows)
-    }
-
-    async fn all_on(self, connection: &mut Connection) -> Result<Vec<Record>, sqlx::Error> {
-        let text = AssertSqlSafe(connection.dialect().placeholders(&self.text));
-        let kept = self.values.len() <= KEPT_VALUES;
-        Ok(match connection {
-            Connection::Sqlite(connection) => {
-                let query = sqlx::query_with(text, sqlite(self.values)?).persistent(kept);
-                let rows = query.fetch_all(&mut **connection).await?;
-                rows.into_iter().map(Record::Sqlite).collect()
-            }
-            Connection::MySql(connection) => {
-                let rows = if self.is_text() {
-                    let text = AssertSqlSafe(text::with_values(&self.text, &self.values));
-                    sqlx::raw_sql(text).fetch_all(&mut **connection).await?
-                } else {
-                    let query = sqlx::query_with(text, mysql(self.values)?).persistent(false);
-                    query.fetch_all(&mut **connection).await?
-                };
-                rows.into_iter().map(Record::MySql).collect()
-            }
-            Connection::Postgres(connection) => {
-                let query = sqlx::query_with(text, postgres(self.values)?).persistent(kept);
-                let rows = query.fetch_all(&mut **connection).await?;
-                rows.into_iter().map(Record::Postgres).collect()
-            }
-        })
+        let Statement { text, values } = self;
+        let answer = tx.answer();
+        let rows = timeout(answer, all_on(&text, values, tx.connection()?)).await;
+        tx.in_time(&text, rows)
     }
 
     /// The first row, if there is one.
@@ -227,6 +165,70 @@ impl Statement {
     pub(crate) async fn count(self, tx: &mut Tx) -> Result<i64, sqlx::Error> {
         self.one(tx).await?.at(0)
     }
+}
+
+async fn run_on(
+    statement: &str,
+    values: Vec<Value>,
+    connection: &mut Connection,
+) -> Result<u64, sqlx::Error> {
+    let text = AssertSqlSafe(connection.dialect().placeholders(statement));
+    let kept = values.len() <= KEPT_VALUES;
+    Ok(match connection {
+        Connection::Sqlite(connection) => {
+            let query = sqlx::query_with(text, sqlite(values)?).persistent(kept);
+            query.execute(&mut **connection).await?.rows_affected()
+        }
+        Connection::MySql(connection) if is_text(&values) => {
+            let text = AssertSqlSafe(text::with_values(statement, &values));
+            let query = sqlx::raw_sql(text);
+            query.execute(&mut **connection).await?.rows_affected()
+        }
+        Connection::MySql(connection) => {
+            let query = sqlx::query_with(text, mysql(values)?).persistent(false);
+            query.execute(&mut **connection).await?.rows_affected()
+        }
+        Connection::Postgres(connection) => {
+            let query = sqlx::query_with(text, postgres(values)?).persistent(kept);
+            query.execute(&mut **connection).await?.rows_affected()
+        }
+    })
+}
+
+async fn all_on(
+    statement: &str,
+    values: Vec<Value>,
+    connection: &mut Connection,
+) -> Result<Vec<Record>, sqlx::Error> {
+    let text = AssertSqlSafe(connection.dialect().placeholders(statement));
+    let kept = values.len() <= KEPT_VALUES;
+    Ok(match connection {
+        Connection::Sqlite(connection) => {
+            let query = sqlx::query_with(text, sqlite(values)?).persistent(kept);
+            let rows = query.fetch_all(&mut **connection).await?;
+            rows.into_iter().map(Record::Sqlite).collect()
+        }
+        Connection::MySql(connection) => {
+            let rows = if is_text(&values) {
+                let text = AssertSqlSafe(text::with_values(statement, &values));
+                sqlx::raw_sql(text).fetch_all(&mut **connection).await?
+            } else {
+                let query = sqlx::query_with(text, mysql(values)?).persistent(false);
+                query.fetch_all(&mut **connection).await?
+            };
+            rows.into_iter().map(Record::MySql).collect()
+        }
+        Connection::Postgres(connection) => {
+            let query = sqlx::query_with(text, postgres(values)?).persistent(kept);
+            let rows = query.fetch_all(&mut **connection).await?;
+            rows.into_iter().map(Record::Postgres).collect()
+        }
+    })
+}
+
+/// Whether MySQL gets a statement of these values as text.
+fn is_text(values: &[Value]) -> bool {
+    values.iter().map(Value::size).sum::<usize>() <= TEXT_BYTES
 }
 
 macro_rules! arguments {

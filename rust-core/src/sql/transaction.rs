@@ -12,6 +12,9 @@ use std::time::Duration;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
+/// How many words of a statement say which it is.
+const WORDS: usize = 8;
+
 /// A transaction; dropped without [`Tx::commit`] it changes nothing.
 pub(crate) struct Tx {
     dialect: Dialect,
@@ -72,7 +75,7 @@ impl Tx {
         self.connection.as_mut().ok_or_else(gone)
     }
 
-    /// What was answered to `asked`. When nothing was in time, the connection is given up.
+    /// What was answered to the statement `asked`. When nothing was in time, the connection is given up.
     pub(super) fn in_time<T>(
         &mut self,
         asked: &str,
@@ -82,7 +85,9 @@ impl Tx {
             if let Some(connection) = self.connection.take() {
                 connection.give_up();
             }
-            Err(no_answer(self.dialect, asked, self.answer))
+            let words = asked.split_whitespace().take(WORDS);
+            let asked = words.collect::<Vec<_>>().join(" ");
+            Err(no_answer(self.dialect, &asked, self.answer))
         })
     }
 }

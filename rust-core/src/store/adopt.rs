@@ -30,7 +30,7 @@ pub(super) async fn ours(tx: &mut Tx) -> Result<&'static str, StoreError> {
 }
 
 /// Whether Armory's plugin made the table.
-async fn was_armorys(tx: &mut Tx) -> Result<bool, StoreError> {
+pub(super) async fn was_armorys(tx: &mut Tx) -> Result<bool, StoreError> {
     let schema = match tx.dialect() {
         // It never kept its tables in a file.
         Dialect::Sqlite => return Ok(false),

@@ -2,10 +2,11 @@
 //! compare-and-swap on its very ciphertext, whose nonce no other has. `lifecycle::keys` calls it; no
 //! secret is opened here.
 
+use super::adopt::was_armorys;
 use super::cores::live_since;
 use super::{Store, StoreError, failpoint, reshape, transaction};
 use crate::secret::Sealed;
-use crate::sql::{Dialect, Tx, Value, insert, sql};
+use crate::sql::{Tx, Value, insert, sql};
 
 /// Where sealed secrets lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,17 +32,7 @@ impl Place {
 /// Those that there are.
 async fn places(tx: &mut Tx) -> Result<Vec<Place>, StoreError> {
     let mut places = vec![Place::Accounts, Place::Next];
-    let schema = match tx.dialect() {
-        // Armory's plugin never kept its tables in a file.
-        Dialect::Sqlite => return Ok(places),
-        Dialect::MySql => "DATABASE()",
-        Dialect::Postgres => "current_schema()",
-    };
-    let apart = sql(format!(
-        "SELECT COUNT(*) FROM information_schema.tables
-         WHERE table_schema = {schema} AND table_name = ?"
-    ));
-    if apart.text(reshape::STATIC).count(tx).await? > 0 {
+    if was_armorys(tx).await? {
         places.push(Place::Apart);
     }
     Ok(places)

@@ -76,12 +76,7 @@ impl Store {
             |tx| {
                 let now = tx.now().await?;
                 outcomes::hold(&mut tx, actor, now).await?;
-                let mut taken = BTreeSet::new();
-                for names in names.chunks(CHUNK) {
-                    // Also those that are not ours yet: they keep what Armory's plugin wrote.
-                    let query = sql("SELECT name FROM kubesvc_accounts WHERE name IN");
-                    taken.extend(query.list(names).column(&mut tx).await?);
-                }
+                let taken = taken(&mut tx, &names).await?;
                 let mut made = BTreeMap::new();
                 for row in rows.iter().filter(|row| !taken.contains(&row.name)) {
                     let adopted = Account {
@@ -113,6 +108,16 @@ impl Store {
             }
         )
     }
+}
+
+/// Those of these names that have a row, also one that is not ours yet: it keeps what Armory's plugin wrote.
+pub(super) async fn taken(tx: &mut Tx, names: &[&str]) -> Result<BTreeSet<String>, StoreError> {
+    let mut taken = BTreeSet::new();
+    for names in names.chunks(CHUNK) {
+        let query = sql("SELECT name FROM kubesvc_accounts WHERE name IN");
+        taken.extend(query.list(names).column(tx).await?);
+    }
+    Ok(taken)
 }
 
 /// What the audit says of a row that begins.

@@ -1,9 +1,9 @@
 //! Marks of accounts that were deleted here while Clouddriver has them, or are to be left to it: the scan
 //! does not take them. A POST of the name clears its mark, and so does the scan when the source has it no longer.
 
-use super::{Actor, Store, StoreError, failpoint, transaction};
+use super::{Actor, Store, StoreError, failpoint, rows, transaction};
 use crate::account::step::Tombstone;
-use crate::sql::{CHUNK, Tx, sql};
+use crate::sql::{CHUNK, Tx, Value, insert_or, sql};
 use std::collections::BTreeSet;
 
 /// A mark.
@@ -39,14 +39,10 @@ impl Store {
     ) -> Result<BTreeSet<String>, StoreError> {
         transaction!(self, failpoint::BURY_BEFORE, failpoint::BURY_AFTER, |tx| {
             let now = tx.now().await?;
-            let mut rows = BTreeSet::new();
-            for names in names.chunks(CHUNK) {
-                let query = sql("SELECT name FROM kubesvc_accounts WHERE name IN");
-                rows.extend(query.list(names).column(&mut tx).await?);
-            }
-            for name in names.iter().filter(|name| !rows.contains(**name)) {
-                write(&mut tx, name, Tombstone::Laid, &actor.who, now).await?;
-            }
+            let rows = rows::taken(&mut tx, names).await?;
+            let free = names.iter().copied();
+            let free = free.filter(|name| !rows.contains(*name));
+            lay(&mut tx, free, &actor.who, now).await?;
             rows
         })
     }
@@ -73,15 +69,21 @@ pub(super) async fn write(
     match tombstone {
         Tombstone::Stays => Ok(()),
         Tombstone::Cleared => clear(tx, &[name]).await,
-        Tombstone::Laid => {
-            let write = tx.dialect().or_update("name", &["who", "laid_at"]);
-            let lay = sql(format!(
-                "INSERT INTO kubesvc_ferry_tombstones (name, who, laid_at) VALUES (?, ?, ?) {write}"
-            ));
-            lay.texts([name, who]).number(now).run(tx).await?;
-            Ok(())
-        }
+        Tombstone::Laid => lay(tx, [name].into_iter(), who, now).await,
     }
+}
+
+async fn lay(
+    tx: &mut Tx,
+    names: impl Iterator<Item = &str>,
+    who: &str,
+    now: i64,
+) -> Result<(), StoreError> {
+    let columns = ["name", "who", "laid_at"];
+    let marks = names.map(|name| [Value::text(name), Value::text(who), Value::number(now)]);
+    let anew = tx.dialect().or_update("name", &columns[1..]);
+    let table = "kubesvc_ferry_tombstones";
+    Ok(insert_or(tx, table, columns, marks.collect(), &anew).await?)
 }
 
 pub(super) async fn clear(tx: &mut Tx, names: &[&str]) -> Result<(), StoreError> {
